@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * JSON: a writer on a printbuf, and a streaming pull reader in bounded memory.
+ *
+ * Small documents that berth reads whole go through jansson; this reader is for imports of any
+ * size (a damo record of gigabytes) and holds only the current token and one byte per depth.
+ */
+#ifndef BERTH_BASE_JSON_H
+#define BERTH_BASE_JSON_H
+
+#include <sys/types.h>
+
+#include "base/printbuf.h"
+#include "base/types.h"
+
+#define JSON_MAX_DEPTH 64
+#define JSON_MAX_TOKEN ((size_t)1 << 20) /* bytes of one string or number */
+
+/* Writer. key is NULL inside arrays and at the top. Indented by two spaces, or on one line. */
+struct json_writer {
+	struct printbuf *out;
+	unsigned depth;
+	bool compact;
+	bool has_item[JSON_MAX_DEPTH + 1];
+};
+void json_writer_init(struct json_writer *json, struct printbuf *out, bool compact);
+void json_object_begin(struct json_writer *json, const char *key);
+void json_object_end(struct json_writer *json);
+void json_array_begin(struct json_writer *json, const char *key);
+void json_array_end(struct json_writer *json);
+void json_str(struct json_writer *json, const char *key, const char *value); /* NULL -> null */
+void json_u64(struct json_writer *json, const char *key, uint64_t value);
+void json_s64(struct json_writer *json, const char *key, int64_t value);
+void json_fixed(struct json_writer *json, const char *key, double value, unsigned decimals);
+void json_bool(struct json_writer *json, const char *key, bool value);
+void json_null(struct json_writer *json, const char *key);
+void json_set(struct json_writer *json, const char *key, const char *list); /* as a string */
+
+/* Reader. */
+enum json_token {
+	JSON_ERROR = -1, /* json_reader_error() has the sentence, with line and column */
+	JSON_END = 0,    /* the top value is complete and only blanks follow */
+	JSON_OBJECT_BEGIN,
+	JSON_OBJECT_END,
+	JSON_ARRAY_BEGIN,
+	JSON_ARRAY_END,
+	JSON_KEY,
+	JSON_STRING,
+	JSON_NUMBER, /* its text, unparsed */
+	JSON_TRUE,
+	JSON_FALSE,
+	JSON_NULL,
+};
+
+/* Fills up to `size` bytes, returns how many, 0 at the end, negative errno on failure. */
+typedef ssize_t (*json_read_fn)(void *context, void *buffer, size_t size);
+
+struct json_reader;
+int json_reader_new(json_read_fn read, void *context, struct json_reader **ret);
+struct json_reader *json_reader_free(struct json_reader *reader); /* NULL allowed; returns NULL */
+enum json_token json_next(struct json_reader *reader);
+/* Text of the last KEY, STRING (unescaped, UTF-8, NUL-terminated) or NUMBER; valid until next. */
+const char *json_text(const struct json_reader *reader, size_t *ret_len);
+unsigned json_depth(const struct json_reader *reader);
+/* After a KEY or inside an array before a value: passes over one whole value. 0 or negative. */
+int json_skip_value(struct json_reader *reader);
+const char *json_reader_error(const struct json_reader *reader);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* Finds the command and runs it; `berth`, `berth help`, `berth --version`. */
+#include "cli/main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+static void list_commands(struct printbuf *out)
+{
+	prt_str(out, "usage: berth COMMAND [options] [arguments]\n\n"
+		     "berth decides where things live on a machine whose CPUs and memory are unequal.\n\n");
+	for (size_t i = 0; commands[i]; i++)
+		prt_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	prt_str(out, "\n`berth COMMAND --help` explains one.\n");
+}
+
+/* An exact name, or the only one that begins so. */
+static const struct command *find_command(const char *name, bool *ret_ambiguous)
+{
+	const struct command *found = NULL;
+	*ret_ambiguous = false;
+	for (size_t i = 0; commands[i]; i++) {
+		if (strcmp(commands[i]->name, name) == 0) {
+			*ret_ambiguous = false;
+			return commands[i];
+		}
+		if (*name && strncmp(commands[i]->name, name, strlen(name)) == 0) {
+			*ret_ambiguous = found != NULL;
+			found = commands[i];
+		}
+	}
+	return *ret_ambiguous ? NULL : found;
+}
+
+static int unknown_command(const char *name, bool ambiguous)
+{
+	const char *names[64];
+	size_t nr = 0;
+	while (nr < ARRAY_SIZE(names) && commands[nr]) {
+		names[nr] = commands[nr]->name;
+		nr++;
+	}
+	const char *nearest = nearest_name(name, names, nr);
+	fprintf(stderr, "berth: %s: %s", name,
+		ambiguous ? "several commands begin so" : "there is no such command");
+	if (nearest)
+		fprintf(stderr, "; did you mean %s?\n", nearest);
+	else
+		fprintf(stderr, "; `berth help` lists them\n");
+	return EXIT_USAGE;
+}
+
+static int help_main(int argc, char **argv)
+{
+	PRINTBUF(out);
+	bool ambiguous = false;
+	if (argc > 0) {
+		const struct command *command = find_command(argv[0], &ambiguous);
+		if (!command)
+			return unknown_command(argv[0], ambiguous);
+		command_help(&out, command);
+	} else {
+		list_commands(&out);
+	}
+	return put_output(&out, NULL);
+}
+
+int berth_main(int argc, char **argv)
+{
+	if (argc < 2) {
+		PRINTBUF(out);
+		list_commands(&out);
+		fputs(printbuf_str(&out), stderr);
+		return EXIT_USAGE;
+	}
+	const char *name = argv[1];
+	if (strcmp(name, "help") == 0 || strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		return help_main(argc - 2, argv + 2);
+	if (strcmp(name, "--version") == 0) {
+		PRINTBUF(out);
+		prt_str(&out, "berth " BERTH_VERSION "\n");
+		return put_output(&out, NULL);
+	}
+	bool ambiguous = false;
+	const struct command *command = find_command(name, &ambiguous);
+	if (!command)
+		return unknown_command(name, ambiguous);
+	return command_run(command, argc - 1, argv + 1);
+}
