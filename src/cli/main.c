@@ -10,7 +10,8 @@
 static void list_commands(struct printbuf *out)
 {
 	prt_str(out, "usage: berth COMMAND [options] [arguments]\n\n"
-		     "berth decides where things live on a machine whose CPUs and memory are unequal.\n\n");
+		     "berth decides where things live on a machine whose CPUs and memory are "
+		     "unequal.\n\n");
 	for (size_t i = 0; commands[i]; i++)
 		prt_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
 	prt_str(out, "\n`berth COMMAND --help` explains one.\n");
