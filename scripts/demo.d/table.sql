@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- The demo's database work: build 100,000 rows and an index, then query by both.
-PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
 CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT, price INTEGER);

@@ -5,7 +5,7 @@
 #include "cli/options.h"
 
 #define HELP_COLUMN 26 /* where the explanation of an option starts */
-#define HELP_WIDTH 90
+#define HELP_WIDTH  90
 
 /* Wraps words between the column and HELP_WIDTH; the cursor already stands at `column`. */
 static void prt_wrapped(struct printbuf *out, const char *text, size_t column)

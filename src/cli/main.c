@@ -53,18 +53,24 @@ static int unknown_command(const char *name, bool ambiguous)
 	return EXIT_USAGE;
 }
 
+/* `help [--man] [COMMAND]`, `help --completion`. */
 static int help_main(int argc, char **argv)
 {
 	PRINTBUF(out);
 	bool ambiguous = false;
-	if (argc > 0) {
-		const struct command *command = find_command(argv[0], &ambiguous);
-		if (!command)
-			return unknown_command(argv[0], ambiguous);
-		command_help(&out, command);
-	} else {
-		list_commands(&out);
+	bool as_man = argc > 0 && strcmp(argv[0], "--man") == 0;
+	if (argc > 0 && strcmp(argv[0], "--completion") == 0) {
+		bash_completion(&out);
+		return put_output(&out, NULL);
 	}
+	const char *name = argc > as_man ? argv[as_man] : NULL;
+	const struct command *command = name ? find_command(name, &ambiguous) : NULL;
+	if (name && !command)
+		return unknown_command(name, ambiguous);
+	if (as_man)
+		command ? command_man(&out, command) : berth_man(&out);
+	else
+		command ? command_help(&out, command) : list_commands(&out);
 	return put_output(&out, NULL);
 }
 

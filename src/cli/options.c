@@ -82,15 +82,15 @@ static int list_add(struct option_list *list, const char *value)
 static int store_number(const struct option *option, void *slot, const char *value)
 {
 	uint64_t number = 0;
-	int error = option->kind == OPTION_BYTES ? parse_bytes(value, &number) :
-		    option->kind == OPTION_NS	 ? parse_ns(value, &number) :
-						   parse_u64(value, &number);
+	int error = option->kind == OPTION_BYTES ? parse_bytes(value, &number)
+		    : option->kind == OPTION_NS	 ? parse_ns(value, &number)
+						 : parse_u64(value, &number);
 	if (error)
 		return fail_usage("--%s %s: %s; write %s", option->name, value,
 				  error == -ERANGE ? "too large" : "not understood",
-				  option->kind == OPTION_BYTES ? "a size such as 64MiB" :
-				  option->kind == OPTION_NS    ? "a time such as 10ms" :
-								 "a whole number");
+				  option->kind == OPTION_BYTES ? "a size such as 64MiB"
+				  : option->kind == OPTION_NS  ? "a time such as 10ms"
+							       : "a whole number");
 	*(uint64_t *)slot = number;
 	return 0;
 }

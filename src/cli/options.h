@@ -28,26 +28,26 @@ struct option_list {
 };
 
 struct option {
-	char letter;          /* 0: none */
+	char letter;	      /* 0: none */
 	const char *name;     /* long name without dashes */
 	const char *argument; /* "FILE"; NULL for flags */
 	enum option_kind kind;
-	size_t offset;        /* offsetof() in the command's own options struct */
-	const char *help;     /* one or more sentences */
-	const char *choices;  /* "text|json|csv" for FORMAT and STRING, or NULL */
+	size_t offset;	     /* offsetof() in the command's own options struct */
+	const char *help;    /* one or more sentences */
+	const char *choices; /* "text|json|csv" for FORMAT and STRING, or NULL */
 };
 
 struct command {
 	const char *name;
-	const char *usage;   /* what follows the name: "FILE [-M MACHINE] [options]" */
-	const char *summary; /* one line, for the list of commands */
-	const char *about;   /* paragraphs for --help and the man page: teaches */
+	const char *usage;    /* what follows the name: "FILE [-M MACHINE] [options]" */
+	const char *summary;  /* one line, for the list of commands */
+	const char *about;    /* paragraphs for --help and the man page: teaches */
 	const char *examples; /* lines "berth ..." each under a "# comment" line; or NULL */
 	const struct option *options;
 	size_t nr_options;
 	size_t options_size; /* of the struct that offsets point into; zeroed before parsing */
 	int min_arguments, max_arguments; /* -1: any number */
-	bool takes_program;  /* options end at the first argument */
+	bool takes_program;		  /* options end at the first argument */
 	/* Data on stdout, messages on stderr. Returns the exit status. */
 	int (*run)(const void *options, int nr_arguments, char **arguments);
 	/* A message that completes --help with what only run time knows (policies); may be NULL. */
@@ -59,6 +59,10 @@ extern const struct command *const commands[]; /* NULL-terminated; cli/commands.
 /* Parses, answers --help, runs. argv[0] is the command's name. */
 int command_run(const struct command *command, int argc, char **argv);
 void command_help(struct printbuf *out, const struct command *command);
+/* The man page of one command and of berth, in roff; a bash completion script. */
+void command_man(struct printbuf *out, const struct command *command);
+void berth_man(struct printbuf *out);
+void bash_completion(struct printbuf *out);
 
 /* "berth COMMAND: sentence" on stderr. */
 void complain(const char *format, ...) berth_printf(1, 2);
@@ -71,7 +75,7 @@ int put_output(const struct printbuf *out, const char *path);
 
 bool stderr_is_terminal(void);
 unsigned terminal_columns(void); /* of stdout; COLUMNS, else 80 */
-bool terminal_has_colour(void);  /* stdout is one, NO_COLOR unset, TERM not dumb */
-bool terminal_is_utf8(void);     /* by locale variables */
+bool terminal_has_colour(void);	 /* stdout is one, NO_COLOR unset, TERM not dumb */
+bool terminal_is_utf8(void);	 /* by locale variables */
 
 #endif

@@ -85,8 +85,8 @@ int put_output(const struct printbuf *out, const char *path)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	int error = path ? write_file(path, out) :
-			   write_all(STDOUT_FILENO, printbuf_str(out), out->pos);
+	int error = path ? write_file(path, out)
+			 : write_all(STDOUT_FILENO, printbuf_str(out), out->pos);
 	if (!error)
 		return EXIT_DONE;
 	PRINTBUF(err);
