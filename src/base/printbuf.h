@@ -24,29 +24,30 @@
 #include "base/types.h"
 
 #define PRINTBUF_NR_TABSTOPS 16
-#define PRINTBUF_MAX_SIZE ((size_t)1 << 30) /* default cap of a heap buffer, in bytes */
+#define PRINTBUF_MAX_SIZE    ((size_t)1 << 30) /* default cap of a heap buffer, in bytes */
 
 enum printbuf_flags {
 	PRINTBUF_DROP_ITEMS = 1 << 0, /* at a full buffer drop the whole item, as seq_buf does */
 	PRINTBUF_HUMAN = 1 << 1,      /* prt_units_*() print 1.50 MiB rather than 1572864 */
-	PRINTBUF_SI = 1 << 2,         /* human units in powers of 1000 rather than 1024 */
+	PRINTBUF_SI = 1 << 2,	      /* human units in powers of 1000 rather than 1024 */
 };
 
 struct printbuf {
-	char *buf;           /* NULL before the first append of a heap buffer */
-	size_t size;         /* bytes of storage, the NUL included */
-	size_t pos;          /* bytes of text; < size whenever size > 0 */
+	char *buf;	     /* NULL before the first append of a heap buffer */
+	size_t size;	     /* bytes of storage, the NUL included */
+	size_t pos;	     /* bytes of text; < size whenever size > 0 */
 	size_t max_size;     /* cap of size for a heap buffer */
+	size_t parked;	     /* bytes behind `size` that hold text being laid out; else 0 */
 	size_t last_newline; /* offset just after the last newline */
 	size_t last_field;   /* offset where the current tab field starts */
 	unsigned indent;     /* columns put after each newline */
 	unsigned atomic;     /* > 0: must not allocate */
-	unsigned flags;      /* enum printbuf_flags */
+	unsigned flags;	     /* enum printbuf_flags */
 	unsigned nr_tabstops;
 	unsigned cur_tabstop;
 	unsigned short tabstops[PRINTBUF_NR_TABSTOPS]; /* columns, ascending */
 	bool heap;
-	bool overflow;           /* sticky: something did not fit */
+	bool overflow;		 /* sticky: something did not fit */
 	bool allocation_failure; /* sticky: the reason was memory */
 };
 
@@ -62,10 +63,10 @@ void printbuf_init(struct printbuf *out, unsigned flags);
 void printbuf_init_fixed(struct printbuf *out, char *storage, size_t size, unsigned flags);
 void printbuf_fini(struct printbuf *out);  /* frees heap storage, poisons the pointer */
 void printbuf_reset(struct printbuf *out); /* empties text, flags of errors, indent and tabs */
-const char *printbuf_str(const struct printbuf *out); /* "" when nothing was written */
+const char *printbuf_str(const struct printbuf *out);	     /* "" when nothing was written */
 char *printbuf_steal(struct printbuf *out, size_t *ret_len); /* caller frees; NULL on error */
 bool printbuf_has_error(const struct printbuf *out);
-size_t printbuf_left(const struct printbuf *out); /* bytes a fixed buffer still takes */
+size_t printbuf_left(const struct printbuf *out);   /* bytes a fixed buffer still takes */
 bool printbuf_is_valid(const struct printbuf *out); /* invariants; cheap */
 
 /* While > 0 the buffer must not allocate. Nests. */
@@ -88,14 +89,14 @@ void prt_chars(struct printbuf *out, char c, size_t nr); /* the same character n
 
 void prt_u64(struct printbuf *out, uint64_t value);
 void prt_s64(struct printbuf *out, int64_t value);
-void prt_hex(struct printbuf *out, uint64_t value); /* without 0x */
-void prt_u64_grouped(struct printbuf *out, uint64_t value); /* 1,234,567 */
+void prt_hex(struct printbuf *out, uint64_t value);		       /* without 0x */
+void prt_u64_grouped(struct printbuf *out, uint64_t value);	       /* 1,234,567 */
 void prt_fixed(struct printbuf *out, double value, unsigned decimals); /* "nan", "inf" as such */
 
 /* Three significant digits and a unit. human: 1.50 Mi (1024) or 1.50 M (SI), no unit name. */
 void prt_human(struct printbuf *out, uint64_t value);
-void prt_bytes(struct printbuf *out, uint64_t bytes);   /* 0 B, 4 KiB, 1.50 MiB */
-void prt_ns(struct printbuf *out, uint64_t ns);         /* 80 ns, 1.50 us, 12.3 ms, 1.20 s */
+void prt_bytes(struct printbuf *out, uint64_t bytes);	   /* 0 B, 4 KiB, 1.50 MiB */
+void prt_ns(struct printbuf *out, uint64_t ns);		   /* 80 ns, 1.50 us, 12.3 ms, 1.20 s */
 void prt_rate(struct printbuf *out, uint64_t bytes_per_s); /* 30.0 GB/s: decimal, as data sheets */
 void prt_percent(struct printbuf *out, double ratio, unsigned decimals); /* 0.1234, 1 -> 12.3 % */
 /* Raw or human by the buffer's PRINTBUF_HUMAN flag. */
@@ -124,8 +125,8 @@ void prt_field_left(struct printbuf *out, const char *text, size_t columns);
 void prt_field_right(struct printbuf *out, const char *text, size_t columns);
 
 void prt_json_string(struct printbuf *out, const char *text, size_t nr_bytes); /* with quotes */
-void prt_csv_field(struct printbuf *out, const char *text, size_t nr_bytes); /* RFC 4180 */
-void prt_xml_text(struct printbuf *out, const char *text, size_t nr_bytes);  /* & < > " ' */
+void prt_csv_field(struct printbuf *out, const char *text, size_t nr_bytes);   /* RFC 4180 */
+void prt_xml_text(struct printbuf *out, const char *text, size_t nr_bytes);    /* & < > " ' */
 /* Control characters and invalid UTF-8 as \xNN: names from outside may be hostile. */
 void prt_safe(struct printbuf *out, const char *text, size_t nr_bytes);
 void prt_hex_bytes(struct printbuf *out, const void *bytes, size_t nr, unsigned group);
