@@ -15,6 +15,6 @@ struct random {
 void random_init(struct random *random, uint64_t seed);
 uint64_t random_u64(struct random *random);
 uint64_t random_below(struct random *random, uint64_t bound); /* 0 .. bound-1, unbiased */
-double random_unit(struct random *random);                    /* [0, 1) */
+double random_unit(struct random *random);		      /* [0, 1) */
 
 #endif

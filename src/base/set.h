@@ -35,9 +35,10 @@ int set_copy(struct set *to, const struct set *from); /* to is overwritten */
 int set_or(struct set *to, const struct set *from);
 void set_and(struct set *to, const struct set *from);
 void set_andnot(struct set *to, const struct set *from);
-/* The first member >= from, or -1. for (int64_t i = set_next(s, 0); i >= 0; i = set_next(s, i+1)) */
+/* The first member >= from, or -1. for (int64_t i = set_next(s, 0); i >= 0; i = set_next(s, i+1))
+ */
 int64_t set_next(const struct set *set, uint32_t from);
-int64_t set_last(const struct set *set); /* -1 when empty */
+int64_t set_last(const struct set *set);	  /* -1 when empty */
 int set_parse(const char *list, struct set *ret); /* ret is initialised here, set_fini() after */
 void set_to_text(struct printbuf *out, const struct set *set);
 bool set_is_valid(const struct set *set);

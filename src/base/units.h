@@ -9,14 +9,14 @@
 
 #include "base/types.h"
 
-int parse_u64(const char *text, uint64_t *ret);          /* decimal, or 0x hexadecimal */
-int parse_bytes(const char *text, uint64_t *ret_bytes);  /* B KiB MiB GiB TiB, kB MB GB TB (1000),
-							    K M G T (1024); no unit: bytes */
-int parse_ns(const char *text, uint64_t *ret_ns);        /* ns us ms s min; a unit is needed but
-							    for 0 */
+int parse_u64(const char *text, uint64_t *ret);		/* decimal, or 0x hexadecimal */
+int parse_bytes(const char *text, uint64_t *ret_bytes); /* B KiB MiB GiB TiB, kB MB GB TB (1000),
+							   K M G T (1024); no unit: bytes */
+int parse_ns(const char *text, uint64_t *ret_ns);	/* ns us ms s min; a unit is needed but
+							   for 0 */
 int parse_rate(const char *text, uint64_t *ret_bytes_per_s); /* 100GBps, 30GB/s, 5MiBps */
-int parse_ratio_bp(const char *text, uint32_t *ret_bp);  /* "12.5%" or "0.125" -> 1250 */
-int parse_double(const char *text, double *ret);         /* finite; locale-independent */
+int parse_ratio_bp(const char *text, uint32_t *ret_bp);	     /* "12.5%" or "0.125" -> 1250 */
+int parse_double(const char *text, double *ret);	     /* finite; locale-independent */
 
 /* The inverse of parse_*, exact: the largest unit that leaves no remainder ("64GiB", "80ns"). */
 struct printbuf;
