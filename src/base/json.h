@@ -3,7 +3,16 @@
  * JSON: a writer on a printbuf, and a streaming pull reader in bounded memory.
  *
  * Small documents that berth reads whole go through jansson; this reader is for imports of any
- * size (a damo record of gigabytes) and holds only the current token and one byte per depth.
+ * size (a damo record of gigabytes) and holds only the current token and one bit per depth.
+ *
+ * The writer never makes an invalid document: a key where none belongs, a missing one, an end that
+ * closes nothing and a second top value are programming errors and abort; text that is not UTF-8
+ * is replaced, NaN and infinities become null. When all is closed, nothing more is written: a
+ * newline at the end is the caller's.
+ *
+ * The reader takes RFC 8259 and nothing else: one top value; no comments, no trailing commas, no
+ * byte order mark. It refuses what cannot be UTF-8 text: invalid bytes, and escaped surrogates
+ * without their other half. \u0000 is allowed: look at the length. Keys may repeat; each is given.
  */
 #ifndef BERTH_BASE_JSON_H
 #define BERTH_BASE_JSON_H
@@ -22,6 +31,7 @@ struct json_writer {
 	unsigned depth;
 	bool compact;
 	bool has_item[JSON_MAX_DEPTH + 1];
+	bool is_object[JSON_MAX_DEPTH + 1];
 };
 void json_writer_init(struct json_writer *json, struct printbuf *out, bool compact);
 void json_object_begin(struct json_writer *json, const char *key);
@@ -39,7 +49,7 @@ void json_set(struct json_writer *json, const char *key, const char *list); /* a
 /* Reader. */
 enum json_token {
 	JSON_ERROR = -1, /* json_reader_error() has the sentence, with line and column */
-	JSON_END = 0,    /* the top value is complete and only blanks follow */
+	JSON_END = 0,	 /* the top value is complete and only blanks follow */
 	JSON_OBJECT_BEGIN,
 	JSON_OBJECT_END,
 	JSON_ARRAY_BEGIN,
@@ -65,5 +75,10 @@ unsigned json_depth(const struct json_reader *reader);
 /* After a KEY or inside an array before a value: passes over one whole value. 0 or negative. */
 int json_skip_value(struct json_reader *reader);
 const char *json_reader_error(const struct json_reader *reader);
+/* Why: -EINVAL (not JSON), -E2BIG (a token or nesting above the limits), -ENOMEM, or what `read`
+ * returned; 0: no error so far. */
+int json_reader_errno(const struct json_reader *reader);
+/* Where the reader stands: for the sentences of those who find a well-formed value wrong. */
+uint64_t json_reader_line(const struct json_reader *reader); /* from 1 */
 
 #endif
