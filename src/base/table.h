@@ -12,17 +12,17 @@
 #include "base/json.h"
 #include "base/printbuf.h"
 
-enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_SVG };
+enum output_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV, FORMAT_SVG, FORMAT_LINE };
 
 enum column_kind {
-	COLUMN_TEXT,    /* left */
-	COLUMN_U64,     /* right, grouped by thousands in text */
+	COLUMN_TEXT, /* left */
+	COLUMN_U64,  /* right, grouped by thousands in text */
 	COLUMN_BYTES,
 	COLUMN_NS,
-	COLUMN_RATE,    /* bytes per second */
-	COLUMN_RATIO,   /* a double; text: "1.23x" */
+	COLUMN_RATE,	/* bytes per second */
+	COLUMN_RATIO,	/* a double; text: "1.23x" */
 	COLUMN_PERCENT, /* a double 0..1; text: "12.3 %" */
-	COLUMN_FIXED,   /* a double with `decimals` */
+	COLUMN_FIXED,	/* a double with `decimals` */
 };
 
 struct column {
@@ -37,7 +37,7 @@ struct table *table_new(const struct column *columns, size_t nr_columns); /* col
 struct table *table_free(struct table *table);
 void table_row(struct table *table); /* the next row; unfilled cells are empty (null) */
 void table_text(struct table *table, const char *value);
-void table_u64(struct table *table, uint64_t value); /* U64, BYTES, NS, RATE */
+void table_u64(struct table *table, uint64_t value);  /* U64, BYTES, NS, RATE */
 void table_double(struct table *table, double value); /* RATIO, PERCENT, FIXED */
 void table_none(struct table *table);
 size_t table_nr_rows(const struct table *table);
