@@ -25,7 +25,7 @@
 #include "base/types.h"
 
 #define FOLIO_NONE	UINT32_MAX
-#define FOLIO_ORDER_MAX 63
+#define FOLIO_ORDER_MAX 40 /* 63 marks a free record */
 #define FOLIO_PAGE_MAX	(((uint64_t)1 << 52) - 1)
 #define FOLIO_NODE_NONE UINT16_MAX
 #define FOLIO_HEAT_MAX	UINT16_MAX

@@ -19,6 +19,7 @@ enum move_outcome {
 	MOVE_REFUSED_BUSY,   /* pinned, shared, locked or dirty: try later */
 	MOVE_REFUSED_DENIED, /* not permitted, or the node is not allowed for this job */
 	MOVE_REFUSED_THERE,  /* it was on `to` already */
+	MOVE_REFUSED_BUDGET, /* the engine cut it: never submitted */
 	MOVE_UNKNOWN,	     /* could not be read back */
 	MOVE_NR_OUTCOMES,
 };

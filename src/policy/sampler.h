@@ -33,7 +33,7 @@ struct sampler_ops {
 	int (*open)(void *world, void **ret_sampler, struct printbuf *err);
 
 	/* Appends what was seen since the last poll, at most batch->max - batch->nr samples, in
-	 * order of (time, space, page) within one poll.
+	 * an order that depends on nothing but what was seen.
 	 * WHEN: every tick, again and again while it returns 1.
 	 * Returns 1: the batch is full and more is waiting; 0: that was all; negative: failed, the
 	 * samples appended before are good. */

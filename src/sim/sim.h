@@ -28,15 +28,14 @@ struct sim_config {
 	const char *kernel;	    /* for agents; NULL: SIM_KERNEL_DEFAULT */
 	const uint64_t *fast_bytes; /* sizes of the fast tier to try; none: the machine's own */
 	size_t nr_fast;
-	const char *cost;   /* "key=value,..." of cost_tunables; NULL: defaults */
-	const char *budget; /* "key=value,..." of sim_budget_tunables; NULL: defaults */
-	uint64_t dilate;    /* 0 and 1: none */
+	const char *cost; /* "key=value,..." of cost_tunables; NULL: defaults */
+	uint64_t dilate;  /* 0 and 1: none */
 	uint64_t seed;
 	unsigned effort;     /* of bounds, 0..2 */
 	uint32_t max_epochs; /* of the series in the results; 0: none kept */
 };
 
-/* Budgets of the engine: rate, floor, cap. */
+/* Budgets of the engine, given among an agent's own keys: recency:idle=20,rate=1GBps. */
 enum sim_budget { SIM_RATE, SIM_FLOOR, SIM_CAP, SIM_NR_BUDGETS };
 extern const struct tunable sim_budget_tunables[SIM_NR_BUDGETS];
 

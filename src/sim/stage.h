@@ -76,8 +76,8 @@ int stage_feed(struct stage *stage, const struct trace_batch *batch, struct prin
 int stage_finish(struct stage *stage, uint64_t end_ns, struct printbuf *err);
 struct stage *stage_free(struct stage *stage);
 
-/* Valid for live page numbers; the array moves when it grows. */
-const struct stage_page *stage_pages(const struct stage *stage);
+/* Of a live page number. */
+struct stage_page stage_page(const struct stage *stage, uint32_t number);
 /* The number of a page, or UINT32_MAX. */
 uint32_t stage_find(const struct stage *stage, uint32_t space, uint64_t page);
 
