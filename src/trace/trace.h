@@ -22,42 +22,44 @@
 #include "base/types.h"
 
 #define TRACE_NS_PER_KTICK_DEFAULT 300
-#define TRACE_BATCH_EVENTS 4096 /* most events in one batch */
-#define TRACE_NONE UINT32_MAX   /* an id that is not known */
-#define TRACE_UNKNOWN UINT64_MAX /* a number that is not known */
+#define TRACE_BATCH_EVENTS	   4096	      /* most events in one batch */
+#define TRACE_NONE		   UINT32_MAX /* an id that is not known */
+#define TRACE_UNKNOWN		   UINT64_MAX /* a number that is not known */
 
 /* What an access event is; several may be set. */
 enum trace_flag {
-	TRACE_WRITE = 1 << 0,   /* a store (otherwise a load) */
-	TRACE_FETCH = 1 << 1,   /* an instruction fetch */
-	TRACE_MISS = 1 << 2,    /* it missed the modelled shared cache: memory saw it */
-	TRACE_TOUCH = 1 << 3,   /* the page's first access in this interval; the page's first store in
-				   an interval is a touch too, even when a load touched it before */
+	TRACE_WRITE = 1 << 0, /* a store (otherwise a load) */
+	TRACE_FETCH = 1 << 1, /* an instruction fetch */
+	TRACE_MISS = 1 << 2,  /* it missed the modelled shared cache: memory saw it */
+	TRACE_TOUCH = 1 << 3, /* the page's first access in this interval; the page's first store in
+				 an interval is a touch too, even when a load touched it before */
 	TRACE_SYSCALL = 1 << 4, /* the kernel made it for a system call */
 };
 
 enum trace_kind {
 	TRACE_ACCESSES, /* access events, in order; info.streams says which are there */
-	TRACE_SAMPLES,  /* ranges with hits out of checks (DAMON, accessed bits) */
-	TRACE_COUNTS,   /* per epoch and page: loads and stores, no order within the epoch */
+	TRACE_SAMPLES,	/* ranges with hits out of checks (DAMON, accessed bits) */
+	TRACE_COUNTS,	/* per epoch and page: loads and stores, no order within the epoch */
 	TRACE_MAPPINGS, /* mappings made and undone, processes and threads that come and go */
-	TRACE_BLOCKED,  /* time a thread spent blocked */
+	TRACE_BLOCKED,	/* time a thread spent blocked */
 	TRACE_NR_KINDS,
 };
 
 enum trace_stream { /* bits of info.streams */
-	TRACE_STREAM_MISSES = 1 << 0,
-	TRACE_STREAM_TOUCHES = 1 << 1,
-	TRACE_STREAM_ALL = 1 << 2, /* every access is there (misses and touches are flagged too) */
-	TRACE_STREAM_COUNTS = 1 << 3,
-	TRACE_STREAM_SAMPLES = 1 << 4,
+		    TRACE_STREAM_MISSES = 1 << 0,
+		    TRACE_STREAM_TOUCHES = 1 << 1,
+		    TRACE_STREAM_ALL =
+			    1 << 2, /* every access is there (misses and touches are flagged too) */
+		    TRACE_STREAM_COUNTS = 1 << 3,
+		    TRACE_STREAM_SAMPLES = 1 << 4,
 };
 
 struct trace_cache { /* the modelled shared cache; size 0: none, events are unfiltered */
 	uint64_t size_bytes;
 	uint32_t ways;
 	uint32_t line_bytes;
-	uint32_t filter_lines; /* lines of the small per-thread filter in front; hits there are hits */
+	uint32_t filter_lines; /* lines of the small per-thread filter in front; hits there are hits
+				*/
 };
 
 enum trace_space_kind { TRACE_SPACE_MM, TRACE_SPACE_FILE, TRACE_SPACE_PHYSICAL };
@@ -66,20 +68,20 @@ struct trace_space {
 	uint32_t id; /* 0, 1, 2, ... in order of birth */
 	enum trace_space_kind kind;
 	uint32_t parent; /* TRACE_NONE when it has none */
-	int64_t pid;     /* -1: not known */
-	char *name;      /* command or path; may be "" */
+	int64_t pid;	 /* -1: not known */
+	char *name;	 /* command or path; may be "" */
 };
 
 struct trace_info {
 	uint32_t version;
-	uint32_t page_bytes;    /* a power of two, 4096 usually */
-	uint64_t ns_per_ktick;  /* > 0 */
-	bool clock_measured;    /* ns_per_ktick comes from --baseline */
-	uint32_t streams;       /* enum trace_stream bits */
-	uint64_t interval_ns;   /* of touches; epoch length of counts; 0: does not apply */
+	uint32_t page_bytes;   /* a power of two, 4096 usually */
+	uint64_t ns_per_ktick; /* > 0 */
+	bool clock_measured;   /* ns_per_ktick comes from --baseline */
+	uint32_t streams;      /* enum trace_stream bits */
+	uint64_t interval_ns;  /* of touches; epoch length of counts; 0: does not apply */
 	struct trace_cache cache;
-	char *recorder;  /* "berth qemu-user 0.1", "damo", "valgrind lackey", ... */
-	char *program;   /* the command line, words joined by blanks */
+	char *recorder;	     /* "berth qemu-user 0.1", "damo", "valgrind lackey", ... */
+	char *program;	     /* the command line, words joined by blanks */
 	int32_t exit_status; /* of the program as wait(2) status folded to 0..255; -1 not known */
 	uint64_t native_ns;  /* the program's own wall time without the recorder; TRACE_UNKNOWN */
 	uint64_t started_unix_s; /* 0: not known */
@@ -90,26 +92,27 @@ struct trace_info {
 	/* Totals, from the index (or counted by a scan of the block headers). */
 	uint64_t nr_events[TRACE_NR_KINDS];
 	uint64_t nr_misses, nr_touches; /* among the accesses; TRACE_UNKNOWN after a cut */
-	uint64_t nr_references; /* accesses the recorder looked at; TRACE_UNKNOWN */
-	uint64_t nr_ticks;      /* end of the recording, in ticks */
-	uint64_t duration_ns;   /* the same in ns */
+	uint64_t nr_references;		/* accesses the recorder looked at; TRACE_UNKNOWN */
+	uint64_t nr_ticks;		/* end of the recording, in ticks */
+	uint64_t duration_ns;		/* the same in ns */
 	uint64_t nr_blocks;
 	uint64_t file_bytes;
 	bool is_cut; /* no footer: read up to the last whole block */
 };
 
 enum trace_mapping_op {
-	TRACE_MAP,        /* [page, +nr) is a new mapping; name: path, "[heap]", "[stack]", "[anon]" */
-	TRACE_UNMAP,      /* its pages are gone */
-	TRACE_REMAP,      /* the pages at from_page moved to page (mremap) */
-	TRACE_DISCARD,    /* madvise(DONTNEED or FREE): pages gone, mapping stays */
-	TRACE_ADVICE,     /* other madvise; detail is its number */
-	TRACE_PROCESS,    /* a space begins (fork or start); detail is the parent space, name the command */
+	TRACE_MAP,     /* [page, +nr) is a new mapping; name: path, "[heap]", "[stack]", "[anon]" */
+	TRACE_UNMAP,   /* its pages are gone */
+	TRACE_REMAP,   /* the pages at from_page moved to page (mremap) */
+	TRACE_DISCARD, /* madvise(DONTNEED or FREE): pages gone, mapping stays */
+	TRACE_ADVICE,  /* other madvise; detail is its number */
+	TRACE_PROCESS, /* a space begins (fork or start); detail is the parent space, name the
+			  command */
 	TRACE_PROCESS_END,
-	TRACE_THREAD,     /* a thread begins; detail is its number */
+	TRACE_THREAD, /* a thread begins; detail is its number */
 	TRACE_THREAD_END,
-	TRACE_EXEC,       /* exec: what follows ran natively, unrecorded; name is the path */
-	TRACE_PROTECT,    /* mprotect; detail is the protection */
+	TRACE_EXEC,    /* exec: what follows ran natively, unrecorded; name is the path */
+	TRACE_PROTECT, /* mprotect; detail is the protection */
 };
 
 struct trace_mapping {
@@ -130,13 +133,14 @@ struct trace_batch {
 	uint32_t space;
 	uint32_t nr;
 	/* ACCESSES, SAMPLES, COUNTS, BLOCKED: nr entries each */
-	const uint64_t *time_ns; /* SAMPLES: end of the sampling window; COUNTS: start of the epoch */
+	const uint64_t
+		*time_ns; /* SAMPLES: end of the sampling window; COUNTS: start of the epoch */
 	const uint64_t *page;
 	/* ACCESSES */
-	const uint8_t *flags;   /* enum trace_flag */
+	const uint8_t *flags;	/* enum trace_flag */
 	const uint32_t *thread; /* NULL: thread 0 throughout the batch; BLOCKED: always there */
 	/* SAMPLES */
-	const uint64_t *nr_pages; /* the range is [page, page + nr_pages) */
+	const uint64_t *nr_pages;      /* the range is [page, page + nr_pages) */
 	const uint32_t *hits, *checks; /* hits out of checks */
 	const uint64_t *window_ns;     /* length of the window that ends at time_ns */
 	/* COUNTS */
@@ -153,7 +157,7 @@ struct trace_reader;
 
 struct trace_open_options {
 	uint32_t kinds; /* bits 1 << enum trace_kind wanted; 0: all. Others are not even decoded. */
-	uint64_t ns_per_ktick; /* overrides the file's clock; 0: the file's */
+	uint64_t ns_per_ktick;	  /* overrides the file's clock; 0: the file's */
 	bool verify_only_headers; /* info only; batches will not be asked for */
 };
 

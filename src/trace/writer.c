@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The appender: events of one process into whole blocks at the end of FILE.part.
+ *
+ *     append -> pending arrays per kind -> (full) columns -> zstd -> frame header | payload
+ *                                                                    one write(2), O_APPEND
+ *
+ * Before a block of accesses goes out, pending mappings and blocked times do, so that a file that
+ * ends anywhere has every mapping up to its last access.
+ *
+ * Everything is allocated by trace_appender_new(): untouched arrays cost address space only, about
+ * 5 MB are used for accesses. Cost: see bench/bench_decode.c.
+ */
+#include "trace/writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "trace/block.h"
+
+#define ZSTD_LEVEL 1
+
+/* Full arrays must fit the payload: 65536 accesses of 8 + 8 + 1 + 1 + 4 bytes with controls, and
+ * rows of up to nine numbers. */
+_Static_assert(3 * COLUMN_MAX_BYTES((size_t)TRACE_BLOCK_EVENTS) + 2 * TRACE_BLOCK_EVENTS + 4096 <
+		       TRACE_BLOCK_RAW_MAX,
+	       "a full block of accesses must fit");
+
+struct trace_appender {
+	int fd;
+	int error; /* the first one; sticky */
+	uint32_t space;
+	uint64_t last_ticks[TRACE_NR_KINDS];
+	struct block_accesses accesses;
+	struct block_rows rows[TRACE_NR_KINDS];
+	uint64_t *scratch;
+	uint8_t *areas;
+	struct block_payload payload;
+	uint8_t *packed; /* frame header and stored payload, as they are written */
+	ZSTD_CCtx *zstd;
+};
+
+#define PACKED_BYTES (FRAME_HEADER_BYTES + TRACE_BLOCK_STORE_MAX)
+
+static bool rows_init(struct block_rows *rows, enum trace_kind kind)
+{
+	for (uint32_t i = 0; i < block_nr_columns(kind); i++) {
+		rows->columns[i] = malloc(block_max_events(kind) * sizeof(uint64_t));
+		if (!rows->columns[i])
+			return false;
+	}
+	if (kind == TRACE_MAPPINGS)
+		rows->names = malloc(BLOCK_NAMES_MAX);
+	return kind != TRACE_MAPPINGS || rows->names;
+}
+
+static void rows_fini(struct block_rows *rows)
+{
+	for (uint32_t i = 0; i < BLOCK_MAX_COLUMNS; i++)
+		free(rows->columns[i]);
+	free(rows->names);
+}
+
+static bool accesses_init(struct block_accesses *accesses)
+{
+	size_t n = TRACE_BLOCK_EVENTS;
+	accesses->ticks = malloc(n * sizeof(*accesses->ticks));
+	accesses->page = malloc(n * sizeof(*accesses->page));
+	accesses->flags = malloc(n);
+	accesses->thread = malloc(n * sizeof(*accesses->thread));
+	return accesses->ticks && accesses->page && accesses->flags && accesses->thread;
+}
+
+/* zstd allocates at the first use of a size; inside the recorded program it must not. */
+static bool zstd_warm(struct trace_appender *appender)
+{
+	appender->zstd = ZSTD_createCCtx();
+	if (!appender->zstd)
+		return false;
+	size_t nr = ZSTD_compressCCtx(appender->zstd, appender->packed, PACKED_BYTES,
+				      appender->payload.bytes, TRACE_BLOCK_RAW_MAX, ZSTD_LEVEL);
+	return !ZSTD_isError(nr);
+}
+
+int trace_appender_new(int fd, uint32_t space, uint32_t page_bytes, struct trace_appender **ret)
+{
+	(void)page_bytes;
+	if (space >= TRACE_MAX_SPACES)
+		return -ERANGE;
+	struct trace_appender *appender = calloc(1, sizeof(*appender));
+	if (!appender)
+		return -ENOMEM;
+	appender->fd = fd;
+	appender->space = space;
+	bool ok = accesses_init(&appender->accesses);
+	for (unsigned kind = TRACE_SAMPLES; kind < TRACE_NR_KINDS; kind++)
+		ok = ok && rows_init(&appender->rows[kind], kind);
+	appender->scratch = malloc(TRACE_BLOCK_EVENTS * sizeof(*appender->scratch));
+	appender->areas = malloc(TRACE_BLOCK_EVENTS);
+	appender->payload.bytes = calloc(1, BLOCK_BUFFER_BYTES);
+	appender->packed = malloc(PACKED_BYTES);
+	if (!ok || !appender->scratch || !appender->areas || !appender->payload.bytes ||
+	    !appender->packed || !zstd_warm(appender)) {
+		trace_appender_free(appender);
+		return -ENOMEM;
+	}
+	*ret = appender;
+	return 0;
+}
+
+struct trace_appender *trace_appender_free(struct trace_appender *appender)
+{
+	if (!appender)
+		return NULL;
+	free(appender->accesses.ticks);
+	free(appender->accesses.page);
+	free(appender->accesses.flags);
+	free(appender->accesses.thread);
+	for (unsigned kind = 0; kind < TRACE_NR_KINDS; kind++)
+		rows_fini(&appender->rows[kind]);
+	free(appender->scratch);
+	free(appender->areas);
+	free(appender->payload.bytes);
+	free(appender->packed);
+	ZSTD_freeCCtx(appender->zstd);
+	free(appender);
+	return NULL;
+}
+
+void trace_appender_set_fd(struct trace_appender *appender, int fd)
+{
+	appender->fd = fd;
+}
+
+/* Each segment becomes a zstd frame of its own: pages, times and flags share no statistics. */
+static size_t pack_segments(struct trace_appender *appender, uint8_t *out, size_t size)
+{
+	const struct block_payload *payload = &appender->payload;
+	size_t nr_packed = 0, start = 0;
+	for (unsigned i = 0; i < payload->nr_segments; i++) {
+		size_t end = payload->segment_end[i];
+		if (end == start)
+			continue;
+		size_t nr = ZSTD_compressCCtx(appender->zstd, out + nr_packed, size - nr_packed,
+					      payload->bytes + start, end - start, ZSTD_LEVEL);
+		if (ZSTD_isError(nr))
+			return SIZE_MAX;
+		nr_packed += nr;
+		start = end;
+	}
+	return nr_packed;
+}
+
+static int write_block(struct trace_appender *appender, struct frame *frame)
+{
+	uint8_t *stored = appender->packed + FRAME_HEADER_BYTES;
+	const struct block_payload *payload = &appender->payload;
+	size_t nr_packed = pack_segments(appender, stored, TRACE_BLOCK_STORE_MAX);
+	frame->codec = CODEC_ZSTD;
+	if (nr_packed >= payload->nr_bytes) {
+		memcpy(stored, payload->bytes, payload->nr_bytes);
+		nr_packed = payload->nr_bytes;
+		frame->codec = CODEC_STORED;
+	}
+	frame->space = appender->space;
+	frame->stored_bytes = nr_packed;
+	frame->payload_crc = trace_crc(0, stored, nr_packed);
+	frame_pack(appender->packed, frame);
+	return write_whole(appender->fd, appender->packed, FRAME_HEADER_BYTES + nr_packed);
+}
+
+static int flush_rows(struct trace_appender *appender, enum trace_kind kind)
+{
+	struct block_rows *rows = &appender->rows[kind];
+	struct frame frame;
+	if (appender->error || rows->nr == 0)
+		return appender->error;
+	block_encode_rows(&appender->payload, &frame, kind, rows, appender->scratch);
+	rows->nr = 0;
+	rows->nr_name_bytes = 0;
+	appender->error = write_block(appender, &frame);
+	return appender->error;
+}
+
+static int flush_accesses(struct trace_appender *appender)
+{
+	struct block_accesses *accesses = &appender->accesses;
+	struct frame frame;
+	flush_rows(appender, TRACE_MAPPINGS);
+	flush_rows(appender, TRACE_BLOCKED);
+	if (appender->error || accesses->nr == 0)
+		return appender->error;
+	block_encode_accesses(&appender->payload, &frame, accesses, appender->scratch,
+			      appender->areas);
+	accesses->nr = 0;
+	appender->error = write_block(appender, &frame);
+	return appender->error;
+}
+
+int trace_appender_flush(struct trace_appender *appender)
+{
+	flush_accesses(appender);
+	for (unsigned kind = TRACE_SAMPLES; kind < TRACE_NR_KINDS; kind++)
+		flush_rows(appender, kind);
+	return appender->error;
+}
+
+static uint64_t clamp_ticks(struct trace_appender *appender, enum trace_kind kind, uint64_t ticks)
+{
+	uint64_t last = appender->last_ticks[kind];
+	ticks = MAX(ticks, last);
+	appender->last_ticks[kind] = ticks;
+	return ticks;
+}
+
+/* After an error the buffer stays empty: nothing grows, every call says so. */
+int trace_append_access(struct trace_appender *appender, uint64_t ticks, uint64_t page,
+			uint8_t flags, uint32_t thread)
+{
+	struct block_accesses *accesses = &appender->accesses;
+	uint32_t i = accesses->nr;
+	accesses->ticks[i] = clamp_ticks(appender, TRACE_ACCESSES, ticks);
+	accesses->page[i] = page;
+	accesses->flags[i] = flags;
+	accesses->thread[i] = thread;
+	accesses->nr = i + 1;
+	if (unlikely(i + 1 == TRACE_BLOCK_EVENTS)) {
+		flush_accesses(appender);
+		accesses->nr = 0;
+	}
+	return appender->error;
+}
+
+static int append_row(struct trace_appender *appender, enum trace_kind kind, const uint64_t *values)
+{
+	struct block_rows *rows = &appender->rows[kind];
+	if (appender->error)
+		return appender->error;
+	for (uint32_t i = 0; i < block_nr_columns(kind); i++)
+		rows->columns[i][rows->nr] = values[i];
+	rows->columns[ROW_TIME][rows->nr] = clamp_ticks(appender, kind, values[ROW_TIME]);
+	rows->nr++;
+	return rows->nr == block_max_events(kind) ? flush_rows(appender, kind) : 0;
+}
+
+int trace_append_sample(struct trace_appender *appender, uint64_t ticks, uint64_t window_ticks,
+			uint64_t page, uint64_t nr_pages, uint32_t hits, uint32_t checks)
+{
+	const uint64_t values[SAMPLE_NR_COLUMNS] = {
+		[ROW_TIME] = ticks,   [ROW_PAGE] = page,	[SAMPLE_NR_PAGES] = nr_pages,
+		[SAMPLE_HITS] = hits, [SAMPLE_CHECKS] = checks, [SAMPLE_WINDOW] = window_ticks,
+	};
+	return append_row(appender, TRACE_SAMPLES, values);
+}
+
+int trace_append_count(struct trace_appender *appender, uint64_t epoch_ticks, uint64_t page,
+		       uint32_t loads, uint32_t stores)
+{
+	const uint64_t values[COUNT_NR_COLUMNS] = {
+		[ROW_TIME] = epoch_ticks,
+		[ROW_PAGE] = page,
+		[COUNT_LOADS] = loads,
+		[COUNT_STORES] = stores,
+	};
+	return append_row(appender, TRACE_COUNTS, values);
+}
+
+int trace_append_blocked(struct trace_appender *appender, uint64_t ticks, uint32_t thread,
+			 uint64_t blocked_ns)
+{
+	const uint64_t values[BLOCKED_NR_COLUMNS] = {
+		[ROW_TIME] = ticks,
+		[BLOCKED_THREAD] = thread,
+		[BLOCKED_NS] = blocked_ns,
+	};
+	return append_row(appender, TRACE_BLOCKED, values);
+}
+
+int trace_append_mapping(struct trace_appender *appender, const struct trace_mapping *mapping)
+{
+	struct block_rows *rows = &appender->rows[TRACE_MAPPINGS];
+	const char *name = mapping->name ? mapping->name : "";
+	size_t name_bytes = strnlen(name, TRACE_NAME_MAX);
+	const uint64_t values[MAPPING_NR_COLUMNS] = {
+		[ROW_TIME] = mapping->time_ns,
+		[ROW_PAGE] = mapping->page,
+		[MAPPING_OP] = mapping->op,
+		[MAPPING_THREAD] = mapping->thread,
+		[MAPPING_PROTECTION] = mapping->protection,
+		[MAPPING_NR_PAGES] = mapping->nr_pages,
+		[MAPPING_FROM_PAGE] = mapping->from_page,
+		[MAPPING_DETAIL] = mapping->detail,
+		[MAPPING_NAME_BYTES] = name_bytes,
+	};
+	if (rows->nr_name_bytes + name_bytes > BLOCK_NAMES_MAX &&
+	    flush_rows(appender, TRACE_MAPPINGS))
+		return appender->error;
+	memcpy(rows->names + rows->nr_name_bytes, name, name_bytes);
+	rows->nr_name_bytes += name_bytes;
+	return append_row(appender, TRACE_MAPPINGS, values);
+}
