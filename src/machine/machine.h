@@ -19,15 +19,15 @@ extern const char *const node_kind_names[]; /* "dram", ...; NULL-terminated */
 
 /* Where a figure comes from; worst first. */
 enum figure_source {
-	FIGURE_UNKNOWN,  /* no figure: the value is 0 */
-	FIGURE_DEFAULT,  /* the kind's usual value, or design.md's 1.7 and 0.6 rule */
-	FIGURE_HMAT,     /* firmware, through sysfs or hwloc */
-	FIGURE_GIVEN,    /* written in the line */
+	FIGURE_UNKNOWN, /* no figure: the value is 0 */
+	FIGURE_DEFAULT, /* the kind's usual value, or design.md's 1.7 and 0.6 rule */
+	FIGURE_HMAT,	/* firmware, through sysfs or hwloc */
+	FIGURE_GIVEN,	/* written in the line */
 	FIGURE_MEASURED,
 };
 
-struct machine_link { /* from the CPUs of one node to the memory of another */
-	uint64_t latency_ns;            /* load latency, idle */
+struct machine_link {			/* from the CPUs of one node to the memory of another */
+	uint64_t latency_ns;		/* load latency, idle */
 	uint64_t bandwidth_bytes_per_s; /* read bandwidth of that path */
 	enum figure_source latency_source, bandwidth_source;
 	uint32_t distance; /* SLIT; 0 when not known */
@@ -43,22 +43,26 @@ struct machine_node {
 	uint32_t tier; /* index into machine.tiers; UINT32_MAX for a node without memory */
 };
 
-struct machine_tier { /* 0 is the fastest */
-	uint32_t id;       /* the kernel's memory_tierN, or computed by its rule */
-	bool is_kernels;   /* read from the kernel rather than computed */
-	struct set nodes;  /* node ids */
+struct machine_tier {	  /* 0 is the fastest */
+	uint32_t id;	  /* the kernel's memory_tierN, or computed by its rule */
+	bool is_kernels;  /* read from the kernel rather than computed */
+	struct set nodes; /* node ids */
 };
 
 struct machine {
 	struct machine_node *nodes; /* ascending ids */
 	uint32_t nr_nodes;
-	struct machine_link *links; /* [from * nr_nodes + to], indexes, not ids */
+	/* [from * nr_nodes + to], indexes, not ids. All figures are known where `from` has CPUs and
+	 * `to` memory; a node without CPUs has its own figure, what the CPUs nearest to it see, on
+	 * the diagonal; all other figures are 0. */
+	struct machine_link *links;
 	struct machine_tier *tiers; /* fastest first */
 	uint32_t nr_tiers;
-	uint32_t page_bytes;  /* 4096 */
-	int demotion_enabled; /* 0, 1, or -1 not known */
+	uint32_t page_bytes;	      /* 4096 */
+	int demotion_enabled;	      /* 0, 1, or -1 not known */
 	struct set *demotion_targets; /* per node index, node ids; may be NULL */
-	char *name;           /* "host", the path of a root, or the line */
+	char *name;		      /* "host", the path of a root, or the line */
+	char *partly; /* what of a root made no sense and was left out; NULL: nothing */
 };
 
 /* Parses one line, e.g. "node:dram:64GiB@80ns/100GBps:cpus=0-15 node:cxl:256GiB@250ns/30GBps". */
