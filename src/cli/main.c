@@ -63,7 +63,7 @@ static int help_main(int argc, char **argv)
 		bash_completion(&out);
 		return put_output(&out, NULL);
 	}
-	const char *name = argc > as_man ? argv[as_man] : NULL;
+	const char *name = argc > (as_man ? 1 : 0) ? argv[as_man ? 1 : 0] : NULL;
 	const struct command *command = name ? find_command(name, &ambiguous) : NULL;
 	if (name && !command)
 		return unknown_command(name, ambiguous);

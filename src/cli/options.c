@@ -99,7 +99,7 @@ static int store_number(const struct option *option, void *slot, const char *val
 static int store_value(struct parse *parse, const struct option *option, const char *value)
 {
 	void *slot = parse->values + option->offset;
-	if (option->choices && option->kind != OPTION_FLAG && !is_one_of(value, option->choices))
+	if (option->choices && value && !is_one_of(value, option->choices))
 		return fail_usage("--%s %s: not one of %s", option->name, value, option->choices);
 	switch (option->kind) {
 	case OPTION_FLAG:

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_optimal: how long the best placement takes to find, and how far apart its two figures are.
+ *
+ * Problems of growing size made of what programs do: pages of unlike heat (a power law), working
+ * sets that change with phases, allocations that live short, and idle pages; two tiers, the fast
+ * one a quarter of the pages. Yardstick: the facts' promise, exact up to 1,000,000 active (page,
+ * tick) pairs, and a certified gap of at most 1 % beyond.
+ *
+ *     bench_optimal [NR_USES]
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/printbuf.h"
+#include "base/random.h"
+#include "sim/bound/problem.h"
+
+#define NR_PHASES 7
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Loads of a page in a slot: its heat in this phase, with noise; 0 most of the time. */
+static uint32_t draw_loads(struct random *random, uint64_t page, uint32_t slot, uint32_t nr_slots)
+{
+	uint64_t phase = (uint64_t)slot * NR_PHASES / nr_slots;
+	uint64_t rank = (page * 2654435761u + phase / 2 * 40503u) % 64;
+
+	if (random_below(random, 4 + rank))
+		return 0;
+	return 1 + (uint32_t)random_below(random, 400 / (1 + rank));
+}
+
+static void draw_life(struct placement_problem *problem, uint64_t index, struct random *random)
+{
+	struct placement_life *life = &problem->lives[index];
+	uint32_t n = problem->nr_slots;
+
+	life->page = (uint32_t)index;
+	life->last_slot = n - 1;
+	if (random_below(random, 3) == 0) {
+		uint32_t length = 1 + (uint32_t)random_below(random, n);
+
+		life->first_slot = (uint32_t)random_below(random, n);
+		life->last_slot = MIN(n, life->first_slot + length) - 1;
+	}
+	life->first_use = (uint32_t)problem->nr_uses;
+	for (uint32_t slot = life->first_slot; slot <= life->last_slot; slot++) {
+		uint32_t loads = draw_loads(random, index, slot, n);
+
+		if (loads)
+			problem->uses[problem->nr_uses++] = (struct placement_use){
+				slot, loads, (uint32_t)random_below(random, loads)
+			};
+	}
+	life->nr_uses = (uint32_t)problem->nr_uses - life->first_use;
+}
+
+static struct placement_problem *make(uint64_t nr_uses, uint32_t nr_slots, uint32_t nr_tiers)
+{
+	uint64_t nr_lives = nr_uses * 25 / nr_slots + 8;
+	struct placement_problem *problem = placement_problem_new(nr_tiers, nr_slots, nr_lives,
+								  nr_lives * nr_slots);
+	struct random random;
+
+	if (!problem)
+		return NULL;
+	random_init(&random, nr_uses);
+	problem->nr_uses = 0;
+	for (uint32_t slot = 0; slot < nr_slots; slot++)
+		problem->movable[slot] = 1;
+	for (uint64_t i = 0; i < nr_lives; i++)
+		draw_life(problem, i, &random);
+	for (uint32_t tier = 0; tier < nr_tiers; tier++) {
+		problem->capacity_pages[tier] = tier + 1 < nr_tiers ? nr_lives / 4 / (tier + 1)
+								    : nr_lives;
+		problem->load_cost_ps[tier] = 20000 + 40000 * tier;
+		problem->store_cost_ps[tier] = 20000 + 50000 * tier;
+		for (uint32_t to = 0; to < nr_tiers; to++)
+			problem->move_cost_ps[tier * nr_tiers + to] =
+				to == tier ? 0 : 2000000 + 100000 * to;
+	}
+	return problem;
+}
+
+static void run(struct printbuf *out, uint64_t nr_uses, uint32_t nr_slots, uint32_t nr_tiers,
+		unsigned effort)
+{
+	struct placement_problem *problem = make(nr_uses, nr_slots, nr_tiers);
+	struct placement_solution solution = { 0 };
+	double start = seconds(), took;
+
+	if (!problem || placement_solve_optimal(problem, effort, &solution, out)) {
+		prt_printf(out, "  failed\n");
+		placement_problem_free(problem);
+		return;
+	}
+	took = seconds() - start;
+	prt_printf(out, "%8llu uses %7llu lives %5u slots %u tiers effort %u: %-13s %7.2f s  gap ",
+		   (unsigned long long)problem->nr_uses, (unsigned long long)problem->nr_lives,
+		   nr_slots, nr_tiers, effort, solution.method, took);
+	prt_printf(out, "%.3f %%\n",
+		   100.0 * (double)(solution.upper_ps - solution.lower_ps) /
+			   (double)solution.upper_ps);
+	placement_solution_fini(&solution);
+	placement_problem_free(problem);
+}
+
+int main(int argc, char **argv)
+{
+	static const uint64_t sizes[] = { 10000, 100000, 1000000 };
+	uint64_t only = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
+	PRINTBUF(out);
+
+	prt_printf(&out, "bench_optimal; yardstick: exact to 1,000,000 uses, gap < 1 %% beyond\n");
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		if (only && sizes[i] != only)
+			continue;
+		for (unsigned effort = 0; effort < 2; effort++) {
+			run(&out, sizes[i], 500, 2, effort);
+			run(&out, sizes[i], 500, 3, effort);
+		}
+		run(&out, sizes[i], 5000, 2, 1);
+		fputs(printbuf_str(&out), stdout);
+		fflush(stdout);
+		printbuf_reset(&out);
+	}
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Budgets: what of a plan may be done now.
+ *
+ * One pass over the plan in its own order with three running figures: pages still allowed by the
+ * rate, pages the job may still gain in fast memory (cap), pages it may still lose there (floor).
+ * A promotion spends the gain and gives back to the loss, a demotion the other way round. Moves
+ * that are cut do not spend anything, so a later move of the other kind may still go ahead.
+ */
+#include "engine/budget.h"
+
+void token_bucket_refill(struct token_bucket *bucket, const struct engine_budget *budget,
+			 uint64_t now_ns)
+{
+	uint64_t burst_ns = budget->burst_ns ? budget->burst_ns : NS_PER_S;
+	uint64_t passed_ns = bucket->started ? now_ns - bucket->last_ns : 0;
+	bucket->started = true;
+	bucket->last_ns = now_ns;
+	if (budget->bytes_per_s == UINT64_MAX)
+		return;
+	unsigned __int128 earned = (unsigned __int128)budget->bytes_per_s *
+					   MIN(passed_ns, burst_ns) +
+				   bucket->remainder_ns;
+	unsigned __int128 most = (unsigned __int128)budget->bytes_per_s * burst_ns / NS_PER_S;
+	unsigned __int128 bytes = bucket->bytes + earned / NS_PER_S;
+	bucket->remainder_ns = (uint64_t)(earned % NS_PER_S);
+	bucket->bytes = (uint64_t)MIN(MIN(bytes, most), UINT64_MAX);
+}
+
+uint64_t token_bucket_pages(const struct token_bucket *bucket, const struct engine_budget *budget,
+			    uint32_t page_bytes)
+{
+	uint64_t by_moves = budget->max_moves ? budget->max_moves : PLAN_MOVES_MAX;
+	if (budget->bytes_per_s == UINT64_MAX)
+		return by_moves;
+	return MIN(by_moves, bucket->bytes / page_bytes);
+}
+
+void token_bucket_spend(struct token_bucket *bucket, const struct engine_budget *budget,
+			uint64_t bytes)
+{
+	if (budget->bytes_per_s != UINT64_MAX)
+		bucket->bytes -= MIN(bytes, bucket->bytes);
+}
+
+static bool node_is_fast(const struct machine *machine, uint32_t node)
+{
+	return node < machine->nr_nodes && machine->nodes[node].tier == 0;
+}
+
+static uint64_t job_fast_pages(const struct machine *machine, const struct policy_view *view)
+{
+	uint64_t pages = 0;
+	for (uint32_t i = 0; i < view->nr_nodes; i++)
+		if (node_is_fast(machine, i))
+			pages += view->nodes[i].job_pages;
+	return pages;
+}
+
+/* Pages of `move` that fit what is left; spends them. */
+static uint64_t allowed_pages(const struct plan_move *move, const struct machine *machine,
+			      uint64_t *left, uint64_t *gain, uint64_t *loss)
+{
+	bool to_fast = node_is_fast(machine, move->to);
+	/* An unknown origin counts as the worse one for the budget it could break. */
+	bool from_fast = move->from == PLAN_NODE_ANY ? !to_fast : node_is_fast(machine, move->from);
+	uint64_t pages = MIN(move->nr_pages, *left);
+	if (to_fast && !from_fast)
+		pages = MIN(pages, *gain);
+	else if (!to_fast && from_fast)
+		pages = MIN(pages, *loss);
+	*left -= pages;
+	if (to_fast == from_fast)
+		return pages;
+	*gain = to_fast ? *gain - pages : (*gain > UINT64_MAX - pages ? UINT64_MAX : *gain + pages);
+	*loss = to_fast ? (*loss > UINT64_MAX - pages ? UINT64_MAX : *loss + pages) : *loss - pages;
+	return pages;
+}
+
+uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct engine_budget *budget,
+		    const struct machine *machine, const struct policy_view *view,
+		    uint32_t page_bytes)
+{
+	uint64_t fast = job_fast_pages(machine, view);
+	uint64_t cap = budget->cap_fast_bytes == UINT64_MAX ? UINT64_MAX
+							    : budget->cap_fast_bytes / page_bytes;
+	uint64_t floor = budget->floor_fast_bytes / page_bytes +
+			 (budget->floor_fast_bytes % page_bytes != 0);
+	uint64_t left = view->budget_pages, nr_dropped = 0;
+	uint64_t gain = cap > fast ? cap - fast : 0, loss = fast > floor ? fast - floor : 0;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < plan->nr; i++) {
+		struct plan_move move = plan->moves[i];
+		uint64_t pages = allowed_pages(&move, machine, &left, &gain, &loss);
+		struct plan_move rest = move;
+		rest.page += pages;
+		rest.nr_pages -= pages;
+		if (rest.nr_pages > 0)
+			plan_add(dropped, &rest);
+		nr_dropped += rest.nr_pages;
+		move.nr_pages = pages;
+		if (pages > 0)
+			plan->moves[kept++] = move;
+	}
+	plan_cut(plan, kept);
+	return nr_dropped;
+}

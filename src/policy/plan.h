@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A plan: the moves a policy asks for, most wanted first.
+ *
+ * The engine may cut a plan (drop moves, shorten a range) but never extend it or change its order,
+ * target or reason: what is done is always a part of what the policy asked for.
+ *
+ * The plan is the engine's; a policy fills it during decide() through plan_add() only.
+ */
+#ifndef BERTH_POLICY_PLAN_H
+#define BERTH_POLICY_PLAN_H
+
+#include "base/types.h"
+
+#define PLAN_MOVES_MAX 65536 /* in one plan; a policy sees no more room and asks again later */
+#define PLAN_NODE_ANY  UINT32_MAX
+
+struct plan_move {
+	uint64_t page, nr_pages;
+	uint32_t space;
+	uint32_t from; /* node index as the policy believes, PLAN_NODE_ANY when it does not know */
+	uint32_t to;   /* node index */
+	const char *why; /* static text: "touched twice", "idle" */
+};
+
+struct plan {
+	struct plan_move *moves;
+	uint32_t nr, max;
+};
+
+int plan_init(struct plan *plan, uint32_t max);
+void plan_fini(struct plan *plan);
+/* 0; -ENOSPC when the plan is full; -EINVAL for an empty range or one past the last page. */
+int plan_add(struct plan *plan, const struct plan_move *move);
+/* Keeps the first `nr` moves. */
+void plan_cut(struct plan *plan, uint32_t nr);
+uint64_t plan_nr_pages(const struct plan *plan);
+bool plan_is_valid(const struct plan *plan);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract of a memory placement policy, the part of berth that decides.
+ *
+ *     new -> { [place] observe* [completed*] decide } once per tick, ... -> free
+ *
+ * A policy does no I/O, reads no clock and draws no random number of its own: the time, the
+ * samples and the state of the machine come in through this contract, so a run can be replayed to
+ * the bit, and the policy that is simulated is the policy that runs. A new policy is one new file
+ * below src/policy/ and one line in policies.c.
+ *
+ * All callbacks run on one thread per policy object; several objects of the same policy may live
+ * at once (no globals). Pointers passed in are valid during the call only, but for
+ * policy_config.machine, which outlives the policy.
+ */
+#ifndef BERTH_POLICY_POLICY_H
+#define BERTH_POLICY_POLICY_H
+
+#include "machine/machine.h"
+#include "policy/mover.h"
+#include "policy/plan.h"
+#include "policy/sample.h"
+#include "policy/tunable.h"
+
+struct policy_config {
+	const struct machine *machine;
+	const uint64_t *values; /* of the tunables, in their order; copy them */
+	uint64_t seed;		/* the only source of randomness allowed */
+	uint32_t page_bytes;
+};
+
+/* One memory node as the policy may see it, in life from the kernel's counters. */
+struct policy_node {
+	uint64_t capacity_pages; /* 0 for a node without memory */
+	uint64_t free_pages;
+	uint64_t job_pages; /* of these, used by the job that this policy serves */
+};
+
+struct policy_view { /* the state of the world at a tick */
+	uint64_t now_ns;
+	uint64_t tick_ns;		 /* time since the last decide; 0 at the first */
+	uint64_t budget_pages;		 /* the engine will cut the plan to this many pages */
+	const struct policy_node *nodes; /* machine.nr_nodes of them */
+	uint32_t nr_nodes;
+};
+
+struct place_request {
+	uint64_t now_ns;
+	uint64_t page, nr_pages;
+	uint32_t space;
+	uint32_t cpu_node; /* index of the node whose CPU asks */
+};
+
+struct policy_ops {
+	const char *name;
+	const char *summary; /* one line for --list */
+	uint32_t needs;	     /* bits that its samplers must provide together (sample.h) */
+	bool needs_order;    /* refuses recordings that only count */
+	const struct tunable *tunables;
+	size_t nr_tunables;
+
+	/* WHEN: once. -EINVAL with a sentence when the tunables contradict each other. */
+	int (*new)(const struct policy_config *config, void **ret_policy, struct printbuf *err);
+
+	/* First placement. NULL: the kernel places. WHEN: before a page is first used, where the
+	 * world can ask (a simulation; a job that berth starts). 0 and a node index, or -ENOENT for
+	 * "as the kernel would". The world falls through to other nodes when that one is full. */
+	int (*place)(void *policy, const struct place_request *request, uint32_t *ret_node);
+
+	/* WHEN: each tick, once per batch of samples, in order; not at all when nothing was seen.
+	 */
+	void (*observe)(void *policy, const struct sample_batch *batch);
+
+	/* What became of earlier moves, read back. NULL: the policy does not care.
+	 * WHEN: each tick before decide, and once more right after submit for what finished at
+	 * once. */
+	void (*completed)(void *policy, const struct move_result *results, uint32_t nr);
+
+	/* Fills the plan, most wanted moves first. Must end in bounded time whatever it knows.
+	 * WHEN: each tick, after observe and completed. 0 or negative errno (the tick is skipped).
+	 */
+	int (*decide)(void *policy, const struct policy_view *view, struct plan *plan);
+
+	/* Bytes held, for the report. NULL: unknown. */
+	uint64_t (*memory_bytes)(const void *policy);
+
+	/* WHEN: once; NULL is allowed. */
+	void (*free)(void *policy);
+};
+
+extern const struct policy_ops *const policies[];	/* NULL-terminated; policy/policies.c */
+const struct policy_ops *policy_find(const char *name); /* NULL when there is none */
+
+#endif

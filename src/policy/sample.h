@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a sampler saw: one sample, or a batch of them.
+ *
+ * The same record whether it comes from DAMON, hint faults, page idle bits, MGLRU, PEBS or IBS in
+ * life, or from a model of one of these in a simulation. What is not known is marked unknown, never
+ * zero: zero hits out of five checks says "idle", SAMPLE_UNKNOWN says "nobody looked".
+ *
+ * Times are nanoseconds of the policy's clock (the kernel's time in life; program time x dilation
+ * in a simulation). Nodes are indexes into machine.nodes, not kernel ids. Pages count in
+ * machine.page_bytes.
+ *
+ * A batch belongs to the engine; samplers fill it during poll(), policies read it during
+ * observe(), and nobody keeps a pointer into it afterwards.
+ */
+#ifndef BERTH_POLICY_SAMPLE_H
+#define BERTH_POLICY_SAMPLE_H
+
+#include "base/types.h"
+
+#define SAMPLE_UNKNOWN	 UINT64_MAX /* for latency_ns */
+#define SAMPLE_NONE	 UINT32_MAX /* for hits, checks, node and cpu */
+#define SAMPLE_BATCH_MAX 4096	    /* samples in one batch */
+
+enum sample_kind {		/* which of the three groups of fields is filled */
+		   SAMPLE_HITS, /* hits out of checks: accessed bits, DAMON, page idle, MGLRU */
+		   SAMPLE_HINT_FAULT, /* one page; latency from arming to the fault */
+		   SAMPLE_HARDWARE,   /* one page; a load or store that the hardware picked */
+};
+
+/* Bits of what a sampler provides and a policy needs. */
+#define SAMPLE_BIT(kind)  (1u << (kind))
+#define SAMPLE_HAS_WRITES (1u << 8) /* access is known */
+#define SAMPLE_HAS_NODE	  (1u << 9)
+#define SAMPLE_HAS_CPU	  (1u << 10)
+
+enum sample_access { SAMPLE_ACCESS_UNKNOWN, SAMPLE_READ, SAMPLE_WRITE };
+
+enum sample_space_kind { SAMPLE_MM, SAMPLE_FILE, SAMPLE_PHYSICAL };
+
+struct sample {
+	uint64_t time_ns; /* when it was seen; HITS: end of the window of the checks */
+	uint64_t page, nr_pages;
+	uint64_t latency_ns;   /* HINT_FAULT, and HARDWARE where the hardware tells; else UNKNOWN */
+	uint32_t space;	       /* one mm, one file, or physical memory; numbered by the world */
+	uint32_t hits, checks; /* HITS; else SAMPLE_NONE */
+	uint32_t node;	       /* where the memory was; SAMPLE_NONE when not known or mixed */
+	uint32_t cpu;	       /* who accessed; SAMPLE_NONE when not known */
+	uint8_t kind;	       /* enum sample_kind */
+	uint8_t access;	       /* enum sample_access */
+	uint8_t space_kind;    /* enum sample_space_kind */
+};
+
+struct sample_batch {
+	struct sample *samples; /* room for max */
+	uint32_t nr, max;
+};
+
+/* A sample of one page with everything unknown but what is given. */
+static inline struct sample sample_of_page(enum sample_kind kind, uint64_t time_ns, uint32_t space,
+					   uint64_t page)
+{
+	return (struct sample){
+		.time_ns = time_ns,
+		.page = page,
+		.nr_pages = 1,
+		.latency_ns = SAMPLE_UNKNOWN,
+		.space = space,
+		.hits = SAMPLE_NONE,
+		.checks = SAMPLE_NONE,
+		.node = SAMPLE_NONE,
+		.cpu = SAMPLE_NONE,
+		.kind = (uint8_t)kind,
+		.access = SAMPLE_ACCESS_UNKNOWN,
+		.space_kind = SAMPLE_MM,
+	};
+}
+
+#endif

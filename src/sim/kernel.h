@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The modelled kernel: frames, page-table bits, and the small pieces that act on them.
+ *
+ * The kernel belongs to the world, not to the policies: it allocates, reclaims and demotes on its
+ * own, below whatever agent runs. -K names a preset and sets its tunables.
+ *
+ *     pages[]: one struct kernel_page (4 bytes) per dense page number
+ *     +--------------+--------+-------+
+ *     | node (16)    | bits   | order |   node == KERNEL_NOWHERE: not allocated
+ *     +--------------+--------+-------+
+ *
+ * A preset is one file below sim/kernel/ and one line in sim/kernel/kernels.c.
+ */
+#ifndef BERTH_SIM_KERNEL_H
+#define BERTH_SIM_KERNEL_H
+
+#include "base/random.h"
+#include "sim/cost.h"
+
+#define KERNEL_NOWHERE	 UINT16_MAX
+#define KERNEL_UNLIMITED UINT64_MAX
+
+enum kernel_page_bits {
+	KERNEL_ACCESSED =
+		1 << 0, /* set by every access when kernel.keeps_bits, cleared by readers */
+	KERNEL_DIRTY = 1 << 1,
+	KERNEL_HINT = 1 << 2,	/* armed for a hint fault */
+	KERNEL_ACTIVE = 1 << 3, /* on the active list */
+};
+
+struct kernel_page {
+	uint16_t node;
+	uint8_t bits; /* enum kernel_page_bits */
+	uint8_t order;
+};
+
+struct kernel_node {
+	uint64_t capacity_pages; /* KERNEL_UNLIMITED: never full */
+	uint64_t free_pages;
+};
+
+struct kernel_stats {
+	uint64_t nr_allocated, nr_fallen; /* allocations; of these, not on the first choice */
+	uint64_t nr_freed;
+	uint64_t nr_promoted, nr_demoted, nr_sideways; /* pages moved, by anyone */
+	uint64_t nr_refused; /* migrations that found no room or no page */
+};
+
+struct kernel_ops;
+struct kernel {
+	const struct kernel_ops *ops;
+	const struct cost_model *cost;
+	struct cost_account *account; /* pays for migrations */
+	struct kernel_page *pages;
+	uint32_t nr_pages;
+	struct kernel_node *nodes; /* [machine node index] */
+	uint32_t *fallback;	   /* allocation order of home */
+	uint32_t nr_fallback;
+	uint64_t values[TUNABLES_MAX]; /* of ops->tunables */
+	uint64_t now_ns;	       /* the kernel's clock: recording time x dilation */
+	struct random random;
+	bool keeps_bits; /* somebody reads accessed bits */
+	void *state;	 /* the preset's own */
+	struct kernel_stats stats;
+};
+
+struct kernel_ops {
+	const char *name;
+	const char *summary;
+	bool needs_order; /* refuses recordings that only count */
+	const struct tunable *tunables;
+	size_t nr_tunables;
+
+	/* WHEN: once, after all fields above are set. May be NULL, like start/stop. */
+	int (*start)(struct kernel *kernel, struct printbuf *err);
+	void (*stop)(struct kernel *kernel);
+
+	/* Takes a frame for a page that has none: through kernel_take(). `wish` is a node an agent
+	 * asked for, or UINT32_MAX. 0, or -ENOMEM when nothing is left anywhere.
+	 * WHEN: at the first access of a life. */
+	int (*allocate)(struct kernel *kernel, uint32_t page, uint32_t wish);
+
+	/* WHEN: at every access event, after it was charged. NULL: does not need to see them. */
+	void (*access)(struct kernel *kernel, uint32_t page, uint8_t flags);
+
+	/* WHEN: at every tick, before any agent. NULL: nothing to do. */
+	void (*tick)(struct kernel *kernel);
+
+	/* Frees up to nr_pages of `node` by demotion or otherwise; returns how many. NULL: cannot.
+	 * WHEN: when an allocation or migration finds the node full. */
+	uint64_t (*reclaim)(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
+
+	/* Moves one page. 0; -ENOENT no such page; -ENOSPC no room; -EALREADY it is there.
+	 * NULL: kernel_migrate_plain. WHEN: a mover or the preset itself asks. */
+	int (*migrate)(struct kernel *kernel, uint32_t page, uint32_t to);
+
+	/* Gives the frame back: through kernel_give(). NULL: kernel_give alone.
+	 * WHEN: at the end of a life. Pages without a frame never come here. */
+	void (*free)(struct kernel *kernel, uint32_t page);
+};
+
+extern const struct kernel_ops *const kernels[]; /* NULL-terminated; sim/kernel/kernels.c */
+const struct kernel_ops *kernel_find(const char *name);
+/* Not in the list: everything on the fastest, or on the slowest node, which never fills up. */
+extern const struct kernel_ops kernel_all_fast, kernel_all_slow;
+
+/* capacity_pages: [node]; copied. values: of ops->tunables, NULL for defaults. */
+int kernel_new(const struct kernel_ops *ops, const struct cost_model *cost,
+	       struct cost_account *account, const uint64_t *capacity_pages, const uint64_t *values,
+	       uint64_t seed, struct kernel **ret, struct printbuf *err);
+struct kernel *kernel_free(struct kernel *kernel);
+int kernel_grow(struct kernel *kernel, uint32_t nr_pages);
+
+/* Building blocks of presets (kernel/frames.c). */
+bool kernel_take(struct kernel *kernel, uint32_t page, uint32_t node); /* false: full */
+void kernel_give(struct kernel *kernel, uint32_t page);
+int kernel_migrate_plain(struct kernel *kernel, uint32_t page, uint32_t to);
+/* Takes from `first`, then along the fallback list; reclaims where the preset can. */
+int kernel_take_falling(struct kernel *kernel, uint32_t page, uint32_t first);
+
+/* What the world calls. */
+int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish);
+int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
+void kernel_release(struct kernel *kernel, uint32_t page);
+bool kernel_is_valid(const struct kernel *kernel); /* frames add up; walks all pages */
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A set of simulations over one recording: the public face of this room.
+ *
+ *     sim_set_new(machine, recording, policies x fast sizes) -> sim_set_run(reader) -> results
+ *
+ * The recording is decoded once; every policy at every fast size runs on the same pass (bounds
+ * that need the future are solved at its end and replayed from what the pass gathered).
+ *
+ * -P takes the name of a kernel preset, of an agent that runs above the kernel of -K, or of a
+ * bound; the three share one name space. Same input and seed, same bytes out.
+ */
+#ifndef BERTH_SIM_SIM_H
+#define BERTH_SIM_SIM_H
+
+#include "machine/machine.h"
+#include "sim/cost.h"
+#include "trace/trace.h"
+
+#define SIM_KERNEL_DEFAULT "linux-none"
+#define SIM_SET_MAX	   4096 /* simulations in one set */
+#define SIM_DILATE_MAX	   1000000
+
+struct sim_config {
+	const struct machine *machine; /* outlives the set */
+	const char *const *policies;   /* "NAME" or "NAME:key=value,..."; at least one */
+	size_t nr_policies;
+	const char *kernel;	    /* for agents; NULL: SIM_KERNEL_DEFAULT */
+	const uint64_t *fast_bytes; /* sizes of the fast tier to try; none: the machine's own */
+	size_t nr_fast;
+	const char *cost; /* "key=value,..." of cost_tunables; NULL: defaults */
+	uint64_t dilate;  /* 0 and 1: none */
+	uint64_t seed;
+	unsigned effort;     /* of bounds, 0..2 */
+	uint32_t max_epochs; /* of the series in the results; 0: none kept */
+};
+
+/* Budgets of the engine, given among an agent's own keys: recency:idle=20,rate=1GBps. */
+enum sim_budget { SIM_RATE, SIM_FLOOR, SIM_CAP, SIM_NR_BUDGETS };
+extern const struct tunable sim_budget_tunables[SIM_NR_BUDGETS];
+
+enum sim_policy_kind { SIM_KERNEL, SIM_AGENT, SIM_BOUND };
+
+struct sim_series_epoch {	   /* neighbours are merged when there are more than max_epochs */
+	uint64_t start_ns, end_ns; /* of the recording's clock */
+	uint64_t time_ns;	   /* predicted */
+	uint64_t misses, fast_misses;
+};
+
+struct sim_result {
+	const char *policy; /* as given */
+	const char *kernel; /* below an agent; NULL otherwise */
+	enum sim_policy_kind kind;
+	int error; /* 0, or why there are no figures (-ENOSPC: the machine is too small) */
+	const char *error_text;
+	uint64_t fast_bytes;  /* of the fast tier; UINT64_MAX when it never fills up */
+	uint64_t time_ns;     /* predicted */
+	uint64_t all_fast_ns; /* the same recording with everything on the fastest node */
+	/* Stall per cause; they add up to time_ns but for rounding to whole ns. */
+	uint64_t compute_ns, latency_ns, bandwidth_ns, migration_ns, blocked_ns;
+	uint64_t linear_ps; /* latency + migration, exact: comparable with bounds */
+	uint64_t misses, fast_misses;
+	const struct cost_node *nodes; /* [machine node index] */
+	uint64_t nr_promoted, nr_demoted, nr_sideways, nr_refused, nr_cut; /* pages */
+	uint64_t moved_bytes;
+	uint64_t memory_bytes; /* this simulation's own: kernel pages, policy, engine */
+	/* Bounds with a schedule only: certified figures of the linear part, and how. */
+	bool has_bound, is_exact;
+	uint64_t lower_ps, upper_ps;
+	uint64_t lower_time_ns; /* compute + blocked + lower_ps: no policy can be faster */
+	const char *method;
+	const struct sim_series_epoch *series;
+	uint32_t nr_series;
+};
+
+struct sim_set;
+/* Parses and checks everything before the recording is read. -EINVAL: a name, key or size that
+ * does not exist (says which do); -EOPNOTSUPP: the recording lacks what a policy needs. `info`:
+ * of the recording; used here only. */
+int sim_set_new(const struct sim_config *config, const struct trace_info *info,
+		struct sim_set **ret, struct printbuf *err);
+/* Batch by batch, and then the end; or sim_set_run does both. */
+int sim_set_feed(struct sim_set *set, const struct trace_batch *batch, struct printbuf *err);
+int sim_set_finish(struct sim_set *set, uint64_t duration_ns, struct printbuf *err);
+/* Feeds the reader to its end and finishes. A broken block: finishes with what came before and
+ * returns the reader's error. */
+int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbuf *err);
+struct sim_set *sim_set_free(struct sim_set *set);
+
+/* Policies in the order given, sizes inner: result[policy * nr_fast + size]. */
+size_t sim_set_nr_results(const struct sim_set *set);
+const struct sim_result *sim_set_result(const struct sim_set *set, size_t index);
+const struct cost_model *sim_set_cost(const struct sim_set *set);
+/* Sentences a reader of the figures must see (no cache model, ...). NULL after the last. */
+const char *sim_set_note(const struct sim_set *set, size_t index);
+
+struct sim_extent {	     /* what a recording needs, for sizing a machine */
+	uint64_t peak_pages; /* alive together, at most */
+	uint64_t nr_events, nr_misses;
+	uint64_t set_bytes; /* memory the pass held, in bytes */
+};
+/* One pass over the reader without any policy. */
+int sim_measure(struct trace_reader *reader, struct sim_extent *ret, struct printbuf *err);
+/* The two-tier machine used when none is named: DRAM of `fast_share_bp` of the peak and CXL memory
+ * for all of it. */
+int sim_default_machine(uint64_t peak_pages, uint32_t page_bytes, uint32_t fast_share_bp,
+			struct machine **ret, struct printbuf *err);
+
+/* Which kind of recording can be simulated at all: 0, or -EOPNOTSUPP with a sentence. */
+int sim_check_recording(const struct trace_info *info, struct printbuf *err);
+/* Everything -P and -K take: names, summaries, tunables. */
+void sim_list_to_text(struct printbuf *out);
+
+#endif
