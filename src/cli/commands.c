@@ -4,5 +4,6 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
+	&command_machine,
 	NULL,
 };

@@ -10,6 +10,7 @@
 #ifndef BERTH_MACHINE_MACHINE_H
 #define BERTH_MACHINE_MACHINE_H
 
+#include "base/json.h"
 #include "base/printbuf.h"
 #include "base/set.h"
 #include "base/types.h"
@@ -69,10 +70,16 @@ struct machine {
 int machine_parse(const char *line, struct machine **ret, struct printbuf *err);
 /* Whatever -M takes: host, a captured root (directory or tar), hwloc XML, or a line. */
 int machine_open(const char *argument, struct machine **ret, struct printbuf *err);
+/* A captured root only: what --root takes. */
+int machine_open_root(const char *path, struct machine **ret, struct printbuf *err);
 struct machine *machine_free(struct machine *machine);
 /* The line that parses back to the same machine. */
 void machine_to_line(struct printbuf *out, const struct machine *machine);
 void machine_to_text(struct printbuf *out, const struct machine *machine);
+void machine_to_json(struct json_writer *json, const char *key, const struct machine *machine);
+/* Reads what discovery would read of a host or captured root ("host", a directory, a tar) and puts
+ * it as a tar into `out`: nothing else, no names, no serial numbers. */
+int machine_capture(const char *argument, struct printbuf *out, struct printbuf *err);
 bool machine_is_valid(const struct machine *machine);
 bool machine_is_equal(const struct machine *a, const struct machine *b); /* what a line can say */
 
