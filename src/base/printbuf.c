@@ -188,7 +188,10 @@ void printbuf_trim_half_character(struct printbuf *out)
 		unsigned char byte = (unsigned char)out->buf[out->pos - back];
 		if ((byte & 0xc0) == 0x80)
 			continue;
-		size_t len = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+		size_t len = byte < 0xc2 || byte > 0xf4 ? 1
+			     : byte >= 0xf0		? 4
+			     : byte >= 0xe0		? 3
+							: 2;
 		if (len > back) {
 			out->pos -= back;
 			out->buf[out->pos] = '\0';
@@ -202,8 +205,6 @@ void printbuf_trim_half_character(struct printbuf *out)
 /* How many of nr bytes are to be written; when not all, the flags say so. */
 static size_t part_that_fits(struct printbuf *out, size_t nr)
 {
-	if (out->overflow)
-		return 0;
 	if (printbuf_reserve(out, nr))
 		return nr;
 	return out->flags & PRINTBUF_DROP_ITEMS || out->size == 0 ? 0 : out->size - out->pos - 1;
@@ -212,11 +213,13 @@ static size_t part_that_fits(struct printbuf *out, size_t nr)
 static __attribute__((noinline)) void append_slowly(struct printbuf *out, const char *bytes,
 						    size_t nr)
 {
+	if (out->overflow)
+		return;
 	size_t part = part_that_fits(out, nr);
-	if (part)
+	if (part) {
 		memcpy(out->buf + out->pos, bytes, part);
-	if (part)
 		printbuf_commit(out, part);
+	}
 	if (part < nr && !(out->flags & PRINTBUF_DROP_ITEMS))
 		printbuf_trim_half_character(out);
 }
@@ -249,6 +252,8 @@ void prt_char(struct printbuf *out, char c)
 
 void prt_chars(struct printbuf *out, char c, size_t nr)
 {
+	if (out->overflow)
+		return;
 	size_t part = printbuf_has_room(out, nr) ? nr : part_that_fits(out, nr);
 	if (part) {
 		memset(out->buf + out->pos, c, part);

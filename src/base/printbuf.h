@@ -8,7 +8,10 @@
  * it was made with PRINTBUF_DROP_ITEMS. Errors are sticky flags, never return values: print freely,
  * look at printbuf_has_error() once at the end. The text is always NUL-terminated when size > 0.
  *
- * A "character" is a UTF-8 sequence: truncation never leaves half of one.
+ * A "character" is a UTF-8 sequence: truncation never leaves half of one. After a first item that
+ * did not fit nothing more is appended or taken away, so the text is always a beginning of what an
+ * endless buffer would hold (but for a field that was to be right-justified: one that was cut is
+ * left where it began). Text to append must not lie in the buffer itself.
  *
  * Not thread-safe: one buffer, one thread. A fixed buffer, and any buffer between
  * printbuf_atomic_inc() and _dec(), never allocates: safe in signal handlers and out of memory

@@ -185,7 +185,9 @@ static void lay_out_control(struct printbuf *out, struct laying_out *item, char 
 		return;
 	if (control == '\r' && out->last_field < item->start && blanks_to_stop(out) > 0)
 		item->shifted = need;
+	out->atomic += item->error != 0; /* what could not grow once stays as it is */
 	prt_control(out, control);
+	out->atomic -= item->error != 0;
 }
 
 /* Moves the parked text forward to the cursor, until it or the storage ends. */
@@ -212,7 +214,7 @@ static void lay_out_parked(struct printbuf *out, struct laying_out *item)
 void printbuf_lay_out_tail(struct printbuf *out, size_t nr_raw, int error)
 {
 	struct laying_out item = { .error = error };
-	if (out->indent || out->nr_tabstops) {
+	if (nr_raw > 0 && (out->indent || out->nr_tabstops)) {
 		sync_line(out);
 		struct printbuf_state before = printbuf_item_begin(out);
 		item.start = out->pos;
