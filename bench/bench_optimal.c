@@ -15,7 +15,7 @@
 
 #include "base/printbuf.h"
 #include "base/random.h"
-#include "sim/bound/problem.h"
+#include "sim/bound/curve.h"
 
 #define NR_PHASES 7
 
@@ -113,6 +113,38 @@ static void run(struct printbuf *out, uint64_t nr_uses, uint32_t nr_slots, uint3
 	placement_problem_free(problem);
 }
 
+#define NR_POINTS 20
+
+static void run_curve(struct printbuf *out, uint64_t nr_uses, unsigned effort)
+{
+	struct placement_problem *problem = make(nr_uses, 500, 2);
+	struct placement_point points[NR_POINTS];
+	uint64_t capacities[NR_POINTS];
+	double start = seconds(), worst_optimal = 0, worst_static = 0;
+
+	for (uint64_t i = 0; problem && i < NR_POINTS; i++)
+		capacities[i] = (i + 1) * problem->nr_lives / NR_POINTS;
+	if (!problem || placement_curve(problem, capacities, NR_POINTS, effort, points, out)) {
+		prt_printf(out, "  failed\n");
+		placement_problem_free(problem);
+		return;
+	}
+	for (unsigned i = 0; i < NR_POINTS; i++) {
+		double full = (double)points[i].optimal.upper_ps;
+
+		worst_optimal = MAX(worst_optimal, full - (double)points[i].optimal.lower_ps);
+		full = (double)points[i].static_best.upper_ps;
+		worst_static = MAX(worst_static, full - (double)points[i].static_best.lower_ps);
+	}
+	prt_printf(out, "%8llu uses: curve of %d points, effort %u:",
+		   (unsigned long long)problem->nr_uses, NR_POINTS, effort);
+	prt_printf(out, " %.2f s, worst gap of the whole: optimal %.3f %%, static %.3f %%\n",
+		   seconds() - start,
+		   100 * worst_optimal / (double)placement_cost_all_in(problem, 0),
+		   100 * worst_static / (double)placement_cost_all_in(problem, 0));
+	placement_problem_free(problem);
+}
+
 int main(int argc, char **argv)
 {
 	static const uint64_t sizes[] = { 10000, 100000, 1000000 };
@@ -128,6 +160,8 @@ int main(int argc, char **argv)
 			run(&out, sizes[i], 500, 3, effort);
 		}
 		run(&out, sizes[i], 5000, 2, 1);
+		run_curve(&out, sizes[i], 0);
+		run_curve(&out, sizes[i], 1);
 		fputs(printbuf_str(&out), stdout);
 		fflush(stdout);
 		printbuf_reset(&out);

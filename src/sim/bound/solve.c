@@ -20,6 +20,7 @@
 
 #define DENSE_PIECES 1000000ull /* most pieces for which a dense model is made */
 #define STAGES	     4		/* ascents, each aimed at the upper figure of the last repair */
+#define WARM_STAGES  1		/* of these, when the prices are a neighbour's */
 
 struct effort {
 	unsigned rounds;   /* of ascent, in all stages together */
@@ -73,16 +74,17 @@ static int improve_upper(struct bound_prices *prices, uint8_t *scratch, struct b
 	return error;
 }
 
-static int solve_by_prices(struct bound_prices *prices, const struct effort *effort,
+static int solve_by_prices(struct bound_prices *prices, const struct effort *effort, bool is_warm,
 			   uint8_t *scratch, struct bound_answer *answer)
 {
+	unsigned nr_stages = is_warm ? WARM_STAGES : STAGES;
 	int64_t lower = bound_prices_evaluate(prices);
 	int error = improve_lower(prices, lower, answer);
 
 	answer->method = "prices";
 	if (!error)
 		error = improve_upper(prices, scratch, answer);
-	for (unsigned stage = 0; !error && stage < STAGES; stage++) {
+	for (unsigned stage = 0; !error && stage < nr_stages; stage++) {
 		if (answer->lower_ps == answer->upper_ps)
 			break;
 		error = bound_prices_ascend(prices, effort->rounds / STAGES, answer->upper_ps,
@@ -115,7 +117,19 @@ static int solve_by_flow(struct bound_prices *prices, const struct effort *effor
 	return 0;
 }
 
-int bound_solve(struct bound_prices *prices, unsigned effort, struct bound_answer *answer)
+/* Prices of a neighbour: those of tiers that can no longer be full must go. */
+static void clear_prices(struct bound_prices *prices)
+{
+	const struct bound_model *model = prices->model;
+	uint32_t n = model->nr_tiers;
+
+	for (uint32_t tier = 0; tier < n; tier++)
+		for (uint32_t slot = 0; !model->priced[tier] && slot < model->nr_slots; slot++)
+			prices->price_ps[(size_t)slot * n + tier] = 0;
+}
+
+int bound_solve(struct bound_prices *prices, unsigned effort, bool is_warm,
+		struct bound_answer *answer)
 {
 	const struct bound_model *model = prices->model;
 	const struct effort *spend = &efforts[MIN(effort, ARRAY_SIZE(efforts) - 1)];
@@ -124,6 +138,7 @@ int bound_solve(struct bound_prices *prices, unsigned effort, struct bound_answe
 
 	answer->lower_ps = 0;
 	answer->upper_ps = INT64_MAX;
+	clear_prices(prices);
 	if (model->nr_priced == 0) {
 		answer->lower_ps = answer->upper_ps = bound_prices_evaluate(prices);
 		memcpy(answer->tier_of_piece, prices->tier_of_piece, model->nr_pieces);
@@ -133,7 +148,7 @@ int bound_solve(struct bound_prices *prices, unsigned effort, struct bound_answe
 	scratch = malloc((size_t)model->nr_pieces + 1);
 	if (!scratch)
 		return -ENOMEM;
-	error = solve_by_prices(prices, spend, scratch, answer);
+	error = solve_by_prices(prices, spend, is_warm, scratch, answer);
 	if (!error)
 		error = solve_by_flow(prices, spend, scratch, answer);
 	free(scratch);
@@ -183,7 +198,8 @@ static int solve(const struct placement_problem *problem, bool may_move, unsigne
 		error = bound_prices_new(model, &prices);
 	if (!error) {
 		answer.tier_of_piece = malloc((size_t)model->nr_pieces + 1);
-		error = answer.tier_of_piece ? bound_solve(prices, effort, &answer) : -ENOMEM;
+		error = answer.tier_of_piece ? bound_solve(prices, effort, false, &answer)
+					     : -ENOMEM;
 	}
 	if (error)
 		error_set(err, error, "placement: cannot solve it: %s; use a shorter recording",

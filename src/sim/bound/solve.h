@@ -14,7 +14,8 @@ struct bound_answer {
 /* Shapes the model as placement_solve_optimal needs it: dense where that is exact and small. */
 int bound_model_shape(const struct placement_problem *problem, bool may_move,
 		      struct bound_model **ret);
-/* `prices` may hold those of a like problem; they end at the best found. */
-int bound_solve(struct bound_prices *prices, unsigned effort, struct bound_answer *answer);
+/* is_warm: `prices` hold those of a like problem, so less is spent. They end at the best found. */
+int bound_solve(struct bound_prices *prices, unsigned effort, bool is_warm,
+		struct bound_answer *answer);
 
 #endif
