@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Frames: how many each node has left and which page has one. A frame has no number of its own:
+ * what a policy can see of it is its node.
+ *
+ * Cost: O(1) per allocation, migration and free; 4 bytes per page number.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "sim/kernel.h"
+
+static const struct kernel_page nowhere = { .node = KERNEL_NOWHERE };
+
+int kernel_grow(struct kernel *kernel, uint32_t nr_pages)
+{
+	if (nr_pages <= kernel->nr_pages)
+		return 0;
+	struct kernel_page *pages = realloc(kernel->pages, (size_t)nr_pages * sizeof(*pages));
+	if (!pages)
+		return -ENOMEM;
+	for (uint32_t i = kernel->nr_pages; i < nr_pages; i++)
+		pages[i] = nowhere;
+	kernel->pages = pages;
+	kernel->nr_pages = nr_pages;
+	return 0;
+}
+
+bool kernel_take(struct kernel *kernel, uint32_t page, uint32_t node)
+{
+	struct kernel_node *from = &kernel->nodes[node];
+	if (from->capacity_pages != KERNEL_UNLIMITED) {
+		if (from->free_pages == 0)
+			return false;
+		from->free_pages--;
+	}
+	kernel->pages[page].node = (uint16_t)node;
+	return true;
+}
+
+void kernel_give(struct kernel *kernel, uint32_t page)
+{
+	struct kernel_node *node = &kernel->nodes[kernel->pages[page].node];
+	if (node->capacity_pages != KERNEL_UNLIMITED)
+		node->free_pages++;
+	kernel->pages[page] = nowhere;
+}
+
+static bool take_or_reclaim(struct kernel *kernel, uint32_t page, uint32_t node)
+{
+	if (kernel_take(kernel, page, node))
+		return true;
+	return kernel->ops->reclaim && kernel->ops->reclaim(kernel, node, 1) > 0 &&
+	       kernel_take(kernel, page, node);
+}
+
+int kernel_take_falling(struct kernel *kernel, uint32_t page, uint32_t first)
+{
+	if (first < kernel->cost->nr_nodes && take_or_reclaim(kernel, page, first))
+		return 0;
+	kernel->stats.nr_fallen += first < kernel->cost->nr_nodes;
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
+		if (take_or_reclaim(kernel, page, kernel->fallback[i])) {
+			kernel->stats.nr_fallen += i > 0 && first >= kernel->cost->nr_nodes;
+			return 0;
+		}
+	}
+	return -ENOMEM;
+}
+
+int kernel_migrate_plain(struct kernel *kernel, uint32_t page, uint32_t to)
+{
+	struct kernel_page *entry = &kernel->pages[page];
+	uint32_t from = entry->node;
+	if (from == to)
+		return -EALREADY;
+	if (!kernel_take(kernel, page, to))
+		return -ENOSPC;
+	if (kernel->nodes[from].capacity_pages != KERNEL_UNLIMITED)
+		kernel->nodes[from].free_pages++;
+	return 0;
+}
+
+static void count_move(struct kernel *kernel, uint32_t from, uint32_t to)
+{
+	const struct machine *machine = kernel->cost->machine;
+	if (machine->nodes[to].tier < machine->nodes[from].tier)
+		kernel->stats.nr_promoted++;
+	else if (machine->nodes[to].tier > machine->nodes[from].tier)
+		kernel->stats.nr_demoted++;
+	else
+		kernel->stats.nr_sideways++;
+}
+
+int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
+{
+	if (page >= kernel->nr_pages || kernel->pages[page].node == KERNEL_NOWHERE)
+		return -ENOENT;
+	if (to >= kernel->cost->nr_nodes)
+		return -ENOSPC;
+	uint32_t from = kernel->pages[page].node;
+	int error = kernel->ops->migrate ? kernel->ops->migrate(kernel, page, to)
+					 : kernel_migrate_plain(kernel, page, to);
+	if (error) {
+		kernel->stats.nr_refused++;
+		return error;
+	}
+	cost_account_move(kernel->account, from, to, 1);
+	count_move(kernel, from, to);
+	return 0;
+}
+
+int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish)
+{
+	int error = kernel->ops->allocate(kernel, page, wish);
+	kernel->stats.nr_allocated += error == 0;
+	return error;
+}
+
+void kernel_release(struct kernel *kernel, uint32_t page)
+{
+	if (page >= kernel->nr_pages || kernel->pages[page].node == KERNEL_NOWHERE)
+		return;
+	kernel->stats.nr_freed++;
+	if (kernel->ops->free)
+		kernel->ops->free(kernel, page);
+	else
+		kernel_give(kernel, page);
+}
+
+static int set_up_nodes(struct kernel *kernel, const uint64_t *capacity_pages)
+{
+	const struct cost_model *cost = kernel->cost;
+	kernel->nodes = calloc(cost->nr_nodes, sizeof(*kernel->nodes));
+	if (!kernel->nodes)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < cost->nr_nodes; i++)
+		kernel->nodes[i] = (struct kernel_node){ capacity_pages[i], capacity_pages[i] };
+	return machine_fallback_order(cost->machine, cost->home, &kernel->fallback,
+				      &kernel->nr_fallback);
+}
+
+int kernel_new(const struct kernel_ops *ops, const struct cost_model *cost,
+	       struct cost_account *account, const uint64_t *capacity_pages, const uint64_t *values,
+	       uint64_t seed, struct kernel **ret, struct printbuf *err)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	if (!kernel)
+		return error_set(err, -ENOMEM, "%s: out of memory", ops->name);
+	kernel->ops = ops;
+	kernel->cost = cost;
+	kernel->account = account;
+	random_init(&kernel->random, seed);
+	tunables_defaults(ops->tunables, ops->nr_tunables, kernel->values);
+	if (values && ops->nr_tunables)
+		memcpy(kernel->values, values, ops->nr_tunables * sizeof(*values));
+	int error = set_up_nodes(kernel, capacity_pages);
+	if (error)
+		error_set(err, error, "%s: %s", ops->name, error_text(error));
+	else if (ops->start)
+		error = ops->start(kernel, err);
+	if (error) {
+		kernel_free(kernel);
+		return error;
+	}
+	*ret = kernel;
+	return 0;
+}
+
+struct kernel *kernel_free(struct kernel *kernel)
+{
+	if (!kernel)
+		return NULL;
+	if (kernel->ops->stop)
+		kernel->ops->stop(kernel);
+	free(kernel->pages);
+	free(kernel->nodes);
+	free(kernel->fallback);
+	free(kernel);
+	return NULL;
+}
+
+bool kernel_is_valid(const struct kernel *kernel)
+{
+	for (uint32_t node = 0; node < kernel->cost->nr_nodes; node++) {
+		const struct kernel_node *frames = &kernel->nodes[node];
+		uint64_t used = 0;
+		for (uint32_t i = 0; i < kernel->nr_pages; i++)
+			used += kernel->pages[i].node == node;
+		if (frames->capacity_pages != KERNEL_UNLIMITED &&
+		    frames->free_pages + used != frames->capacity_pages)
+			return false;
+	}
+	uint64_t resident = 0;
+	for (uint32_t i = 0; i < kernel->nr_pages; i++)
+		resident += kernel->pages[i].node != KERNEL_NOWHERE;
+	return resident == kernel->stats.nr_allocated - kernel->stats.nr_freed;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+/* One simulation; simulation.h has the picture. */
+#include "sim/simulation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define COUNTED_FLAGS (TRACE_MISS | TRACE_WRITE)
+
+_Static_assert(COUNTED_FLAGS < SIMULATION_FLAGS, "counters are indexed by these flags");
+
+static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
+{
+	const struct simulation *simulation = world;
+	for (uint32_t i = 0; i < nr_nodes; i++) {
+		const struct kernel_node *node = &simulation->kernel->nodes[i];
+		nodes[i] = (struct policy_node){ .capacity_pages = node->capacity_pages,
+						 .free_pages = node->free_pages,
+						 .job_pages = node->capacity_pages -
+							      node->free_pages };
+	}
+	return 0;
+}
+
+static int new_engine(struct simulation *simulation, const struct simulation_config *config,
+		      struct printbuf *err)
+{
+	struct engine_config engine = {
+		.machine = config->cost->machine,
+		.page_bytes = config->cost->page_bytes,
+		.policy = config->agent,
+		.values = config->agent_values,
+		.seed = config->seed,
+		.mover = &simulation_mover,
+		.mover_state = simulation,
+		.look = look,
+		.look_world = simulation,
+		.budget = config->budget,
+	};
+	uint32_t needs = config->agent->needs;
+	if (needs & SAMPLE_BIT(SAMPLE_HITS))
+		engine.samplers[engine.nr_samplers++] =
+			(struct engine_sampler){ &simulation_accessed_sampler, simulation };
+	if (needs & SAMPLE_BIT(SAMPLE_HARDWARE))
+		engine.samplers[engine.nr_samplers++] =
+			(struct engine_sampler){ &simulation_hardware_sampler, simulation };
+	return engine_new(&engine, &simulation->engine, err);
+}
+
+static int set_up(struct simulation *simulation, const struct simulation_config *config,
+		  struct printbuf *err)
+{
+	size_t nr_counts = (size_t)config->cost->nr_nodes * SIMULATION_FLAGS;
+	simulation->counts = calloc(nr_counts, sizeof(*simulation->counts));
+	simulation->series = calloc(config->max_epochs + 1u, sizeof(*simulation->series));
+	if (!simulation->counts || !simulation->series ||
+	    cost_account_init(&simulation->account, config->cost))
+		return error_set(err, -ENOMEM, "out of memory for a simulation");
+	int error = kernel_new(config->kernel, config->cost, &simulation->account,
+			       config->capacity_pages, config->kernel_values, config->seed,
+			       &simulation->kernel, err);
+	if (!error && config->agent) {
+		simulation->kernel->keeps_bits = true;
+		error = new_engine(simulation, config, err);
+	}
+	return error;
+}
+
+int simulation_new(const struct simulation_config *config, struct simulation **ret,
+		   struct printbuf *err)
+{
+	struct simulation *simulation = calloc(1, sizeof(*simulation));
+	if (!simulation)
+		return error_set(err, -ENOMEM, "out of memory for a simulation");
+	simulation->cost = config->cost;
+	simulation->stage = config->stage;
+	simulation->dilate = MAX(config->dilate, 1);
+	simulation->max_series = config->max_epochs;
+	simulation->per_entry = 1;
+	simulation->until_hardware = 1 + (uint32_t)(config->seed % SIMULATION_HARDWARE_PERIOD);
+	int error = set_up(simulation, config, err);
+	if (error) {
+		simulation_free(simulation);
+		return error;
+	}
+	simulation->is_plain = !config->agent && !config->kernel->access;
+	*ret = simulation;
+	return 0;
+}
+
+struct simulation *simulation_free(struct simulation *simulation)
+{
+	if (!simulation)
+		return NULL;
+	engine_free(simulation->engine);
+	kernel_free(simulation->kernel);
+	cost_account_fini(&simulation->account);
+	free(simulation->counts);
+	free(simulation->series);
+	free(simulation->touched);
+	free(simulation->hardware);
+	free(simulation->results);
+	free(simulation);
+	return NULL;
+}
+
+static int grow(void *context, uint32_t nr_pages, struct printbuf *err)
+{
+	struct simulation *simulation = context;
+	if (kernel_grow(simulation->kernel, nr_pages))
+		return error_set(err, -ENOMEM, "out of memory for %u pages", nr_pages);
+	return 0;
+}
+
+/* A machine too small for the recording ends this simulation only, not its neighbours. */
+static void fail_full(struct simulation *simulation)
+{
+	uint64_t capacity = 0;
+	struct printbuf text;
+	for (uint32_t i = 0; i < simulation->cost->nr_nodes; i++)
+		capacity += simulation->kernel->nodes[i].capacity_pages;
+	simulation->has_failed = true;
+	printbuf_init_fixed(&text, simulation->failure, sizeof(simulation->failure), 0);
+	prt_printf(&text, "%s: the machine is full: its ", simulation->kernel->ops->name);
+	prt_bytes(&text, cost_multiply(capacity, simulation->cost->page_bytes));
+	prt_str(&text, " do not hold what the recording uses at once; give a node more memory");
+}
+
+static int fault(struct simulation *simulation, uint32_t page)
+{
+	uint32_t wish = UINT32_MAX;
+	if (simulation->engine) {
+		struct stage_page address = stage_page(simulation->stage, page);
+		struct place_request request = {
+			.now_ns = simulation->kernel->now_ns,
+			.page = address.page,
+			.nr_pages = 1,
+			.space = address.space,
+			.cpu_node = simulation->cost->home,
+		};
+		if (engine_place(simulation->engine, &request, &wish))
+			wish = UINT32_MAX;
+	}
+	int error = kernel_fault(simulation->kernel, page, wish);
+	if (error == -ENOMEM)
+		fail_full(simulation);
+	return error;
+}
+
+static void run_plain(struct simulation *simulation, const struct stage_events *events)
+{
+	const struct kernel_page *pages = simulation->kernel->pages;
+	uint64_t *counts = simulation->counts;
+	for (uint32_t i = 0; i < events->nr; i++) {
+		uint32_t page = events->page[i];
+		if (unlikely(pages[page].node == KERNEL_NOWHERE) && fault(simulation, page))
+			return;
+		counts[pages[page].node * SIMULATION_FLAGS + (events->flags[i] & COUNTED_FLAGS)]++;
+	}
+}
+
+static int push_touched(struct simulation *simulation, uint32_t page)
+{
+	if (simulation->nr_touched == simulation->max_touched) {
+		size_t max = simulation->max_touched ? simulation->max_touched * 2 : 1024;
+		uint32_t *touched = realloc(simulation->touched, max * sizeof(*touched));
+		if (!touched)
+			return -ENOMEM;
+		simulation->touched = touched;
+		simulation->max_touched = max;
+	}
+	simulation->touched[simulation->nr_touched++] = page;
+	return 0;
+}
+
+/* Every Nth miss; the first at a place that the seed chooses. */
+static void take_hardware(struct simulation *simulation, uint32_t page, uint8_t flags)
+{
+	if (!simulation->hardware || --simulation->until_hardware > 0)
+		return;
+	simulation->until_hardware = SIMULATION_HARDWARE_PERIOD;
+	if (simulation->nr_hardware == SIMULATION_HARDWARE_MAX)
+		return; /* as the hardware's buffer: what nobody fetches is lost */
+	struct stage_page address = stage_page(simulation->stage, page);
+	struct sample sample = sample_of_page(SAMPLE_HARDWARE, simulation->kernel->now_ns,
+					      address.space, address.page);
+	sample.node = simulation->kernel->pages[page].node;
+	sample.access = flags & TRACE_WRITE ? SAMPLE_WRITE : SAMPLE_READ;
+	simulation->hardware[simulation->nr_hardware++] = sample;
+}
+
+static int run_watched(struct simulation *simulation, const struct stage_events *events)
+{
+	struct kernel *kernel = simulation->kernel;
+	for (uint32_t i = 0; i < events->nr; i++) {
+		uint32_t page = events->page[i];
+		uint8_t flags = events->flags[i];
+		if (kernel->pages[page].node == KERNEL_NOWHERE && fault(simulation, page))
+			return 0;
+		struct kernel_page *entry = &kernel->pages[page];
+		simulation->counts[entry->node * SIMULATION_FLAGS + (flags & COUNTED_FLAGS)]++;
+		if (!(entry->bits & KERNEL_ACCESSED) && kernel->keeps_bits) {
+			entry->bits |= KERNEL_ACCESSED;
+			if (push_touched(simulation, page))
+				return -ENOMEM;
+		}
+		if (flags & TRACE_WRITE)
+			entry->bits |= KERNEL_DIRTY;
+		if (flags & TRACE_MISS)
+			take_hardware(simulation, page, flags);
+		if (kernel->ops->access)
+			kernel->ops->access(kernel, page, flags);
+	}
+	return 0;
+}
+
+static void run_counts(struct simulation *simulation, const struct stage_events *events)
+{
+	const struct kernel_page *pages = simulation->kernel->pages;
+	for (uint32_t i = 0; i < events->nr; i++) {
+		uint32_t page = events->page[i];
+		if (pages[page].node == KERNEL_NOWHERE && fault(simulation, page))
+			return;
+		uint64_t *counts = &simulation->counts[pages[page].node * SIMULATION_FLAGS];
+		counts[TRACE_MISS] += events->loads[i];
+		counts[TRACE_MISS | TRACE_WRITE] += events->stores[i];
+	}
+}
+
+static int run_events(void *context, const struct stage_events *events, struct printbuf *err)
+{
+	struct simulation *simulation = context;
+	int error = 0;
+	if (simulation->has_failed)
+		return 0;
+	if (!events->flags)
+		run_counts(simulation, events);
+	else if (simulation->is_plain)
+		run_plain(simulation, events);
+	else
+		error = run_watched(simulation, events);
+	if (error)
+		error_set(err, error, "out of memory for the pages touched in one tick");
+	return error;
+}
+
+static int run_freed(void *context, const uint32_t *pages, uint32_t nr, struct printbuf *err)
+{
+	struct simulation *simulation = context;
+	(void)err;
+	for (uint32_t i = 0; i < nr; i++)
+		kernel_release(simulation->kernel, pages[i]);
+	return 0;
+}
+
+/* Neighbours are merged when the series is full: resolution halves, memory stays. */
+static void halve_series(struct simulation *simulation)
+{
+	for (uint32_t i = 0; i < simulation->nr_series; i++) {
+		struct sim_series_epoch from = simulation->series[i];
+		struct sim_series_epoch *to = &simulation->series[i / 2];
+		if (i % 2 == 0) {
+			*to = from;
+			continue;
+		}
+		to->end_ns = from.end_ns;
+		to->time_ns = cost_add(to->time_ns, from.time_ns);
+		to->misses += from.misses;
+		to->fast_misses += from.fast_misses;
+	}
+	simulation->nr_series = (simulation->nr_series + 1) / 2;
+	simulation->per_entry *= 2;
+}
+
+/* Entry i of the series covers per_entry epochs from i * per_entry on. */
+static void note_epoch(struct simulation *simulation, const struct stage_tick *tick,
+		       const struct cost_epoch *epoch)
+{
+	uint64_t number = simulation->account.nr_epochs - 1;
+	if (simulation->max_series == 0)
+		return;
+	if (number / simulation->per_entry >= simulation->max_series)
+		halve_series(simulation);
+	uint32_t index = (uint32_t)(number / simulation->per_entry);
+	if (index == simulation->nr_series)
+		simulation->series[simulation->nr_series++] =
+			(struct sim_series_epoch){ .start_ns = tick->start_ns };
+	struct sim_series_epoch *entry = &simulation->series[index];
+	uint64_t stall_ps = cost_add(cost_add(epoch->latency_ps, epoch->bandwidth_ps),
+				     epoch->migration_ps);
+	entry->end_ns = tick->end_ns;
+	entry->time_ns = cost_add(cost_add(entry->time_ns, epoch->compute_ns),
+				  stall_ps / COST_PS_PER_NS);
+	entry->misses += epoch->misses;
+	entry->fast_misses += epoch->fast_misses;
+}
+
+static void close_epoch(struct simulation *simulation, const struct stage_tick *tick)
+{
+	struct cost_epoch epoch;
+	for (uint32_t node = 0; node < simulation->cost->nr_nodes; node++) {
+		uint64_t *counts = &simulation->counts[(size_t)node * SIMULATION_FLAGS];
+		simulation->account.epoch[node].loads += counts[TRACE_MISS];
+		simulation->account.epoch[node].stores += counts[TRACE_MISS | TRACE_WRITE];
+		memset(counts, 0, SIMULATION_FLAGS * sizeof(*counts));
+	}
+	cost_account_close(&simulation->account, tick->end_ns - tick->start_ns, &epoch);
+	note_epoch(simulation, tick, &epoch);
+}
+
+static int run_tick(void *context, const struct stage_tick *tick, struct printbuf *err)
+{
+	struct simulation *simulation = context;
+	struct kernel *kernel = simulation->kernel;
+	if (simulation->has_failed)
+		return 0;
+	close_epoch(simulation, tick);
+	kernel->now_ns = cost_multiply(tick->end_ns, simulation->dilate);
+	if (tick->is_last)
+		return 0;
+	if (kernel->ops->tick)
+		kernel->ops->tick(kernel);
+	return simulation->engine ? engine_tick(simulation->engine, kernel->now_ns, err) : 0;
+}
+
+struct stage_consumer simulation_consumer(struct simulation *simulation)
+{
+	return (struct stage_consumer){
+		.context = simulation,
+		.grow = grow,
+		.events = run_events,
+		.freed = run_freed,
+		.tick = run_tick,
+	};
+}
+
+uint64_t simulation_bytes(const struct simulation *simulation)
+{
+	const struct kernel *kernel = simulation->kernel;
+	uint64_t bytes = sizeof(*simulation) + sizeof(*kernel);
+	bytes += kernel->nr_pages * sizeof(*kernel->pages);
+	bytes += simulation->max_touched * sizeof(*simulation->touched);
+	bytes += simulation->max_results * sizeof(*simulation->results);
+	bytes += simulation->hardware ? SIMULATION_HARDWARE_MAX * sizeof(struct sample) : 0;
+	return bytes + (simulation->engine ? engine_policy_bytes(simulation->engine) : 0);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One simulation: a kernel, maybe an agent above it, and what the run has cost so far. A stage
+ * consumer.
+ *
+ *     events --> page table (node, bits) --> misses per node --> account, at each tick
+ *                    ^        |
+ *            migrate |        | accessed bits, every Nth miss
+ *                  mover    samplers
+ *                    ^        v
+ *                    +- engine (agent) <- tick
+ *
+ * Two loops over a chunk: the plain one (a kernel that does not look at accesses, no agent) costs
+ * one table load and one counter per event; the other also keeps accessed bits.
+ */
+#ifndef BERTH_SIM_SIMULATION_H
+#define BERTH_SIM_SIMULATION_H
+
+#include "engine/engine.h"
+#include "sim/kernel.h"
+#include "sim/sim.h"
+#include "sim/stage.h"
+
+#define SIMULATION_HARDWARE_PERIOD 1009	 /* misses per hardware sample; a prime */
+#define SIMULATION_HARDWARE_MAX	   65536 /* samples kept between two polls */
+#define SIMULATION_FLAGS	   8	 /* counters per node: indexed by MISS and WRITE bits */
+
+struct simulation_config {
+	const struct kernel_ops *kernel;
+	const uint64_t *kernel_values;	/* NULL: defaults */
+	const struct policy_ops *agent; /* NULL: none */
+	const uint64_t *agent_values;
+	struct engine_budget budget;
+	const struct cost_model *cost;
+	const uint64_t *capacity_pages; /* [node] */
+	const struct stage *stage;	/* for addresses of pages; outlives the simulation */
+	uint64_t dilate, seed;
+	uint32_t max_epochs;
+};
+
+struct simulation {
+	const struct cost_model *cost;
+	const struct stage *stage;
+	struct kernel *kernel;
+	struct engine *engine; /* NULL: no agent */
+	struct cost_account account;
+	uint64_t *counts; /* [node * SIMULATION_FLAGS + (flags & (MISS | WRITE))] */
+	bool is_plain;
+	bool has_failed; /* the machine is too small: events are passed over from then on */
+	char failure[256];
+	uint64_t dilate;
+	/* Accessed bits: pages whose bit was set since the last poll. */
+	uint32_t *touched;
+	size_t nr_touched, max_touched, touched_at;
+	/* Hardware samples. */
+	struct sample *hardware;
+	uint32_t nr_hardware, hardware_at, until_hardware;
+	/* The mover's results, waiting to be collected. */
+	struct move_result *results;
+	size_t nr_results, max_results, results_at;
+	/* Time series. */
+	struct sim_series_epoch *series;
+	uint32_t nr_series, max_series;
+	uint64_t per_entry;
+};
+
+extern const struct sampler_ops simulation_accessed_sampler;
+extern const struct sampler_ops simulation_hardware_sampler;
+extern const struct mover_ops simulation_mover;
+
+int simulation_new(const struct simulation_config *config, struct simulation **ret,
+		   struct printbuf *err);
+struct simulation *simulation_free(struct simulation *simulation);
+struct stage_consumer simulation_consumer(struct simulation *simulation);
+uint64_t simulation_bytes(const struct simulation *simulation);
+
+#endif
