@@ -80,5 +80,18 @@ const char *json_reader_error(const struct json_reader *reader);
 int json_reader_errno(const struct json_reader *reader);
 /* Where the reader stands: for the sentences of those who find a well-formed value wrong. */
 uint64_t json_reader_line(const struct json_reader *reader); /* from 1 */
+/* The error is that the input ends too early: what was given before it is good. */
+bool json_reader_is_cut(const struct json_reader *reader);
+
+/*
+ * For arrays of a million items that differ in a few digits: the input as it stands. After the
+ * begin or an item of an array json_peek shows what comes next: at least `want` bytes (up to
+ * 32 KiB) unless the input ends. A caller that recognises whole items there, each but the array's
+ * first with the comma before it, passes over them; it vouches that they are well-formed.
+ */
+const char *json_peek(struct json_reader *reader, size_t want, size_t *ret_nr);
+void json_pass(struct json_reader *reader, size_t nr_bytes, uint64_t nr_lines);
+/* Bytes of input up to the end of the last token. */
+uint64_t json_offset(const struct json_reader *reader);
 
 #endif

@@ -44,6 +44,7 @@ struct json_reader {
 	bool is_held;	       /* window[at] was replaced by a NUL ... */
 	char held;	       /* ... and was this */
 	bool is_at_end;	       /* read() gave 0 */
+	bool is_cut;	       /* the error is that the input ends */
 	enum expect expect;
 	unsigned depth;
 	uint64_t objects;    /* bit d - 1: depth d is an object */
@@ -116,6 +117,7 @@ static enum json_token fail_at(struct json_reader *reader, size_t at, int error,
 		return JSON_ERROR;
 	uint64_t column = reader->dropped + at - reader->line_start + 1;
 	reader->error = error;
+	reader->is_cut = reader->is_at_end && at == reader->end;
 	reader->expect = EXPECT_NOTHING;
 	reader->text_len = 0;
 	reader->text = reader->end;
@@ -405,7 +407,10 @@ static enum json_token take_word(struct json_reader *reader, const char *word,
 				 enum json_token token)
 {
 	size_t len = strlen(word);
-	if (!ensure(reader, len) || memcmp(reader->window + reader->at, word, len) != 0)
+	size_t have = ensure(reader, len) ? len : reader->end - reader->at;
+	if (have < len && !memcmp(reader->window + reader->at, word, have))
+		return fail_at(reader, reader->end, -EINVAL, "the text ends inside a word");
+	if (have < len || memcmp(reader->window + reader->at, word, len) != 0)
 		return fail_at(reader, reader->at, -EINVAL,
 			       "an unknown word; only true, false and null are values");
 	reader->at += len;
@@ -522,4 +527,39 @@ int json_skip_value(struct json_reader *reader)
 	while (token != JSON_ERROR && reader->depth > depth)
 		token = json_next(reader);
 	return token == JSON_ERROR ? reader->error : 0;
+}
+
+bool json_reader_is_cut(const struct json_reader *reader)
+{
+	return reader->is_cut;
+}
+
+uint64_t json_offset(const struct json_reader *reader)
+{
+	return reader->dropped + reader->at;
+}
+
+const char *json_peek(struct json_reader *reader, size_t want, size_t *ret_nr)
+{
+	if (reader->is_held)
+		reader->window[reader->at] = reader->held;
+	reader->is_held = false;
+	reader->start = reader->at;
+	if (!reader->error)
+		ensure(reader, MIN(want, WINDOW_BYTES / 2));
+	*ret_nr = reader->error ? 0 : reader->end - reader->at;
+	return reader->window + reader->at;
+}
+
+void json_pass(struct json_reader *reader, size_t nr_bytes, uint64_t nr_lines)
+{
+	const char *from = reader->window + reader->at;
+	if (nr_bytes)
+		reader->expect = EXPECT_COMMA;
+	reader->at += nr_bytes;
+	reader->line += nr_lines;
+	const char *newline = nr_lines ? memrchr(from, '\n', nr_bytes) : NULL;
+	if (newline)
+		reader->line_start =
+			reader->dropped + (uint64_t)(newline + 1 - reader->window);
 }
