@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The importers. A new one is one file import_NAME.c and its two lines here. */
+/* The importers. A new one is one file import_NAME.c, its line in import.h and its line here. */
 #include "trace/import.h"
 
 const struct trace_import *const trace_imports[] = {
+	&trace_import_lackey,
+	&trace_import_hexlist,
 	NULL,
 };
