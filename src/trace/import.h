@@ -25,6 +25,8 @@ struct trace_import {
 
 extern const struct trace_import trace_import_lackey;
 extern const struct trace_import trace_import_hexlist;
+extern const struct trace_import trace_import_damo_json;
+extern const struct trace_import trace_import_damo_perf;
 
 extern const struct trace_import *const trace_imports[]; /* NULL-terminated; trace/imports.c */
 

@@ -5,5 +5,7 @@
 const struct trace_import *const trace_imports[] = {
 	&trace_import_lackey,
 	&trace_import_hexlist,
+	&trace_import_damo_json,
+	&trace_import_damo_perf,
 	NULL,
 };
