@@ -1,21 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds that need the future: none is listed in bounds.c yet. */
+/* Drives the problem builder (bound.h) for the set of simulations. */
 #include "sim/future.h"
 
+#include <stdlib.h>
+
 #include "base/error.h"
+
+struct future {
+	struct problem_builder *builder;
+};
 
 int future_new(const struct cost_model *cost, struct stage *stage, struct future **ret,
 	       struct printbuf *err)
 {
-	(void)cost;
-	(void)stage;
-	(void)ret;
-	return error_set(err, -EOPNOTSUPP, "bounds that need the future are not built in");
+	struct future *future = calloc(1, sizeof(*future));
+	int error = future ? problem_builder_new(cost, &future->builder) : -ENOMEM;
+	if (!error) {
+		struct stage_consumer consumer = problem_builder_consumer(future->builder);
+		error = stage_add_consumer(stage, &consumer);
+	}
+	if (error) {
+		future_free(future);
+		return error_set(err, error, "out of memory for the bounds");
+	}
+	*ret = future;
+	return 0;
 }
 
 struct future *future_free(struct future *future)
 {
-	(void)future;
+	if (future)
+		problem_builder_free(future->builder);
+	free(future);
 	return NULL;
 }
 
@@ -23,15 +39,14 @@ int future_solve(struct future *future, const struct bound_ops *bound,
 		 const uint64_t *capacity_pages, unsigned effort, struct cost_account *account,
 		 struct placement_solution *ret, struct printbuf *err)
 {
-	(void)future;
-	(void)capacity_pages;
-	(void)effort;
-	(void)account;
-	(void)ret;
-	return error_set(err, -EOPNOTSUPP, "%s: not built in", bound->name);
+	const struct placement_problem *problem = NULL;
+	int error = problem_builder_problem(future->builder, capacity_pages, &problem, err);
+	if (!error)
+		error = bound->solve(problem, effort, ret, err);
+	return error ? error : problem_builder_replay(future->builder, problem, ret, account, err);
 }
 
 void future_forget(struct placement_solution *solution)
 {
-	(void)solution;
+	placement_solution_fini(solution);
 }

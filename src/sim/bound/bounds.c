@@ -16,9 +16,30 @@ static const struct bound_ops bound_all_slow = {
 	.kernel = &kernel_all_slow,
 };
 
+static int solve_static(const struct placement_problem *problem, unsigned effort,
+			struct placement_solution *ret, struct printbuf *err)
+{
+	(void)effort;
+	return placement_solve_static(problem, ret, err);
+}
+
+static const struct bound_ops bound_static_best = {
+	.name = "static-best",
+	.summary = "the best placement in which no page ever moves",
+	.solve = solve_static,
+};
+
+static const struct bound_ops bound_optimal = {
+	.name = "optimal",
+	.summary = "the best placement there is, moving whenever a policy may",
+	.solve = placement_solve_optimal,
+};
+
 const struct bound_ops *const bounds[] = {
 	&bound_all_fast,
 	&bound_all_slow,
+	&bound_static_best,
+	&bound_optimal,
 	NULL,
 };
 
