@@ -5,5 +5,6 @@
 
 const struct command *const commands[] = {
 	&command_machine,
+	&command_sim,
 	NULL,
 };

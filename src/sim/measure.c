@@ -23,7 +23,7 @@ static int feed_all(struct stage *stage, struct trace_reader *reader, struct pri
 		error = stage_feed(stage, batch, err);
 	if (!error)
 		error = stage_finish(stage, 0, err);
-	return error ? error : more;
+	return error ? error : more < 0;
 }
 
 int sim_measure(struct trace_reader *reader, struct sim_extent *ret, struct printbuf *err)

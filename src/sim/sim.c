@@ -457,7 +457,7 @@ int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbu
 	if (error)
 		return error;
 	error = sim_set_finish(set, trace_info(reader)->duration_ns, err);
-	return error ? error : more;
+	return error ? error : more < 0;
 }
 
 size_t sim_set_nr_results(const struct sim_set *set)
@@ -468,6 +468,13 @@ size_t sim_set_nr_results(const struct sim_set *set)
 const struct sim_result *sim_set_result(const struct sim_set *set, size_t index)
 {
 	return &set->runs[index].result;
+}
+
+uint64_t sim_set_nr_misses(const struct sim_set *set)
+{
+	struct stage_stats stats;
+	stage_stats(set->stage, &stats);
+	return stats.nr_misses;
 }
 
 const struct cost_model *sim_set_cost(const struct sim_set *set)

@@ -82,14 +82,16 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 /* Batch by batch, and then the end; or sim_set_run does both. */
 int sim_set_feed(struct sim_set *set, const struct trace_batch *batch, struct printbuf *err);
 int sim_set_finish(struct sim_set *set, uint64_t duration_ns, struct printbuf *err);
-/* Feeds the reader to its end and finishes. A broken block: finishes with what came before and
- * returns the reader's error. */
+/* Feeds the reader to its end and finishes. 0; 1: the reader failed on the way (err says where)
+ * and the results cover what came before; negative: no results. */
 int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbuf *err);
 struct sim_set *sim_set_free(struct sim_set *set);
 
 /* Policies in the order given, sizes inner: result[policy * nr_fast + size]. */
 size_t sim_set_nr_results(const struct sim_set *set);
 const struct sim_result *sim_set_result(const struct sim_set *set, size_t index);
+/* Misses of the recording, whatever the policy. */
+uint64_t sim_set_nr_misses(const struct sim_set *set);
 const struct cost_model *sim_set_cost(const struct sim_set *set);
 /* Sentences a reader of the figures must see (no cache model, ...). NULL after the last. */
 const char *sim_set_note(const struct sim_set *set, size_t index);
@@ -99,7 +101,7 @@ struct sim_extent {	     /* what a recording needs, for sizing a machine */
 	uint64_t nr_events, nr_misses;
 	uint64_t set_bytes; /* memory the pass held, in bytes */
 };
-/* One pass over the reader without any policy. */
+/* One pass over the reader without any policy. Returns as sim_set_run. */
 int sim_measure(struct trace_reader *reader, struct sim_extent *ret, struct printbuf *err);
 /* The two-tier machine used when none is named: DRAM of `fast_share_bp` of the peak and CXL memory
  * for all of it. */

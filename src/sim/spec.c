@@ -10,7 +10,7 @@
 #define NAMES_MAX 64
 
 const struct tunable sim_budget_tunables[SIM_NR_BUDGETS] = {
-	[SIM_RATE] = { "rate", TUNABLE_RATE, GIB, 0, TUNABLE_NO_MAX,
+	[SIM_RATE] = { "rate", TUNABLE_RATE, 1000000000, 0, TUNABLE_NO_MAX,
 		       "pages moved at most, in bytes per second of the kernel's clock" },
 	[SIM_FLOOR] = { "floor", TUNABLE_BYTES, 0, 0, TUNABLE_NO_MAX,
 			"fast memory that is never taken away from the program" },

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* `berth sim`: what would this recording cost on that machine, under these policies? */
+#include <stdlib.h>
+
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/sim_output.h"
+#include "sim/sim.h"
+#include "trace/trace.h"
+
+#define DEFAULT_FAST_BP 5000 /* half of the touched memory */
+
+struct sim_options {
+	const char *machine;
+	struct option_list policies;
+	const char *kernel;
+	struct option_list fast;
+	const char *cost;
+	uint64_t dilate;
+	uint64_t seed;
+	enum output_format format;
+	bool list;
+};
+
+static const char *const default_policies[] = { "all-fast", "optimal",	  "static-best",
+						"recency",  "linux-none", "all-slow" };
+
+struct sim_job { /* what one run of the command holds */
+	const struct sim_options *options;
+	const char *path;
+	struct trace_reader *reader;
+	struct machine *machine;
+	struct sim_set *set;
+	uint64_t *fast;
+	struct sim_extent extent;
+	bool is_partly;
+};
+
+static void job_fini(struct sim_job *job)
+{
+	sim_set_free(job->set);
+	machine_free(job->machine);
+	trace_close(job->reader);
+	free(job->fast);
+}
+
+static int open_recording(struct sim_job *job, struct printbuf *err)
+{
+	struct trace_open_options options = {
+		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_MAPPINGS |
+			 1 << TRACE_BLOCKED,
+	};
+	job->reader = trace_close(job->reader);
+	return trace_open(job->path, &options, &job->reader, err);
+}
+
+static int parse_fast(struct sim_job *job)
+{
+	const struct option_list *list = &job->options->fast;
+	job->fast = calloc(list->nr + 1, sizeof(*job->fast));
+	if (!job->fast)
+		return fail_usage("out of memory");
+	for (size_t i = 0; i < list->nr; i++)
+		if (parse_bytes(list->items[i], &job->fast[i]))
+			return fail_usage("--fast %s: not understood; write a size such as 64MiB",
+					  list->items[i]);
+	return 0;
+}
+
+/* Without -M the machine is made to fit, which takes a pass of its own. */
+static int find_machine(struct sim_job *job, struct printbuf *err)
+{
+	uint32_t page_bytes = trace_info(job->reader)->page_bytes;
+	if (job->options->machine)
+		return machine_open(job->options->machine, &job->machine, err);
+	int error = sim_measure(job->reader, &job->extent, NULL);
+	if (error < 0)
+		return error_set(err, error, "%s: cannot be read: %s", job->path,
+				 error_text(error));
+	error = sim_default_machine(job->extent.peak_pages, page_bytes, DEFAULT_FAST_BP,
+				    &job->machine, err);
+	return error ? error : open_recording(job, err);
+}
+
+static int prepare(struct sim_job *job, struct printbuf *err)
+{
+	const struct sim_options *options = job->options;
+	bool named = options->policies.nr > 0;
+	int error = open_recording(job, err);
+	if (!error)
+		error = sim_check_recording(trace_info(job->reader), err);
+	if (!error)
+		error = find_machine(job, err);
+	if (error)
+		return error;
+	struct sim_config config = {
+		.machine = job->machine,
+		.policies = named ? options->policies.items : default_policies,
+		.nr_policies = named ? options->policies.nr : ARRAY_SIZE(default_policies),
+		.kernel = options->kernel,
+		.fast_bytes = job->fast,
+		.nr_fast = options->fast.nr,
+		.cost = options->cost,
+		.dilate = options->dilate,
+		.seed = options->seed,
+	};
+	return sim_set_new(&config, trace_info(job->reader), &job->set, err);
+}
+
+static int print_results(const struct sim_job *job)
+{
+	PRINTBUF(out);
+	struct sim_output output = {
+		.set = job->set,
+		.info = trace_info(job->reader),
+		.machine = job->machine,
+		.path = job->path,
+		.kernel = job->options->kernel ? job->options->kernel : SIM_KERNEL_DEFAULT,
+		.dilate = MAX(job->options->dilate, 1),
+		.seed = job->options->seed,
+		.peak_pages = job->extent.peak_pages,
+		.is_default_machine = !job->options->machine,
+	};
+	if (job->options->format == FORMAT_JSON)
+		sim_output_to_json(&out, &output);
+	else if (job->options->format == FORMAT_CSV)
+		sim_output_to_csv(&out, &output);
+	else
+		sim_output_to_text(&out, &output);
+	return put_output(&out, NULL);
+}
+
+static int final_status(const struct sim_job *job, int status)
+{
+	for (size_t i = 0; !status && i < sim_set_nr_results(job->set); i++) {
+		const struct sim_result *result = sim_set_result(job->set, i);
+		if (!result->error)
+			continue;
+		complain("%s: %s", result->policy, result->error_text);
+		status = EXIT_FAILED;
+	}
+	return !status && job->is_partly ? EXIT_PARTLY : status;
+}
+
+static int run_job(struct sim_job *job, struct printbuf *err)
+{
+	int error = prepare(job, err);
+	if (error)
+		return fail(err, error);
+	error = sim_set_run(job->set, job->reader, err);
+	if (error < 0)
+		return fail(err, error);
+	job->is_partly = error > 0 || trace_info(job->reader)->is_cut;
+	if (error > 0)
+		complain("%s", printbuf_str(err));
+	if (sim_set_nr_misses(job->set) == 0)
+		complain("%s: no miss was recorded%s, so every placement costs the same", job->path,
+			 error > 0 ? " before that" : "");
+	return final_status(job, print_results(job));
+}
+
+static int sim_run(const void *raw, int nr_arguments, char **arguments)
+{
+	const struct sim_options *options = raw;
+	struct sim_job job = { .options = options };
+	PRINTBUF(err);
+	if (options->list) {
+		PRINTBUF(out);
+		sim_list_to_text(&out);
+		return put_output(&out, NULL);
+	}
+	if (nr_arguments == 0)
+		return fail_usage("usage: berth sim %s", command_sim.usage);
+	job.path = arguments[0];
+	int status = parse_fast(&job);
+	if (!status)
+		status = run_job(&job, &err);
+	job_fini(&job);
+	return status;
+}
+
+static const struct option sim_options[] = {
+	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct sim_options, machine),
+	  "Where it runs: host, a captured root, hwloc XML, or one line such as "
+	  "'node:dram:4GiB@80ns/100GBps:cpus=0 node:cxl:16GiB@250ns/30GBps'. Without it, DRAM for "
+	  "half of what the program uses at once and CXL memory for all of it.",
+	  NULL },
+	{ 'P', "policy", "NAME[:KEY=VALUE,...]", OPTION_LIST,
+	  offsetof(struct sim_options, policies),
+	  "A kernel, an agent or a bound to compare; may repeat. Without it, a choice of them.",
+	  NULL },
+	{ 'K', "kernel", "NAME[:KEY=VALUE,...]", OPTION_STRING,
+	  offsetof(struct sim_options, kernel),
+	  "The kernel that agents run above; linux-none unless given.", NULL },
+	{ 0, "fast", "SIZE", OPTION_LIST, offsetof(struct sim_options, fast),
+	  "Resize the fast tier; may repeat, and all sizes run in the same pass.", NULL },
+	{ 0, "dilate", "N", OPTION_U64, offsetof(struct sim_options, dilate),
+	  "Stretch the program's time N times against the kernel's and the agents': recordings are "
+	  "short, their periods are seconds.",
+	  NULL },
+	{ 0, "cost", "KEY=VALUE,...", OPTION_STRING, offsetof(struct sim_options, cost),
+	  "Constants of the cost model (docs/cost-model.md).", NULL },
+	{ 0, "seed", "N", OPTION_U64, offsetof(struct sim_options, seed),
+	  "Of everything random. The same seed gives the same output, to the byte.", NULL },
+	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct sim_options, format),
+	  "Of the output.", "text|json|csv" },
+	{ 0, "list", NULL, OPTION_FLAG, offsetof(struct sim_options, list),
+	  "List what -P, -K and --cost take, and stop.", NULL },
+};
+
+const struct command command_sim = {
+	.name = "sim",
+	.usage = "FILE [-M MACHINE] [-P NAME[:KEY=VALUE,...]]... [options]",
+	.summary = "predict what a recording costs on a machine, under policies",
+	.about =
+		"Replays a recording on a modelled machine and predicts how long the program would "
+		"take under each policy, and why. The recording is decoded once, and every policy "
+		"at every size of fast memory runs on that one pass. The policies that are "
+		"simulated are the ones that run: the same source files.",
+	.examples = "  # what first touch costs, and the best that is possible\n"
+		    "  berth sim app.berth\n"
+		    "  # how much fast memory is enough?\n"
+		    "  berth sim app.berth -P linux-none -P optimal --fast 64MiB --fast 256MiB\n"
+		    "  # an agent with its own keys and budget\n"
+		    "  berth sim app.berth -P recency:idle=20,rate=200MBps --dilate 100\n",
+	.options = sim_options,
+	.nr_options = ARRAY_SIZE(sim_options),
+	.options_size = sizeof(struct sim_options),
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.run = sim_run,
+	.more_help = sim_list_to_text,
+};

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The results of `berth sim`. Text: the setting, one table, one plain sentence, a legend. JSON has
+ * everything, with "schema": 1; CSV is the table with one heading line. --dilate is in all three.
+ */
+#include "cli/sim_output.h"
+
+#include <string.h>
+
+#define SCHEMA 1
+
+enum view { VIEW_TEXT, VIEW_CSV };
+
+static const struct column text_columns[] = {
+	{ "policy", "policy", COLUMN_TEXT, 0 },
+	{ "fast_bytes", "fast memory", COLUMN_BYTES, 0 },
+	{ "time_ns", "time", COLUMN_NS, 0 },
+	{ "slowdown", "slowdown", COLUMN_RATIO, 3 },
+	{ "fast_share", "served fast", COLUMN_PERCENT, 1 },
+	{ "promoted_pages", "promoted", COLUMN_U64, 0 },
+	{ "demoted_pages", "demoted", COLUMN_U64, 0 },
+	{ "moved_bytes", "moved", COLUMN_BYTES, 0 },
+	{ "latency_ns", "latency", COLUMN_NS, 0 },
+	{ "bandwidth_ns", "bandwidth", COLUMN_NS, 0 },
+	{ "migration_ns", "migration", COLUMN_NS, 0 },
+};
+
+static const struct column csv_columns[] = {
+	{ "policy", "policy", COLUMN_TEXT, 0 },
+	{ "kernel", "kernel", COLUMN_TEXT, 0 },
+	{ "dilate", "dilate", COLUMN_U64, 0 },
+	{ "fast_bytes", "fast memory", COLUMN_BYTES, 0 },
+	{ "time_ns", "time", COLUMN_NS, 0 },
+	{ "slowdown", "slowdown", COLUMN_RATIO, 6 },
+	{ "misses", "misses", COLUMN_U64, 0 },
+	{ "fast_misses", "fast misses", COLUMN_U64, 0 },
+	{ "promoted_pages", "promoted", COLUMN_U64, 0 },
+	{ "demoted_pages", "demoted", COLUMN_U64, 0 },
+	{ "sideways_pages", "sideways", COLUMN_U64, 0 },
+	{ "refused_pages", "refused", COLUMN_U64, 0 },
+	{ "cut_pages", "cut", COLUMN_U64, 0 },
+	{ "moved_bytes", "moved", COLUMN_BYTES, 0 },
+	{ "compute_ns", "compute", COLUMN_NS, 0 },
+	{ "latency_ns", "latency", COLUMN_NS, 0 },
+	{ "bandwidth_ns", "bandwidth", COLUMN_NS, 0 },
+	{ "migration_ns", "migration", COLUMN_NS, 0 },
+	{ "blocked_ns", "blocked", COLUMN_NS, 0 },
+	{ "lower_time_ns", "bound", COLUMN_NS, 0 },
+	{ "error", "error", COLUMN_TEXT, 0 },
+};
+
+static double slowdown(const struct sim_result *result)
+{
+	return result->all_fast_ns ? (double)result->time_ns / (double)result->all_fast_ns : 1;
+}
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return whole ? (double)part / (double)whole : 0;
+}
+
+static void fast_cell(struct table *table, const struct sim_result *result)
+{
+	if (result->fast_bytes == UINT64_MAX)
+		table_none(table);
+	else
+		table_u64(table, result->fast_bytes);
+}
+
+static void text_row(struct table *table, const struct sim_result *result)
+{
+	table_row(table);
+	table_text(table, result->policy);
+	fast_cell(table, result);
+	if (result->error)
+		return;
+	table_u64(table, result->time_ns);
+	table_double(table, slowdown(result));
+	if (result->misses)
+		table_double(table, share(result->fast_misses, result->misses));
+	else
+		table_none(table);
+	table_u64(table, result->nr_promoted);
+	table_u64(table, result->nr_demoted);
+	table_u64(table, result->moved_bytes);
+	table_u64(table, result->latency_ns);
+	table_u64(table, result->bandwidth_ns);
+	table_u64(table, result->migration_ns);
+}
+
+static void csv_figures(struct table *table, const struct sim_result *result)
+{
+	const uint64_t counts[] = {
+		result->misses,	    result->fast_misses,  result->nr_promoted,
+		result->nr_demoted, result->nr_sideways,  result->nr_refused,
+		result->nr_cut,	    result->moved_bytes,  result->compute_ns,
+		result->latency_ns, result->bandwidth_ns, result->migration_ns,
+		result->blocked_ns,
+	};
+	table_u64(table, result->time_ns);
+	table_double(table, slowdown(result));
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		table_u64(table, counts[i]);
+	if (result->has_bound)
+		table_u64(table, result->lower_time_ns);
+	else
+		table_none(table);
+}
+
+static void csv_row(struct table *table, const struct sim_result *result, uint64_t dilate)
+{
+	table_row(table);
+	table_text(table, result->policy);
+	if (result->kernel)
+		table_text(table, result->kernel);
+	else
+		table_none(table);
+	table_u64(table, dilate);
+	fast_cell(table, result);
+	for (size_t i = 4; result->error && i + 1 < ARRAY_SIZE(csv_columns); i++)
+		table_none(table);
+	if (!result->error)
+		csv_figures(table, result);
+	if (result->error)
+		table_text(table, result->error_text);
+	else
+		table_none(table);
+}
+
+void sim_output_to_csv(struct printbuf *out, const struct sim_output *output)
+{
+	struct table *table = table_new(csv_columns, ARRAY_SIZE(csv_columns));
+	for (size_t i = 0; table && i < sim_set_nr_results(output->set); i++)
+		csv_row(table, sim_set_result(output->set, i), output->dilate);
+	if (table)
+		table_to_csv(out, table);
+	table_free(table);
+}
+
+static void setting_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	const struct cost_model *cost = sim_set_cost(output->set);
+	prt_str(out, "recording  ");
+	prt_safe(out, output->path, strlen(output->path));
+	if (output->info->program && *output->info->program) {
+		prt_str(out, ": ");
+		prt_safe(out, output->info->program, strlen(output->info->program));
+	}
+	prt_str(out, "\nmachine    ");
+	machine_to_line(out, output->machine);
+	if (output->is_default_machine) {
+		prt_str(out, "\n           (sized from the recording: the program uses ");
+		prt_bytes(out, output->peak_pages * output->info->page_bytes);
+		prt_str(out, " at once, and half of that is fast; -M names another)");
+	}
+	prt_printf(out, "\nkernel     %s below agents; time dilation %llu, seed %llu",
+		   output->kernel, (unsigned long long)output->dilate,
+		   (unsigned long long)output->seed);
+	prt_str(out, "; decisions every ");
+	prt_ns(out, cost->tick_ns);
+	prt_str(out, "\n\n");
+}
+
+static void bound_to_text(struct printbuf *out, const struct sim_result *result)
+{
+	prt_str(out, "  ");
+	prt_safe(out, result->policy, strlen(result->policy));
+	if (result->fast_bytes != UINT64_MAX) {
+		prt_str(out, " at ");
+		prt_bytes(out, result->fast_bytes);
+	}
+	prt_str(out, ": no placement of its kind takes less than ");
+	prt_ns(out, result->lower_time_ns);
+	if (result->is_exact)
+		prt_printf(out, " (exact, %s)", result->method);
+	else
+		prt_printf(out, " (%s; gap to the schedule found %.2f %% of the stall)",
+			   result->method,
+			   100 * share(result->upper_ps - MIN(result->lower_ps, result->upper_ps),
+				       result->upper_ps));
+	prt_str(out, "; its schedule, replayed, takes ");
+	prt_ns(out, result->time_ns);
+	prt_char(out, '\n');
+}
+
+/* The first result of this kind, or of this name. */
+static const struct sim_result *find_result(const struct sim_set *set, const char *name)
+{
+	for (size_t i = 0; i < sim_set_nr_results(set); i++) {
+		const struct sim_result *result = sim_set_result(set, i);
+		if (!result->error && strcmp(result->policy, name) == 0)
+			return result;
+	}
+	return NULL;
+}
+
+static void prt_times(struct printbuf *out, const struct sim_result *result)
+{
+	prt_fixed(out, slowdown(result), 2);
+	prt_str(out, " times as long as with everything fast");
+}
+
+static void sentence_to_text(struct printbuf *out, const struct sim_set *set)
+{
+	const struct sim_result *first = find_result(set, "linux-none");
+	const struct sim_result *best = find_result(set, "optimal");
+	for (size_t i = 0; !first && i < sim_set_nr_results(set); i++)
+		if (!sim_set_result(set, i)->error)
+			first = sim_set_result(set, i);
+	if (!first)
+		return;
+	if (first->fast_bytes != UINT64_MAX) {
+		prt_str(out, "With ");
+		prt_bytes(out, first->fast_bytes);
+		prt_str(out, " of fast memory ");
+	} else {
+		prt_str(out, "Under ");
+	}
+	prt_safe(out, first->policy, strlen(first->policy));
+	prt_str(out, first->fast_bytes != UINT64_MAX ? " takes " : " the program takes ");
+	prt_times(out, first);
+	if (best && best != first && best->fast_bytes == first->fast_bytes) {
+		prt_str(out, "; the best placement possible takes ");
+		prt_fixed(out, slowdown(best), 2);
+		prt_str(out, " times");
+	}
+	prt_str(out, ".\n\n");
+}
+
+static void legend_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	const struct cost_model *cost = sim_set_cost(output->set);
+	prt_str(out, "time         predicted: compute ");
+	if (sim_set_nr_results(output->set) > 0) {
+		const struct sim_result *result = sim_set_result(output->set, 0);
+		prt_ns(out, result->compute_ns);
+		prt_str(out, " (the recording's clock)");
+		if (result->blocked_ns) {
+			prt_str(out, " + blocked ");
+			prt_ns(out, result->blocked_ns);
+		}
+	}
+	prt_str(out, " + the three stalls\n");
+	prt_str(out, "slowdown     time over that of all-fast\n");
+	prt_str(out, "served fast  share of cache misses served by the fast tier\n");
+	prt_str(out,
+		"promoted, demoted, moved   pages moved to a faster tier, to a slower one, and "
+		"their bytes\n");
+	prt_printf(out,
+		   "latency      misses x latency of their node / %.2f misses under way at once\n",
+		   (double)cost->values[COST_PARALLELISM] / 10000);
+	prt_str(out, "bandwidth    what is missing when a node's traffic takes longer than its "
+		     "epoch\n");
+	prt_str(out, "migration    pages moved x (copy + ");
+	prt_ns(out, cost->values[COST_MOVE_FIXED]);
+	prt_str(out, "); all of it is charged to the program\n");
+	for (size_t i = 0; sim_set_note(output->set, i); i++)
+		prt_printf(out, "note: %s\n", sim_set_note(output->set, i));
+	if (output->dilate > 1)
+		prt_printf(
+			out,
+			"note: the program's time is stretched %llu times against the kernel's\n",
+			(unsigned long long)output->dilate);
+}
+
+void sim_output_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	struct table *table = table_new(text_columns, ARRAY_SIZE(text_columns));
+	size_t nr = sim_set_nr_results(output->set);
+	bool has_bound = false;
+	setting_to_text(out, output);
+	for (size_t i = 0; table && i < nr; i++)
+		text_row(table, sim_set_result(output->set, i));
+	if (table)
+		table_to_text(out, table);
+	table_free(table);
+	prt_char(out, '\n');
+	for (size_t i = 0; i < nr; i++) {
+		const struct sim_result *result = sim_set_result(output->set, i);
+		if (result->error)
+			prt_printf(out, "  %s: %s\n", result->policy, result->error_text);
+		else if (result->has_bound)
+			bound_to_text(out, result);
+		has_bound |= result->has_bound || result->error;
+	}
+	prt_str(out, has_bound ? "\n" : "");
+	sentence_to_text(out, output->set);
+	legend_to_text(out, output);
+}
+
+static void nodes_to_json(struct json_writer *json, const struct sim_output *output,
+			  const struct sim_result *result)
+{
+	json_array_begin(json, "nodes");
+	for (uint32_t i = 0; i < output->machine->nr_nodes; i++) {
+		const struct cost_node *node = &result->nodes[i];
+		if (output->machine->nodes[i].size_bytes == 0)
+			continue;
+		json_object_begin(json, NULL);
+		json_u64(json, "node", output->machine->nodes[i].id);
+		json_u64(json, "tier", output->machine->nodes[i].tier);
+		json_u64(json, "loads", node->loads);
+		json_u64(json, "stores", node->stores);
+		json_fixed(json, "share", share(node->loads + node->stores, result->misses), 6);
+		json_u64(json, "moved_in_pages", node->moved_in_pages);
+		json_u64(json, "moved_out_pages", node->moved_out_pages);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void figures_to_json(struct json_writer *json, const struct sim_result *result)
+{
+	json_u64(json, "time_ns", result->time_ns);
+	json_fixed(json, "slowdown", slowdown(result), 6);
+	json_u64(json, "compute_ns", result->compute_ns);
+	json_u64(json, "latency_ns", result->latency_ns);
+	json_u64(json, "bandwidth_ns", result->bandwidth_ns);
+	json_u64(json, "migration_ns", result->migration_ns);
+	json_u64(json, "blocked_ns", result->blocked_ns);
+	json_u64(json, "linear_ps", result->linear_ps);
+	json_u64(json, "misses", result->misses);
+	json_u64(json, "fast_misses", result->fast_misses);
+	json_u64(json, "promoted_pages", result->nr_promoted);
+	json_u64(json, "demoted_pages", result->nr_demoted);
+	json_u64(json, "sideways_pages", result->nr_sideways);
+	json_u64(json, "refused_pages", result->nr_refused);
+	json_u64(json, "cut_pages", result->nr_cut);
+	json_u64(json, "moved_bytes", result->moved_bytes);
+	if (!result->has_bound)
+		return;
+	json_object_begin(json, "bound");
+	json_bool(json, "exact", result->is_exact);
+	json_str(json, "method", result->method);
+	json_u64(json, "lower_ps", result->lower_ps);
+	json_u64(json, "upper_ps", result->upper_ps);
+	json_u64(json, "lower_time_ns", result->lower_time_ns);
+	json_object_end(json);
+}
+
+static void result_to_json(struct json_writer *json, const struct sim_output *output,
+			   const struct sim_result *result)
+{
+	static const char *const kinds[] = { "kernel", "agent", "bound" };
+	json_object_begin(json, NULL);
+	json_str(json, "policy", result->policy);
+	json_str(json, "kind", kinds[result->kind]);
+	json_str(json, "kernel", result->kernel);
+	if (result->fast_bytes == UINT64_MAX)
+		json_null(json, "fast_bytes");
+	else
+		json_u64(json, "fast_bytes", result->fast_bytes);
+	json_str(json, "error", result->error ? result->error_text : NULL);
+	if (!result->error) {
+		figures_to_json(json, result);
+		nodes_to_json(json, output, result);
+	}
+	json_object_end(json);
+}
+
+static void cost_to_json(struct json_writer *json, const struct cost_model *cost)
+{
+	json_object_begin(json, "cost");
+	json_u64(json, "mlp_bp", cost->values[COST_PARALLELISM]);
+	json_u64(json, "store_bp", cost->values[COST_STORE_SHARE]);
+	json_u64(json, "move_ns", cost->values[COST_MOVE_FIXED]);
+	json_u64(json, "tick_ns", cost->tick_ns);
+	json_object_end(json);
+}
+
+void sim_output_to_json(struct printbuf *out, const struct sim_output *output)
+{
+	struct json_writer json;
+	PRINTBUF(line);
+	machine_to_line(&line, output->machine);
+	json_writer_init(&json, out, false);
+	json_object_begin(&json, NULL);
+	json_u64(&json, "schema", SCHEMA);
+	json_str(&json, "recording", output->path);
+	json_str(&json, "program", output->info->program);
+	json_str(&json, "machine", printbuf_str(&line));
+	json_bool(&json, "machine_is_default", output->is_default_machine);
+	json_str(&json, "kernel", output->kernel);
+	json_u64(&json, "dilate", output->dilate);
+	json_u64(&json, "seed", output->seed);
+	cost_to_json(&json, sim_set_cost(output->set));
+	json_array_begin(&json, "notes");
+	for (size_t i = 0; sim_set_note(output->set, i); i++)
+		json_str(&json, NULL, sim_set_note(output->set, i));
+	json_array_end(&json);
+	json_array_begin(&json, "results");
+	for (size_t i = 0; i < sim_set_nr_results(output->set); i++)
+		result_to_json(&json, output, sim_set_result(output->set, i));
+	json_array_end(&json);
+	json_object_end(&json);
+	prt_ensure_newline(out);
+}
