@@ -235,11 +235,6 @@ void prt_mem(struct printbuf *out, const void *bytes, size_t nr_bytes)
 	printbuf_commit(out, nr_bytes);
 }
 
-void prt_str(struct printbuf *out, const char *text)
-{
-	prt_mem(out, text, strlen(text));
-}
-
 void prt_char(struct printbuf *out, char c)
 {
 	if (!printbuf_has_room(out, 1)) {

@@ -83,7 +83,7 @@ bool printbuf_reserve(struct printbuf *out, size_t extra);
  * set); '\r' right-justifies the text since the last field against the next tab stop. Only
  * prt_printf and prt_text interpret these; prt_str, prt_char and prt_mem append as given. */
 void prt_char(struct printbuf *out, char c);
-void prt_str(struct printbuf *out, const char *text);
+static inline void prt_str(struct printbuf *out, const char *text);
 void prt_mem(struct printbuf *out, const void *bytes, size_t nr_bytes);
 void prt_text(struct printbuf *out, const char *text);
 void prt_printf(struct printbuf *out, const char *format, ...) berth_printf(2, 3);
@@ -149,5 +149,18 @@ struct printbuf_state {
 };
 struct printbuf_state printbuf_save(const struct printbuf *out);
 void printbuf_restore(struct printbuf *out, const struct printbuf_state *state);
+
+/* A literal's length is known here, and a few moves write it: no calls. */
+static inline void prt_str(struct printbuf *out, const char *text)
+{
+	size_t len = __builtin_strlen(text);
+	if (!__builtin_constant_p(len) || out->size - out->pos <= len || out->overflow) {
+		prt_mem(out, text, len);
+		return;
+	}
+	__builtin_memcpy(out->buf + out->pos, text, len);
+	out->pos += len;
+	out->buf[out->pos] = '\0';
+}
 
 #endif

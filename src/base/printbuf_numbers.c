@@ -46,9 +46,23 @@ static inline char *digits_before(char *end, uint64_t value)
 	return end;
 }
 
+static unsigned count_digits(uint64_t value)
+{
+	unsigned nr = 1;
+	for (; value >= 10000; value /= 10000)
+		nr += 4;
+	return nr + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
 void prt_u64(struct printbuf *out, uint64_t value)
 {
 	char digits[U64_DIGITS];
+	if (printbuf_has_room(out, U64_DIGITS)) { /* in place: no copy */
+		unsigned nr = count_digits(value);
+		digits_before(out->buf + out->pos + nr, value);
+		printbuf_commit(out, nr);
+		return;
+	}
 	char *end = digits + sizeof(digits);
 	char *start = digits_before(end, value);
 	prt_mem(out, start, (size_t)(end - start));
