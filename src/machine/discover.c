@@ -126,7 +126,9 @@ static int build(struct probe *probe, struct overlay *overlay, const char *shown
 		return error_set(err, error, "out of memory");
 	struct machine *machine = NULL;
 	error = machine_of_probe(probe, shown, &machine, err);
-	for (size_t i = 0; i < probe->nr_figures && !error; i++)
+	/* The root's own files say more than hwloc makes of them, and say when they are damaged. */
+	size_t nr_figures = overlay->root ? 0 : probe->nr_figures;
+	for (size_t i = 0; i < nr_figures && !error; i++)
 		set_figure(machine, &probe->figures[i]);
 	overlay->machine = machine;
 	if (!error && overlay->root && (error = overlay_read(overlay)))

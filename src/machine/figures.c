@@ -17,7 +17,8 @@
  *
  *   latency = own * (1 + 0.7 * (distance - nearest) / 10)
  *
- * with `nearest` the smallest distance any CPUs have to that node. Bandwidth is not scaled.
+ * with `nearest` the smallest distance any CPUs have to that node; CPUs that are not the nearest
+ * get 0.6 of the bandwidth. Memory whose own CPUs are all offline is remote to everybody.
  *
  * Cost: one pass over the matrix of links.
  */
@@ -142,12 +143,23 @@ void figures_own_from_others(struct machine *machine)
 			own_from_others(machine, to);
 }
 
+static struct machine_link usual_own(const struct machine_node *node)
+{
+	struct machine_link usual = figure_of_kind(node->kind);
+	if (!set_is_empty(&node->cpus) || set_is_empty(&node->offline_cpus))
+		return usual;
+	usual.latency_ns = scaled(usual.latency_ns, REMOTE_LATENCY_TENTHS, 10);
+	usual.bandwidth_bytes_per_s = scaled(usual.bandwidth_bytes_per_s, REMOTE_BANDWIDTH_TENTHS,
+					     10);
+	return usual;
+}
+
 void figures_fill(struct machine *machine)
 {
 	for (uint32_t to = 0; to < machine->nr_nodes; to++) {
 		if (!machine_node_has_memory(&machine->nodes[to]))
 			continue;
-		struct machine_link usual = figure_of_kind(machine->nodes[to].kind);
+		struct machine_link usual = usual_own(&machine->nodes[to]);
 		fill_link(machine_link_at(machine, to, to), &usual);
 		uint32_t nearest = nearest_distance(machine, to);
 		for (uint32_t from = 0; from < machine->nr_nodes; from++) {

@@ -117,8 +117,9 @@ static int load(const struct probe_source *source, hwloc_topology_t *ret)
 	if (hwloc_topology_init(&topology) < 0)
 		return -ENOMEM;
 	hwloc_topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-	hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
-	if (!source->root) {
+	if (source->root) { /* whose CPUs are whose is read from the root: no packages needed */
+		hwloc_topology_set_all_types_filter(topology, HWLOC_TYPE_FILTER_KEEP_NONE);
+	} else {
 		forbid_system_calls();
 		if (hwloc_topology_set_xmlbuffer(topology, source->xml, (int)source->xml_bytes) < 0)
 			return -EBADMSG;

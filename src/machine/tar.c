@@ -186,6 +186,20 @@ static int copy_contents(struct extraction *tar, int to, uint64_t size)
 	return 0;
 }
 
+/* A descriptor, or a negative errno. Most directories are there already, so they come second. */
+static int create_file(struct extraction *tar, char *name)
+{
+	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+	int to = openat(tar->directory, name, flags, 0600);
+	if (to < 0 && errno == ENOENT) {
+		int error = make_parents(tar, name);
+		if (error)
+			return error;
+		to = openat(tar->directory, name, flags, 0600);
+	}
+	return to < 0 ? refuse(tar, name, error_text(-errno)) : to;
+}
+
 static int extract_file(struct extraction *tar, char *name, uint64_t size)
 {
 	if (size > ROOT_MAX_FILE)
@@ -193,14 +207,10 @@ static int extract_file(struct extraction *tar, char *name, uint64_t size)
 	tar->nr_bytes += size;
 	if (tar->nr_bytes > TAR_MAX_BYTES)
 		return refuse(tar, NULL, "more than 256 MiB when unpacked");
-	int error = make_parents(tar, name);
-	if (error)
-		return error;
-	int to = openat(tar->directory, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-			0600);
+	int to = create_file(tar, name);
 	if (to < 0)
-		return refuse(tar, name, error_text(-errno));
-	error = copy_contents(tar, to, size);
+		return to;
+	int error = copy_contents(tar, to, size);
 	if (close(to) < 0 && !error)
 		error = error_file(tar->err, -errno, tar->path, "unpack");
 	return error;
