@@ -2,14 +2,18 @@
 /*
  * The payload of one block: events of one kind and one space as columns. Private to src/trace.
  *
- *     ACCESSES:  shift 1 | nr_areas 1 | zero 2 | base page 8 x nr_areas | area column
- *                page column | time column | flags column | thread column
- *     others:    their columns in the order of enum below; MAPPINGS then the bytes of the names
+ *     head_bytes 4 | head | planes
+ *
+ *     ACCESSES:  head: shift 1 | nr_areas 1 | zero 2 | base page 8 x nr_areas, then the heads of
+ * the columns tag, page, time, thread others:    head: those of their columns, in the order of the
+ * enum below; MAPPINGS then the bytes of the names
+ *
+ * A tag is an event's flags (5 bits) and its area (3 bits above).
  *
  * Programs jump between stack, heap and libraries at every other access; a delta against the
  * previous event would be 35 bits each time. So pages are kept per area (the page number shifted
- * right by `shift`: 4 GiB, or coarser where a block has more than 16 areas), and a delta is taken
- * against the last event in the same area. Areas and flags repeat and all but vanish in zstd.
+ * right by `shift`: 4 GiB, or coarser where a block has more than 8 areas), and a delta is taken
+ * against the last event in the same area. Tags repeat and all but vanish in zstd.
  *
  * Cost: encoding about 5 ns an event before zstd, decoding about 3.
  */
@@ -19,10 +23,12 @@
 #include "trace/column.h"
 #include "trace/format.h"
 
-#define BLOCK_MAX_COLUMNS  9
-#define BLOCK_MAX_SEGMENTS 16
-#define BLOCK_NAMES_MAX	   (256u * 1024) /* bytes of names in one block of mappings */
-#define BLOCK_ROWS_CHUNK   1024u	 /* rows decoded at a time */
+#define BLOCK_MAX_COLUMNS 9
+#define BLOCK_NAMES_MAX	  (256u * 1024) /* bytes of names in one block of mappings */
+#define BLOCK_ROWS_CHUNK  1024u		/* rows decoded at a time */
+
+enum { ACCESS_TAG, ACCESS_PAGE, ACCESS_TIME, ACCESS_THREAD, ACCESS_NR_COLUMNS };
+#define ACCESS_FLAG_BITS 5 /* of a tag; the area is above */
 
 /* Columns of the kinds that are not accesses; all begin with time and (but for blocked) page. */
 enum { ROW_TIME, ROW_PAGE };
@@ -60,38 +66,31 @@ struct block_rows {
 	size_t nr_name_bytes;
 };
 
-/* The payload being made. A segment is a run of like bytes that zstd packs on its own. */
-struct block_payload {
-	uint8_t *bytes; /* of BLOCK_BUFFER_BYTES */
-	size_t nr_bytes;
-	size_t segment_end[BLOCK_MAX_SEGMENTS];
-	unsigned nr_segments;
-};
-#define BLOCK_BUFFER_BYTES (TRACE_BLOCK_RAW_MAX + COLUMN_SLACK_BYTES)
+/* The most that the head of a block takes: eight areas or the names, and all exceptions. */
+#define BLOCK_HEAD_MAX                                                                             \
+	(4096 + BLOCK_NAMES_MAX + BLOCK_MAX_COLUMNS * COLUMN_MAX_HEAD_BYTES(TRACE_BLOCK_EVENTS))
+#define BLOCK_PLANES_MAX (3 * 8 * (size_t)TRACE_BLOCK_EVENTS + TRACE_BLOCK_EVENTS)
 
-/* Fill the payload and all of the frame but space and checksums. `scratch` has room for
- * TRACE_BLOCK_EVENTS numbers, `areas` for as many bytes. */
-void block_encode_accesses(struct block_payload *payload, struct frame *frame,
-			   const struct block_accesses *accesses, uint64_t *scratch,
-			   uint8_t *areas);
-void block_encode_rows(struct block_payload *payload, struct frame *frame, enum trace_kind kind,
+/* Fill the sink and all of the frame but space, stored size and checksum. `scratch` has room for
+ * TRACE_BLOCK_EVENTS numbers, `tags` for as many bytes. */
+void block_encode_accesses(struct column_sink *sink, struct frame *frame,
+			   const struct block_accesses *accesses, uint64_t *scratch, uint8_t *tags);
+void block_encode_rows(struct column_sink *sink, struct frame *frame, enum trace_kind kind,
 		       const struct block_rows *rows, uint64_t *scratch);
 
-/* Decoder: opened on an unpacked payload (with COLUMN_SLACK_BYTES behind it), then asked for
+/* Decoder: opened on an unpacked payload, then asked for
  * chunks in order: of TRACE_BATCH_EVENTS accesses or BLOCK_ROWS_CHUNK rows. */
 struct block_decoder {
 	enum trace_kind kind;
 	uint32_t nr_events, nr_done;
 	uint64_t ticks, page; /* running sums */
 	struct trace_column columns[BLOCK_MAX_COLUMNS];
-	/* ACCESSES: columns are page and time, then these. */
-	struct trace_column area_column, flags_column, thread_column;
-	uint64_t area_page[256]; /* last page of each area; any byte may index it */
+	uint64_t area_page[TRACE_MAX_AREAS]; /* ACCESSES: the last page of each */
 	/* MAPPINGS: the names not yet used */
 	const char *names, *names_end;
 };
 
-/* Where one chunk goes; arrays of a chunk and four more. */
+/* Where one chunk goes. */
 struct block_chunk {
 	uint64_t *ticks;
 	uint64_t *page;

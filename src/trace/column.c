@@ -5,211 +5,275 @@
 #include <endian.h>
 #include <string.h>
 
-static const uint8_t lengths[4] = { 1, 2, 3, 8 };
-static const uint64_t masks[4] = { 0xff, 0xffff, 0xffffff, UINT64_MAX };
+/* gcc vectorises loops of unknown length only at -O3; clang always. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define VECTORISED __attribute__((optimize("O3")))
+#else
+#define VECTORISED
+#endif
 
-/* For each control byte: where its four numbers start, and where the next group does. */
-#define LENGTH_OF(code)	 ((code) == 3 ? 8 : (code) + 1)
-#define START_1(control) LENGTH_OF((control)&3)
-#define START_2(control) (START_1(control) + LENGTH_OF((control) >> 2 & 3))
-#define START_3(control) (START_2(control) + LENGTH_OF((control) >> 4 & 3))
-#define START_4(control) (START_3(control) + LENGTH_OF((control) >> 6 & 3))
-#define GROUP(control)                                                                             \
-	{                                                                                          \
-		START_1(control), START_2(control), START_3(control), START_4(control)             \
-	}
-#define GROUP_4(c)  GROUP(c), GROUP((c) + 1), GROUP((c) + 2), GROUP((c) + 3)
-#define GROUP_16(c) GROUP_4(c), GROUP_4((c) + 4), GROUP_4((c) + 8), GROUP_4((c) + 12)
-#define GROUP_64(c) GROUP_16(c), GROUP_16((c) + 16), GROUP_16((c) + 32), GROUP_16((c) + 48)
-static const uint8_t group_starts[256][4] = { GROUP_64(0), GROUP_64(64), GROUP_64(128),
-					      GROUP_64(192) };
-
-static inline uint64_t load_u64(const uint8_t *at)
+static uint64_t load_u64(const uint8_t *at)
 {
 	uint64_t value;
 	memcpy(&value, at, sizeof(value));
 	return le64toh(value);
 }
 
-static inline void store_u64(uint8_t *at, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static inline uint32_t load_u32(const uint8_t *at)
+static uint32_t load_u32(const uint8_t *at)
 {
 	uint32_t value;
 	memcpy(&value, at, sizeof(value));
 	return le32toh(value);
 }
 
-static void put_header(uint8_t *out, enum column_mode mode, uint32_t data_bytes)
+static uint16_t load_u16(const uint8_t *at)
 {
-	uint32_t bytes = htole32(data_bytes);
-	memset(out, 0, 4);
-	out[0] = (uint8_t)mode;
-	memcpy(out + 4, &bytes, sizeof(bytes));
+	uint16_t value;
+	memcpy(&value, at, sizeof(value));
+	return le16toh(value);
 }
 
-static size_t encode_constant(uint8_t *out, uint64_t value)
+static void put(struct column_sink *sink, const void *bytes, size_t nr_bytes)
 {
-	put_header(out, COLUMN_CONSTANT, 8);
-	store_u64(out + COLUMN_HEADER_BYTES, value);
-	return COLUMN_HEADER_BYTES + 8;
+	memcpy(sink->head + sink->nr_head_bytes, bytes, nr_bytes);
+	sink->nr_head_bytes += nr_bytes;
 }
 
-/* 0 to 3 without a branch: random lengths would be mispredicted. */
-static inline unsigned code_of(uint64_t value)
+static void put_head(struct column_sink *sink, unsigned width, uint32_t nr_exceptions,
+		     uint64_t constant)
 {
-	return (value > 0xff) + (value > 0xffff) + (value > 0xffffff);
+	const uint8_t start[4] = { (uint8_t)width };
+	nr_exceptions = htole32(nr_exceptions);
+	constant = htole64(constant);
+	put(sink, start, sizeof(start));
+	put(sink, &nr_exceptions, sizeof(nr_exceptions));
+	if (width == 0)
+		put(sink, &constant, sizeof(constant));
 }
 
-static size_t encode_split(uint8_t *out, const uint64_t *values, uint32_t n)
-{
-	uint32_t nr_groups = (n + 3) / 4;
-	uint8_t *control = out + COLUMN_HEADER_BYTES;
-	uint8_t *first = control + nr_groups;
-	uint8_t *data = first;
-	for (uint32_t i = 0; i < n; i += 4) {
-		unsigned codes = 0;
-		unsigned nr = n - i < 4 ? n - i : 4;
-		for (unsigned j = 0; j < nr; j++) {
-			unsigned code = code_of(values[i + j]);
-			codes |= code << (2 * j);
-			store_u64(data, values[i + j]);
-			data += lengths[code];
-		}
-		/* The last group is filled up with zeros of one byte, so that groups are whole. */
-		for (unsigned j = nr; j < 4; j++)
-			*data++ = 0;
-		*control++ = (uint8_t)codes;
-	}
-	put_header(out, COLUMN_SPLIT, (uint32_t)(data - first));
-	return (size_t)(data - out);
-}
+/* How many numbers do not fit each width. */
+struct widths {
+	uint32_t nr_other;    /* than the first */
+	uint32_t nr_above[5]; /* 1 to 4 bytes */
+};
 
-size_t column_encode(uint8_t *out, const uint64_t *values, uint32_t n)
+static void count_widths(struct widths *widths, const uint64_t *values, uint32_t n)
 {
-	uint64_t differs = 0, any = 0;
+	uint32_t nr_other = 0, above_1 = 0, above_2 = 0, above_3 = 0, above_4 = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		differs |= values[i] ^ values[0];
-		any |= values[i];
+		uint64_t value = values[i];
+		nr_other += value != values[0];
+		above_1 += value > 0xff;
+		above_2 += value > 0xffff;
+		above_3 += value > 0xffffff;
+		above_4 += value > 0xffffffff;
 	}
-	if (!differs)
-		return encode_constant(out, values[0]);
-	if (any > 0xff)
-		return encode_split(out, values, n);
-	put_header(out, COLUMN_BYTE, n);
-	for (uint32_t i = 0; i < n; i++)
-		out[COLUMN_HEADER_BYTES + i] = (uint8_t)values[i];
-	return COLUMN_HEADER_BYTES + n;
+	*widths = (struct widths){ nr_other, { 0, above_1, above_2, above_3, above_4 } };
 }
 
-size_t column_encode_bytes(uint8_t *out, const uint8_t *values, uint32_t n)
+/* 0: constant but for exceptions. */
+static unsigned choose_width(const struct widths *widths, uint32_t n, uint32_t *ret_nr_exceptions)
+{
+	uint32_t most = n / COLUMN_EXCEPTION_RATE;
+	*ret_nr_exceptions = widths->nr_other;
+	if (widths->nr_other <= most)
+		return 0;
+	for (unsigned width = 1; width <= 4; width++) {
+		*ret_nr_exceptions = widths->nr_above[width];
+		if (widths->nr_above[width] <= most)
+			return width;
+	}
+	*ret_nr_exceptions = 0;
+	return 8;
+}
+
+static bool is_exception(uint64_t value, unsigned width, uint64_t constant)
+{
+	return width == 0 ? value != constant : width < 8 && value >> (8 * width) != 0;
+}
+
+static void put_exceptions(struct column_sink *sink, const uint64_t *values, uint32_t n,
+			   unsigned width, uint32_t nr_exceptions)
+{
+	uint8_t *positions = sink->head + sink->nr_head_bytes;
+	uint8_t *kept = positions + 2 * (size_t)nr_exceptions;
+	for (uint32_t i = 0; i < n && nr_exceptions > 0; i++) {
+		if (!is_exception(values[i], width, values[0]))
+			continue;
+		uint16_t position = htole16((uint16_t)i);
+		uint64_t value = htole64(values[i]);
+		memcpy(positions, &position, sizeof(position));
+		memcpy(kept, &value, sizeof(value));
+		positions += sizeof(position);
+		kept += sizeof(value);
+		nr_exceptions--;
+	}
+	sink->nr_head_bytes = (size_t)(kept - sink->head);
+}
+
+VECTORISED static void put_plane(struct column_sink *sink, const uint64_t *values, uint32_t n,
+				 unsigned shift)
+{
+	uint8_t *restrict plane = sink->planes + sink->nr_plane_bytes;
+	for (uint32_t i = 0; i < n; i++)
+		plane[i] = (uint8_t)(values[i] >> shift);
+	sink->nr_plane_bytes += n;
+	sink->plane_end[sink->nr_planes++] = sink->nr_plane_bytes;
+}
+
+void column_encode(struct column_sink *sink, const uint64_t *values, uint32_t n)
+{
+	struct widths widths;
+	uint32_t nr_exceptions;
+	count_widths(&widths, values, n);
+	unsigned width = choose_width(&widths, n, &nr_exceptions);
+	put_head(sink, width, nr_exceptions, values[0]);
+	put_exceptions(sink, values, n, width, nr_exceptions);
+	for (unsigned i = 0; i < width; i++)
+		put_plane(sink, values, n, 8 * i);
+}
+
+void column_encode_bytes(struct column_sink *sink, const uint8_t *values, uint32_t n)
 {
 	uint8_t differs = 0;
 	for (uint32_t i = 0; i < n; i++)
 		differs |= values[i] ^ values[0];
-	if (!differs)
-		return encode_constant(out, values[0]);
-	put_header(out, COLUMN_BYTE, n);
-	memcpy(out + COLUMN_HEADER_BYTES, values, n);
-	return COLUMN_HEADER_BYTES + n;
-}
-
-/* The data must be exactly as long as the control bytes say: checked once, so that decoding
- * needs no bounds. */
-static bool split_is_whole(const uint8_t *control, uint32_t nr_groups, uint32_t data_bytes)
-{
-	uint64_t nr_bytes = 0;
-	for (uint32_t i = 0; i < nr_groups; i++)
-		nr_bytes += group_starts[control[i]][3];
-	return nr_bytes == data_bytes;
-}
-
-int column_open(struct trace_column *ret, const uint8_t **at, const uint8_t *end, uint32_t n)
-{
-	const uint8_t *start = *at;
-	if ((size_t)(end - start) < COLUMN_HEADER_BYTES)
-		return -EBADMSG;
-	enum column_mode mode = start[0];
-	uint32_t data_bytes = load_u32(start + 4);
-	uint32_t control_bytes = mode == COLUMN_SPLIT ? n / 4 + (n % 4 != 0) : 0;
-	start += COLUMN_HEADER_BYTES;
-	if ((uint64_t)(end - start) < (uint64_t)control_bytes + data_bytes)
-		return -EBADMSG;
-	struct trace_column column = { .mode = mode,
-				       .control = start,
-				       .bytes = start + control_bytes };
-	switch (mode) {
-	case COLUMN_CONSTANT:
-		if (data_bytes != 8)
-			return -EBADMSG;
-		column.constant = load_u64(start);
-		break;
-	case COLUMN_BYTE:
-		if (data_bytes != n)
-			return -EBADMSG;
-		break;
-	case COLUMN_SPLIT:
-		if (!split_is_whole(column.control, control_bytes, data_bytes))
-			return -EBADMSG;
-		break;
-	default:
-		return -EBADMSG;
+	put_head(sink, differs ? 1 : 0, 0, values[0]);
+	if (differs) {
+		memcpy(sink->planes + sink->nr_plane_bytes, values, n);
+		sink->nr_plane_bytes += n;
+		sink->plane_end[sink->nr_planes++] = sink->nr_plane_bytes;
 	}
-	*at = start + control_bytes + data_bytes;
+}
+
+/* Positions must rise: then decoding needs no search and cannot go back. */
+static bool positions_are_sane(const struct trace_column *column)
+{
+	int64_t last = -1;
+	for (uint32_t i = 0; i < column->nr_exceptions; i++) {
+		uint16_t position = load_u16(column->positions + 2 * (size_t)i);
+		if (position <= last || position >= column->n)
+			return false;
+		last = position;
+	}
+	return true;
+}
+
+int column_open(struct trace_column *ret, struct column_source *source, uint32_t n)
+{
+	struct trace_column column = { .n = n, .planes = source->planes };
+	const uint8_t *at = source->head;
+	if (source->head_end - at < 8)
+		return -EBADMSG;
+	column.width = at[0];
+	column.nr_exceptions = load_u32(at + 4);
+	at += 8;
+	if (column.width > 8 || column.nr_exceptions > n)
+		return -EBADMSG;
+	if (column.width == 0) {
+		if (source->head_end - at < 8)
+			return -EBADMSG;
+		column.constant = load_u64(at);
+		at += 8;
+	}
+	size_t plane_bytes = (size_t)column.width * n;
+	size_t exception_bytes = (size_t)column.nr_exceptions * 10;
+	if ((size_t)(source->head_end - at) < exception_bytes ||
+	    (size_t)(source->planes_end - source->planes) < plane_bytes)
+		return -EBADMSG;
+	column.positions = at;
+	column.values = at + 2 * (size_t)column.nr_exceptions;
+	if (!positions_are_sane(&column))
+		return -EBADMSG;
+	source->head = at + exception_bytes;
+	source->planes += plane_bytes;
 	*ret = column;
 	return 0;
 }
 
-static void next_split(struct trace_column *column, uint64_t *out, uint32_t n)
+VECTORISED static void join_1(uint64_t *restrict out, const uint8_t *low, uint32_t n)
 {
-	const uint8_t *control = column->control, *data = column->bytes;
-	for (uint32_t i = 0; i < n; i += 4) {
-		unsigned codes = *control++;
-		const uint8_t *starts = group_starts[codes];
-		out[i] = load_u64(data) & masks[codes & 3];
-		out[i + 1] = load_u64(data + starts[0]) & masks[codes >> 2 & 3];
-		out[i + 2] = load_u64(data + starts[1]) & masks[codes >> 4 & 3];
-		out[i + 3] = load_u64(data + starts[2]) & masks[codes >> 6];
-		data += starts[3];
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = low[i];
+}
+
+VECTORISED static void join_2(uint64_t *restrict out, const uint8_t *low, const uint8_t *high,
+			      uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (uint32_t)low[i] | (uint32_t)high[i] << 8;
+}
+
+VECTORISED static void join_3(uint64_t *restrict out, const uint8_t *low, const uint8_t *middle,
+			      const uint8_t *high, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (uint32_t)low[i] | (uint32_t)middle[i] << 8 | (uint32_t)high[i] << 16;
+}
+
+/* Planes from the fourth on are rare; one by one on top of what is there. */
+static void join_more(uint64_t *restrict out, const uint8_t *plane, uint32_t n, unsigned shift)
+{
+	for (uint32_t i = 0; i < n; i++)
+		out[i] |= (uint64_t)plane[i] << shift;
+}
+
+static void patch_exceptions(struct trace_column *column, uint64_t *out, uint32_t n)
+{
+	while (column->next_exception < column->nr_exceptions) {
+		uint32_t i = column->next_exception;
+		uint32_t position = load_u16(column->positions + 2 * (size_t)i);
+		if (position >= column->nr_done + n)
+			break;
+		out[position - column->nr_done] = load_u64(column->values + 8 * (size_t)i);
+		column->next_exception++;
 	}
-	column->control = control;
-	column->bytes = data;
 }
 
 void column_next(struct trace_column *column, uint64_t *out, uint32_t n)
 {
-	switch (column->mode) {
-	case COLUMN_CONSTANT:
+	const uint8_t *planes = column->planes + column->nr_done;
+	size_t stride = column->n;
+	switch (column->width) {
+	case 0:
 		for (uint32_t i = 0; i < n; i++)
 			out[i] = column->constant;
 		break;
-	case COLUMN_BYTE:
-		for (uint32_t i = 0; i < n; i++)
-			out[i] = column->bytes[i];
-		column->bytes += n;
+	case 1:
+		join_1(out, planes, n);
 		break;
-	case COLUMN_SPLIT:
-		next_split(column, out, n);
+	case 2:
+		join_2(out, planes, planes + stride, n);
+		break;
+	default:
+		join_3(out, planes, planes + stride, planes + 2 * stride, n);
+		for (unsigned i = 3; i < column->width; i++)
+			join_more(out, planes + i * stride, n, 8 * i);
 		break;
 	}
+	patch_exceptions(column, out, n);
+	column->nr_done += n;
 }
 
 bool column_is_bytes(const struct trace_column *column)
 {
-	return column->mode == COLUMN_BYTE ||
-	       (column->mode == COLUMN_CONSTANT && column->constant <= 0xff);
+	return column->nr_exceptions == 0 &&
+	       (column->width == 1 || (column->width == 0 && column->constant <= 0xff));
+}
+
+bool column_is_constant(const struct trace_column *column, uint64_t *ret_value)
+{
+	if (column->width != 0 || column->nr_exceptions != 0)
+		return false;
+	*ret_value = column->constant;
+	return true;
 }
 
 void column_next_bytes(struct trace_column *column, uint8_t *out, uint32_t n)
 {
-	if (column->mode == COLUMN_CONSTANT) {
+	if (column->width == 0)
 		memset(out, (int)column->constant, n);
-		return;
-	}
-	memcpy(out, column->bytes, n);
-	column->bytes += n;
+	else
+		memcpy(out, column->planes + column->nr_done, n);
+	column->nr_done += n;
 }

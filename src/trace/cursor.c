@@ -33,11 +33,11 @@ void cursor_init(struct cursor *cursor, const struct index_stream *stream,
 	};
 }
 
-/* One allocation, carved up: every array has a chunk and four entries more. */
+/* One allocation, carved up. */
 static int alloc_arrays(struct cursor *cursor)
 {
 	bool is_accesses = cursor->stream->kind == TRACE_ACCESSES;
-	size_t room = (is_accesses ? TRACE_BATCH_EVENTS : BLOCK_ROWS_CHUNK) + 4;
+	size_t room = (is_accesses ? TRACE_BATCH_EVENTS : BLOCK_ROWS_CHUNK);
 	size_t nr_columns = is_accesses ? 3 : block_nr_columns(cursor->stream->kind);
 	uint64_t *arrays = calloc(nr_columns + 1, room * sizeof(uint64_t));
 	if (!arrays)
@@ -103,10 +103,9 @@ static int unpack(struct cursor *cursor, struct cursor_file *file, const struct 
 {
 	const uint8_t *stored = file->stored + FRAME_HEADER_BYTES;
 	size_t raw_bytes = frame->raw_bytes, nr;
-	int error = grow(&cursor->raw, &cursor->raw_size, raw_bytes + COLUMN_SLACK_BYTES);
+	int error = grow(&cursor->raw, &cursor->raw_size, raw_bytes);
 	if (error)
 		return error;
-	memset(cursor->raw + raw_bytes, 0, COLUMN_SLACK_BYTES);
 	switch (frame->codec) {
 	case CODEC_STORED:
 		memcpy(cursor->raw, stored, raw_bytes);
@@ -131,8 +130,8 @@ static int open_block(struct cursor *cursor, struct cursor_file *file,
 	if (frame.type != FRAME_EVENTS || frame.kind != cursor->stream->kind ||
 	    frame.space != cursor->stream->space || frame.nr_events != block->nr_events ||
 	    frame.stored_bytes != block->stored_bytes ||
-	    trace_crc(0, file->stored + FRAME_HEADER_BYTES, frame.stored_bytes) !=
-		    frame.payload_crc)
+	    checksum_of(file->stored + FRAME_HEADER_BYTES, frame.stored_bytes) !=
+		    frame.payload_sum)
 		return -EBADMSG;
 	error = unpack(cursor, file, &frame);
 	return error ? error : block_decoder_open(&cursor->decoder, &frame, cursor->raw);

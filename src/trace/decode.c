@@ -6,63 +6,62 @@
 
 #include "trace/block.h"
 
-enum { ACCESS_PAGE, ACCESS_TIME };
-
-static int open_areas(struct block_decoder *decoder, const uint8_t **at, const uint8_t *end)
+static int open_areas(struct block_decoder *decoder, struct column_source *source)
 {
-	if (end - *at < 4)
+	if (source->head_end - source->head < 4)
 		return -EBADMSG;
-	unsigned nr = (*at)[1];
-	*at += 4;
-	if (nr == 0 || nr > TRACE_MAX_AREAS || (size_t)(end - *at) < nr * sizeof(uint64_t))
+	unsigned nr = source->head[1];
+	source->head += 4;
+	if (nr == 0 || nr > TRACE_MAX_AREAS ||
+	    (size_t)(source->head_end - source->head) < nr * sizeof(uint64_t))
 		return -EBADMSG;
 	for (unsigned i = 0; i < nr; i++) {
 		uint64_t base;
-		memcpy(&base, *at, sizeof(base));
+		memcpy(&base, source->head, sizeof(base));
 		decoder->area_page[i] = le64toh(base);
-		*at += sizeof(base);
+		source->head += sizeof(base);
 	}
-	int error = column_open(&decoder->area_column, at, end, decoder->nr_events);
-	if (!error && !column_is_bytes(&decoder->area_column))
-		error = -EBADMSG;
-	return error;
+	return 0;
 }
 
-static int open_accesses(struct block_decoder *decoder, const uint8_t *at, const uint8_t *end)
+static int open_columns(struct block_decoder *decoder, struct column_source *source)
 {
-	uint32_t n = decoder->nr_events;
-	int error = open_areas(decoder, &at, end);
-	error = error ? error : column_open(&decoder->columns[ACCESS_PAGE], &at, end, n);
-	error = error ? error : column_open(&decoder->columns[ACCESS_TIME], &at, end, n);
-	error = error ? error : column_open(&decoder->flags_column, &at, end, n);
-	if (!error && !column_is_bytes(&decoder->flags_column))
-		error = -EBADMSG;
-	error = error ? error : column_open(&decoder->thread_column, &at, end, n);
-	return !error && at != end ? -EBADMSG : error;
-}
-
-static int open_rows(struct block_decoder *decoder, const uint8_t *at, const uint8_t *end)
-{
-	uint32_t nr_columns = block_nr_columns(decoder->kind);
-	for (uint32_t i = 0; i < nr_columns; i++) {
-		int error = column_open(&decoder->columns[i], &at, end, decoder->nr_events);
+	bool is_accesses = decoder->kind == TRACE_ACCESSES;
+	uint32_t nr = is_accesses ? ACCESS_NR_COLUMNS : block_nr_columns(decoder->kind);
+	for (uint32_t i = 0; i < nr; i++) {
+		int error = column_open(&decoder->columns[i], source, decoder->nr_events);
 		if (error)
 			return error;
 	}
-	decoder->names = (const char *)at;
-	decoder->names_end = (const char *)end;
-	return decoder->kind != TRACE_MAPPINGS && at != end ? -EBADMSG : 0;
+	if (is_accesses && !column_is_bytes(&decoder->columns[ACCESS_TAG]))
+		return -EBADMSG;
+	decoder->names = (const char *)source->head;
+	decoder->names_end = (const char *)source->head_end;
+	if (source->planes != source->planes_end)
+		return -EBADMSG;
+	return decoder->kind != TRACE_MAPPINGS && source->head != source->head_end ? -EBADMSG : 0;
 }
 
 int block_decoder_open(struct block_decoder *ret, const struct frame *frame, const uint8_t *payload)
 {
+	uint32_t head_bytes;
+	if (frame->raw_bytes < sizeof(head_bytes))
+		return -EBADMSG;
+	memcpy(&head_bytes, payload, sizeof(head_bytes));
+	head_bytes = le32toh(head_bytes);
+	if (head_bytes > frame->raw_bytes - sizeof(head_bytes))
+		return -EBADMSG;
+	const uint8_t *head = payload + sizeof(head_bytes);
+	struct column_source source = { .head = head,
+					.head_end = head + head_bytes,
+					.planes = head + head_bytes,
+					.planes_end = payload + frame->raw_bytes };
 	memset(ret, 0, sizeof(*ret));
 	ret->kind = frame->kind;
 	ret->nr_events = frame->nr_events;
 	ret->ticks = frame->first_ticks;
-	const uint8_t *end = payload + frame->raw_bytes;
-	return ret->kind == TRACE_ACCESSES ? open_accesses(ret, payload, end)
-					   : open_rows(ret, payload, end);
+	int error = ret->kind == TRACE_ACCESSES ? open_areas(ret, &source) : 0;
+	return error ? error : open_columns(ret, &source);
 }
 
 static uint32_t chunk_size(const struct block_decoder *decoder)
@@ -102,34 +101,29 @@ static void sum_pages(struct block_decoder *decoder, uint64_t *page, uint32_t n)
 	decoder->page = sum;
 }
 
-/* Page deltas to pages, each against the last page of its area. */
-static void sum_pages_by_area(struct block_decoder *decoder, uint64_t *page, uint32_t n)
+/* Page deltas to pages, each against the last page of its area; tags to flags. */
+static void sum_pages_by_area(struct block_decoder *decoder, uint64_t *page, uint8_t *tags,
+			      uint32_t n)
 {
-	uint8_t areas[TRACE_BATCH_EVENTS];
 	uint64_t *last = decoder->area_page;
-	if (decoder->area_column.mode == COLUMN_CONSTANT) {
-		uint8_t area = (uint8_t)decoder->area_column.constant;
-		decoder->page = last[area];
-		sum_pages(decoder, page, n);
-		last[area] = decoder->page;
-		return;
-	}
-	column_next_bytes(&decoder->area_column, areas, n);
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t sum = last[areas[i]] + unzigzag(page[i]);
-		last[areas[i]] = sum;
+		unsigned area = tags[i] >> ACCESS_FLAG_BITS;
+		uint64_t sum = last[area] + unzigzag(page[i]);
+		last[area] = sum;
 		page[i] = sum;
 	}
+	for (uint32_t i = 0; i < n; i++)
+		tags[i] &= (1 << ACCESS_FLAG_BITS) - 1;
 }
 
 static void decode_threads(struct block_decoder *decoder, struct block_chunk *chunk, uint32_t n)
 {
-	const struct trace_column *column = &decoder->thread_column;
-	uint64_t wide[TRACE_BATCH_EVENTS + 4];
-	chunk->has_threads = column->mode != COLUMN_CONSTANT || column->constant != 0;
+	struct trace_column *column = &decoder->columns[ACCESS_THREAD];
+	uint64_t wide[TRACE_BATCH_EVENTS], thread;
+	chunk->has_threads = !column_is_constant(column, &thread) || thread != 0;
 	if (!chunk->has_threads)
 		return;
-	column_next(&decoder->thread_column, wide, n);
+	column_next(column, wide, n);
 	for (uint32_t i = 0; i < n; i++)
 		chunk->thread[i] = (uint32_t)wide[i];
 }
@@ -139,11 +133,11 @@ uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk
 	uint32_t n = chunk_size(decoder);
 	if (n == 0)
 		return 0;
+	column_next_bytes(&decoder->columns[ACCESS_TAG], chunk->flags, n);
 	column_next(&decoder->columns[ACCESS_PAGE], chunk->page, n);
-	sum_pages_by_area(decoder, chunk->page, n);
+	sum_pages_by_area(decoder, chunk->page, chunk->flags, n);
 	column_next(&decoder->columns[ACCESS_TIME], chunk->ticks, n);
 	sum_time(decoder, chunk->ticks, n);
-	column_next_bytes(&decoder->flags_column, chunk->flags, n);
 	decode_threads(decoder, chunk, n);
 	decoder->nr_done += n;
 	return n;

@@ -31,27 +31,32 @@ uint32_t block_max_events(enum trace_kind kind)
 	return nr[kind];
 }
 
-static void end_segment(struct block_payload *payload)
+static void add_bytes(struct column_sink *sink, const void *bytes, size_t nr_bytes)
 {
-	payload->segment_end[payload->nr_segments++] = payload->nr_bytes;
+	memcpy(sink->head + sink->nr_head_bytes, bytes, nr_bytes);
+	sink->nr_head_bytes += nr_bytes;
 }
 
-static void add_column(struct block_payload *payload, const uint64_t *values, uint32_t n)
-{
-	payload->nr_bytes += column_encode(payload->bytes + payload->nr_bytes, values, n);
-	end_segment(payload);
-}
-
-static void add_bytes(struct block_payload *payload, const void *bytes, size_t nr_bytes)
-{
-	memcpy(payload->bytes + payload->nr_bytes, bytes, nr_bytes);
-	payload->nr_bytes += nr_bytes;
-}
-
-static void add_u64(struct block_payload *payload, uint64_t value)
+static void add_u64(struct column_sink *sink, uint64_t value)
 {
 	value = htole64(value);
-	add_bytes(payload, &value, sizeof(value));
+	add_bytes(sink, &value, sizeof(value));
+}
+
+/* The head begins with its own length. */
+static void sink_begin(struct column_sink *sink)
+{
+	sink->nr_head_bytes = sizeof(uint32_t);
+	sink->nr_plane_bytes = 0;
+	sink->nr_planes = 0;
+}
+
+/* Returns the bytes of the whole payload. */
+static uint64_t sink_end(struct column_sink *sink)
+{
+	uint32_t nr_bytes = htole32((uint32_t)(sink->nr_head_bytes - sizeof(uint32_t)));
+	memcpy(sink->head, &nr_bytes, sizeof(nr_bytes));
+	return sink->nr_head_bytes + sink->nr_plane_bytes;
 }
 
 /* The areas of a block. The hash remembers the area of a key; a clash only costs a search. */
@@ -82,13 +87,14 @@ static unsigned find_area(struct areas *areas, uint64_t page)
 	return area;
 }
 
-/* Page deltas by area; false when the pages lie in more areas than there may be. */
-static bool split_by_area(struct areas *areas, const uint64_t *page, uint32_t n, uint64_t *deltas,
-			  uint8_t *ret_areas)
+/* Page deltas by area, and tags; false when the pages lie in more areas than there may be. */
+static bool split_by_area(struct areas *areas, const struct block_accesses *accesses,
+			  uint64_t *deltas, uint8_t *tags)
 {
+	const uint64_t *page = accesses->page;
 	areas->nr = 0;
 	memset(areas->slot_key, 0xff, sizeof(areas->slot_key));
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < accesses->nr; i++) {
 		uint64_t key = page[i] >> areas->shift;
 		unsigned slot = key % AREA_SLOTS;
 		unsigned area = areas->slot_area[slot];
@@ -99,37 +105,33 @@ static bool split_by_area(struct areas *areas, const uint64_t *page, uint32_t n,
 		}
 		deltas[i] = zigzag(page[i] - areas->last[area]);
 		areas->last[area] = page[i];
-		ret_areas[i] = (uint8_t)area;
+		tags[i] = (uint8_t)(accesses->flags[i] | area << ACCESS_FLAG_BITS);
 	}
 	return true;
 }
 
-static void add_areas(struct block_payload *payload, const struct areas *areas, const uint8_t *area,
-		      uint32_t n)
+static void add_areas(struct column_sink *sink, const struct areas *areas)
 {
-	const uint8_t head[4] = { (uint8_t)areas->shift, (uint8_t)areas->nr };
-	add_bytes(payload, head, sizeof(head));
+	const uint8_t start[4] = { (uint8_t)areas->shift, (uint8_t)areas->nr };
+	add_bytes(sink, start, sizeof(start));
 	for (unsigned i = 0; i < areas->nr; i++)
-		add_u64(payload, areas->base[i]);
-	payload->nr_bytes += column_encode_bytes(payload->bytes + payload->nr_bytes, area, n);
-	end_segment(payload);
+		add_u64(sink, areas->base[i]);
 }
 
-static void add_time(struct block_payload *payload, const uint64_t *ticks, uint32_t n,
-		     uint64_t *scratch)
+static void add_time(struct column_sink *sink, const uint64_t *ticks, uint32_t n, uint64_t *scratch)
 {
 	scratch[0] = 0;
 	for (uint32_t i = 1; i < n; i++)
 		scratch[i] = ticks[i] - ticks[i - 1];
-	add_column(payload, scratch, n);
+	column_encode(sink, scratch, n);
 }
 
-static void add_threads(struct block_payload *payload, const uint32_t *thread, uint32_t n,
+static void add_threads(struct column_sink *sink, const uint32_t *thread, uint32_t n,
 			uint64_t *scratch)
 {
 	for (uint32_t i = 0; i < n; i++)
 		scratch[i] = thread[i];
-	add_column(payload, scratch, n);
+	column_encode(sink, scratch, n);
 }
 
 static void count_accesses(struct frame *frame, const struct block_accesses *accesses)
@@ -148,27 +150,24 @@ static void count_accesses(struct frame *frame, const struct block_accesses *acc
 	frame->nr_touches = nr_touches;
 }
 
-void block_encode_accesses(struct block_payload *payload, struct frame *frame,
-			   const struct block_accesses *accesses, uint64_t *scratch, uint8_t *area)
+void block_encode_accesses(struct column_sink *sink, struct frame *frame,
+			   const struct block_accesses *accesses, uint64_t *scratch, uint8_t *tags)
 {
 	struct areas areas = { .shift = AREA_SHIFT };
 	uint32_t n = accesses->nr;
-	payload->nr_bytes = 0;
-	payload->nr_segments = 0;
-	while (!split_by_area(&areas, accesses->page, n, scratch, area))
-		areas.shift += 4;
-	add_areas(payload, &areas, area, n);
-	add_column(payload, scratch, n);
-	add_time(payload, accesses->ticks, n, scratch);
-	payload->nr_bytes += column_encode_bytes(payload->bytes + payload->nr_bytes,
-						 accesses->flags, n);
-	end_segment(payload);
-	add_threads(payload, accesses->thread, n, scratch);
+	sink_begin(sink);
+	while (!split_by_area(&areas, accesses, scratch, tags))
+		areas.shift = MIN(areas.shift + 4, 64 - 3); /* eight areas at last */
+	add_areas(sink, &areas);
+	column_encode_bytes(sink, tags, n);
+	column_encode(sink, scratch, n);
+	add_time(sink, accesses->ticks, n, scratch);
+	add_threads(sink, accesses->thread, n, scratch);
 	*frame = (struct frame){
 		.type = FRAME_EVENTS,
 		.kind = TRACE_ACCESSES,
 		.nr_events = n,
-		.raw_bytes = payload->nr_bytes,
+		.raw_bytes = sink_end(sink),
 		.first_ticks = accesses->ticks[0],
 		.last_ticks = accesses->ticks[n - 1],
 	};
@@ -198,30 +197,27 @@ static void find_page_range(struct frame *frame, enum trace_kind kind,
 	}
 }
 
-void block_encode_rows(struct block_payload *payload, struct frame *frame, enum trace_kind kind,
+void block_encode_rows(struct column_sink *sink, struct frame *frame, enum trace_kind kind,
 		       const struct block_rows *rows, uint64_t *scratch)
 {
 	uint32_t n = rows->nr;
-	payload->nr_bytes = 0;
-	payload->nr_segments = 0;
-	add_time(payload, rows->columns[ROW_TIME], n, scratch);
+	sink_begin(sink);
+	add_time(sink, rows->columns[ROW_TIME], n, scratch);
 	uint64_t last_page = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		scratch[i] = zigzag(rows->columns[ROW_PAGE][i] - last_page);
 		last_page = rows->columns[ROW_PAGE][i];
 	}
-	add_column(payload, scratch, n);
+	column_encode(sink, scratch, n);
 	for (uint32_t column = 2; column < block_nr_columns(kind); column++)
-		add_column(payload, rows->columns[column], n);
-	if (kind == TRACE_MAPPINGS) {
-		add_bytes(payload, rows->names, rows->nr_name_bytes);
-		end_segment(payload);
-	}
+		column_encode(sink, rows->columns[column], n);
+	if (kind == TRACE_MAPPINGS)
+		add_bytes(sink, rows->names, rows->nr_name_bytes);
 	*frame = (struct frame){
 		.type = FRAME_EVENTS,
 		.kind = (uint8_t)kind,
 		.nr_events = n,
-		.raw_bytes = payload->nr_bytes,
+		.raw_bytes = sink_end(sink),
 		.first_ticks = rows->columns[ROW_TIME][0],
 		.last_ticks = rows->columns[ROW_TIME][n - 1],
 	};

@@ -5,7 +5,6 @@
 #include <endian.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 /* Like PNG's: a byte above 127, a name, a line end and an end-of-text that careless copies spoil.
  */
@@ -52,23 +51,18 @@ static uint64_t get_u64(const uint8_t *at)
 	return le64toh(value);
 }
 
-uint32_t trace_crc(uint32_t crc, const void *bytes, size_t nr_bytes)
-{
-	return (uint32_t)crc32_z(crc, bytes, nr_bytes);
-}
-
 void head_pack(uint8_t bytes[HEAD_BYTES])
 {
 	memcpy(bytes, trace_magic, sizeof(trace_magic));
 	put_u16(bytes + 8, TRACE_MAJOR);
 	put_u16(bytes + 10, TRACE_MINOR);
-	put_u32(bytes + 12, trace_crc(0, bytes, 12));
+	put_u32(bytes + 12, checksum_of(bytes, 12));
 }
 
 int head_unpack(const uint8_t bytes[HEAD_BYTES], uint32_t *ret_major, uint32_t *ret_minor)
 {
 	if (memcmp(bytes, trace_magic, sizeof(trace_magic)) != 0 ||
-	    get_u32(bytes + 12) != trace_crc(0, bytes, 12))
+	    get_u32(bytes + 12) != checksum_of(bytes, 12))
 		return -EBADMSG;
 	*ret_major = get_u16(bytes + 8);
 	*ret_minor = get_u16(bytes + 10);
@@ -92,8 +86,8 @@ void frame_pack(uint8_t bytes[FRAME_HEADER_BYTES], const struct frame *frame)
 	put_u64(bytes + 56, frame->max_page);
 	put_u32(bytes + 64, frame->nr_misses);
 	put_u32(bytes + 68, frame->nr_touches);
-	put_u32(bytes + 72, frame->payload_crc);
-	put_u32(bytes + 76, trace_crc(0, bytes, 76));
+	put_u32(bytes + 72, frame->payload_sum);
+	put_u32(bytes + 76, checksum_of(bytes, 76));
 }
 
 static bool events_frame_is_sane(const struct frame *frame)
@@ -120,7 +114,7 @@ static bool frame_is_sane(const struct frame *frame)
 int frame_unpack(const uint8_t bytes[FRAME_HEADER_BYTES], struct frame *ret)
 {
 	if (memcmp(bytes, frame_magic, sizeof(frame_magic)) != 0 ||
-	    get_u32(bytes + 76) != trace_crc(0, bytes, 76))
+	    get_u32(bytes + 76) != checksum_of(bytes, 76))
 		return -EBADMSG;
 	struct frame frame = {
 		.type = bytes[4],
@@ -136,7 +130,7 @@ int frame_unpack(const uint8_t bytes[FRAME_HEADER_BYTES], struct frame *ret)
 		.max_page = get_u64(bytes + 56),
 		.nr_misses = get_u32(bytes + 64),
 		.nr_touches = get_u32(bytes + 68),
-		.payload_crc = get_u32(bytes + 72),
+		.payload_sum = get_u32(bytes + 72),
 	};
 	if (!frame_is_sane(&frame))
 		return -EBADMSG;
@@ -195,13 +189,13 @@ void trailer_pack(uint8_t bytes[TRAILER_BYTES], const struct trailer *trailer)
 	put_u64(bytes + 16, trailer->index_offset);
 	put_u64(bytes + 24, trailer->file_bytes);
 	put_u32(bytes + 32, 0);
-	put_u32(bytes + 36, trace_crc(0, bytes, 36));
+	put_u32(bytes + 36, checksum_of(bytes, 36));
 }
 
 int trailer_unpack(const uint8_t bytes[TRAILER_BYTES], struct trailer *ret)
 {
 	if (memcmp(bytes, trailer_magic, sizeof(trailer_magic)) != 0 ||
-	    get_u32(bytes + 36) != trace_crc(0, bytes, 36))
+	    get_u32(bytes + 36) != checksum_of(bytes, 36))
 		return -EBADMSG;
 	ret->info_offset = get_u64(bytes + 8);
 	ret->index_offset = get_u64(bytes + 16);

@@ -48,7 +48,7 @@ static bool streams_are_sane(const struct trace_index *index)
 	return next_block == index->nr_blocks;
 }
 
-static int read_streams(struct trace_index *index, uint64_t offset, uint32_t *crc)
+static int read_streams(struct trace_index *index, uint64_t offset, struct checksum *checksum)
 {
 	uint8_t bytes[INDEX_STREAM_BYTES];
 	index->streams = calloc((size_t)index->nr_streams + 1, sizeof(*index->streams));
@@ -59,14 +59,14 @@ static int read_streams(struct trace_index *index, uint64_t offset, uint32_t *cr
 				    offset + (uint64_t)i * sizeof(bytes));
 		if (error)
 			return error;
-		*crc = trace_crc(*crc, bytes, sizeof(bytes));
+		checksum_add(checksum, bytes, sizeof(bytes));
 		index_stream_unpack(bytes, &index->streams[i]);
 	}
 	return streams_are_sane(index) ? 0 : -EBADMSG;
 }
 
 /* The entries are only summed here: they are read again, by windows, when needed. */
-static int check_blocks(const struct trace_index *index, uint32_t *crc)
+static int check_blocks(const struct trace_index *index, struct checksum *checksum)
 {
 	uint8_t *bytes = malloc(CHUNK_BLOCKS * INDEX_BLOCK_BYTES);
 	int error = bytes ? 0 : -ENOMEM;
@@ -74,7 +74,7 @@ static int check_blocks(const struct trace_index *index, uint32_t *crc)
 		size_t nr = MIN(index->nr_blocks - i, CHUNK_BLOCKS) * INDEX_BLOCK_BYTES;
 		error = read_at(index->fd, bytes, nr, index->blocks_offset + i * INDEX_BLOCK_BYTES);
 		if (!error)
-			*crc = trace_crc(*crc, bytes, nr);
+			checksum_add(checksum, bytes, nr);
 	}
 	free(bytes);
 	return error;
@@ -100,11 +100,13 @@ static int read_index(struct trace_index *index, const struct frame *frame, uint
 	    (left - stream_bytes) % INDEX_BLOCK_BYTES != 0 ||
 	    (left - stream_bytes) / INDEX_BLOCK_BYTES != index->nr_blocks)
 		return -EBADMSG;
-	uint32_t crc = trace_crc(0, head, sizeof(head));
+	struct checksum checksum;
+	checksum_init(&checksum);
+	checksum_add(&checksum, head, sizeof(head));
 	index->blocks_offset = offset + sizeof(head) + stream_bytes;
-	error = read_streams(index, offset + sizeof(head), &crc);
-	error = error ? error : check_blocks(index, &crc);
-	return !error && crc != frame->payload_crc ? -EBADMSG : error;
+	error = read_streams(index, offset + sizeof(head), &checksum);
+	error = error ? error : check_blocks(index, &checksum);
+	return !error && checksum_end(&checksum, "", 0) != frame->payload_sum ? -EBADMSG : error;
 }
 
 int trace_index_read(int fd, uint64_t file_bytes, uint64_t offset, struct trace_index *ret)
@@ -159,7 +161,7 @@ struct index_output {
 	int fd;
 	uint8_t *bytes;
 	size_t nr_bytes;
-	uint32_t crc;
+	struct checksum checksum;
 	bool writes; /* false: only sums */
 	int error;
 };
@@ -167,7 +169,7 @@ struct index_output {
 static uint8_t *output_room(struct index_output *output, size_t nr_bytes)
 {
 	if (output->nr_bytes + nr_bytes > CHUNK_BLOCKS * INDEX_BLOCK_BYTES) {
-		output->crc = trace_crc(output->crc, output->bytes, output->nr_bytes);
+		checksum_add(&output->checksum, output->bytes, output->nr_bytes);
 		if (output->writes && !output->error)
 			output->error = write_whole(output->fd, output->bytes, output->nr_bytes);
 		output->nr_bytes = 0;
@@ -201,11 +203,12 @@ int trace_index_write(int fd, const struct trace_index *index, uint64_t *ret_byt
 	uint8_t header[FRAME_HEADER_BYTES];
 	if (!output.bytes)
 		return -ENOMEM;
+	checksum_init(&output.checksum);
 	output_index(&output, index);
 	frame.raw_bytes = frame.stored_bytes = INDEX_HEAD_BYTES +
 					       (uint64_t)index->nr_streams * INDEX_STREAM_BYTES +
 					       index->nr_blocks * INDEX_BLOCK_BYTES;
-	frame.payload_crc = output.crc;
+	frame.payload_sum = checksum_end(&output.checksum, "", 0);
 	frame_pack(header, &frame);
 	output.error = write_whole(fd, header, sizeof(header));
 	output.writes = true;

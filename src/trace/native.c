@@ -196,7 +196,7 @@ static int read_info(const struct native *native, uint64_t offset, struct trace_
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory");
 	error = read_at(native->file.fd, text, frame.stored_bytes, offset + FRAME_HEADER_BYTES);
-	if (!error && trace_crc(0, text, frame.stored_bytes) != frame.payload_crc)
+	if (!error && checksum_of(text, frame.stored_bytes) != frame.payload_sum)
 		error = -EBADMSG;
 	if (error) {
 		error_set(err, error, "%s: its info at offset %llu is damaged", native->path,

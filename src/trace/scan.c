@@ -52,18 +52,22 @@ static int add_found(struct walk *walk, const struct frame *frame, uint64_t offs
 
 static bool payload_is_whole(struct walk *walk, const struct frame *frame, uint64_t offset)
 {
-	uint32_t crc = 0;
+	struct checksum checksum;
 	if (frame->stored_bytes > walk->budget)
 		return false;
 	walk->budget -= frame->stored_bytes;
 	offset += FRAME_HEADER_BYTES;
-	for (uint64_t done = 0; done < frame->stored_bytes; done += SEARCH_BYTES) {
-		size_t nr = MIN(frame->stored_bytes - done, SEARCH_BYTES);
-		if (read_at(walk->fd, walk->buffer, nr, offset + done))
+	checksum_init(&checksum);
+	for (uint64_t left = frame->stored_bytes;;) {
+		size_t nr = MIN(left, SEARCH_BYTES);
+		if (read_at(walk->fd, walk->buffer, nr, offset))
 			return false;
-		crc = trace_crc(crc, walk->buffer, nr);
+		if (nr == left)
+			return checksum_end(&checksum, walk->buffer, nr) == frame->payload_sum;
+		checksum_add(&checksum, walk->buffer, nr);
+		offset += nr;
+		left -= nr;
 	}
-	return crc == frame->payload_crc;
 }
 
 static bool frame_is_confirmed(struct walk *walk, const struct frame *frame, uint64_t offset)

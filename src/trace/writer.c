@@ -20,12 +20,10 @@
 #include "trace/block.h"
 
 #define ZSTD_LEVEL 1
+#define FLAGS_MASK ((1 << ACCESS_FLAG_BITS) - 1)
 
-/* Full arrays must fit the payload: 65536 accesses of 8 + 8 + 1 + 1 + 4 bytes with controls, and
- * rows of up to nine numbers. */
-_Static_assert(3 * COLUMN_MAX_BYTES((size_t)TRACE_BLOCK_EVENTS) + 2 * TRACE_BLOCK_EVENTS + 4096 <
-		       TRACE_BLOCK_RAW_MAX,
-	       "a full block of accesses must fit");
+_Static_assert(TRACE_MAX_AREAS << ACCESS_FLAG_BITS <= 256, "a tag is a byte");
+_Static_assert(BLOCK_HEAD_MAX + BLOCK_PLANES_MAX + 4 <= TRACE_BLOCK_RAW_MAX, "a full block fits");
 
 struct trace_appender {
 	int fd;
@@ -35,8 +33,8 @@ struct trace_appender {
 	struct block_accesses accesses;
 	struct block_rows rows[TRACE_NR_KINDS];
 	uint64_t *scratch;
-	uint8_t *areas;
-	struct block_payload payload;
+	uint8_t *tags;
+	struct column_sink sink;
 	uint8_t *packed; /* frame header and stored payload, as they are written */
 	ZSTD_CCtx *zstd;
 };
@@ -72,14 +70,20 @@ static bool accesses_init(struct block_accesses *accesses)
 	return accesses->ticks && accesses->page && accesses->flags && accesses->thread;
 }
 
+static void zstd_set(ZSTD_CCtx *zstd)
+{
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+}
+
 /* zstd allocates at the first use of a size; inside the recorded program it must not. */
 static bool zstd_warm(struct trace_appender *appender)
 {
 	appender->zstd = ZSTD_createCCtx();
 	if (!appender->zstd)
 		return false;
-	size_t nr = ZSTD_compressCCtx(appender->zstd, appender->packed, PACKED_BYTES,
-				      appender->payload.bytes, TRACE_BLOCK_RAW_MAX, ZSTD_LEVEL);
+	zstd_set(appender->zstd);
+	size_t nr = ZSTD_compress2(appender->zstd, appender->packed, PACKED_BYTES,
+				   appender->sink.planes, BLOCK_HEAD_MAX);
 	return !ZSTD_isError(nr);
 }
 
@@ -97,11 +101,12 @@ int trace_appender_new(int fd, uint32_t space, uint32_t page_bytes, struct trace
 	for (unsigned kind = TRACE_SAMPLES; kind < TRACE_NR_KINDS; kind++)
 		ok = ok && rows_init(&appender->rows[kind], kind);
 	appender->scratch = malloc(TRACE_BLOCK_EVENTS * sizeof(*appender->scratch));
-	appender->areas = malloc(TRACE_BLOCK_EVENTS);
-	appender->payload.bytes = calloc(1, BLOCK_BUFFER_BYTES);
+	appender->tags = malloc(TRACE_BLOCK_EVENTS);
+	appender->sink.head = malloc(BLOCK_HEAD_MAX);
+	appender->sink.planes = calloc(1, BLOCK_PLANES_MAX);
 	appender->packed = malloc(PACKED_BYTES);
-	if (!ok || !appender->scratch || !appender->areas || !appender->payload.bytes ||
-	    !appender->packed || !zstd_warm(appender)) {
+	if (!ok || !appender->scratch || !appender->tags || !appender->sink.head ||
+	    !appender->sink.planes || !appender->packed || !zstd_warm(appender)) {
 		trace_appender_free(appender);
 		return -ENOMEM;
 	}
@@ -120,8 +125,9 @@ struct trace_appender *trace_appender_free(struct trace_appender *appender)
 	for (unsigned kind = 0; kind < TRACE_NR_KINDS; kind++)
 		rows_fini(&appender->rows[kind]);
 	free(appender->scratch);
-	free(appender->areas);
-	free(appender->payload.bytes);
+	free(appender->tags);
+	free(appender->sink.head);
+	free(appender->sink.planes);
 	free(appender->packed);
 	ZSTD_freeCCtx(appender->zstd);
 	free(appender);
@@ -133,41 +139,53 @@ void trace_appender_set_fd(struct trace_appender *appender, int fd)
 	appender->fd = fd;
 }
 
-/* Each segment becomes a zstd frame of its own: pages, times and flags share no statistics. */
-static size_t pack_segments(struct trace_appender *appender, uint8_t *out, size_t size)
+/* Packs one run of bytes behind what is packed; SIZE_MAX once it does not fit. */
+static size_t pack(struct trace_appender *appender, uint8_t *out, size_t at, const void *bytes,
+		   size_t nr_bytes)
 {
-	const struct block_payload *payload = &appender->payload;
-	size_t nr_packed = 0, start = 0;
-	for (unsigned i = 0; i < payload->nr_segments; i++) {
-		size_t end = payload->segment_end[i];
-		if (end == start)
-			continue;
-		size_t nr = ZSTD_compressCCtx(appender->zstd, out + nr_packed, size - nr_packed,
-					      payload->bytes + start, end - start, ZSTD_LEVEL);
-		if (ZSTD_isError(nr))
-			return SIZE_MAX;
-		nr_packed += nr;
-		start = end;
+	if (at == SIZE_MAX || nr_bytes == 0)
+		return at;
+	size_t nr = ZSTD_compress2(appender->zstd, out + at, TRACE_BLOCK_STORE_MAX - at, bytes,
+				   nr_bytes);
+	return ZSTD_isError(nr) ? SIZE_MAX : at + nr;
+}
+
+/* Heads, and each plane, become zstd frames of their own: they share no statistics. */
+static size_t pack_sink(struct trace_appender *appender, uint8_t *out)
+{
+	const struct column_sink *sink = &appender->sink;
+	size_t start = 0, at;
+	at = pack(appender, out, 0, sink->head, sink->nr_head_bytes);
+	for (unsigned i = 0; i < sink->nr_planes; i++) {
+		at = pack(appender, out, at, sink->planes + start, sink->plane_end[i] - start);
+		start = sink->plane_end[i];
 	}
-	return nr_packed;
+	return at;
+}
+
+/* Small blocks may grow by packing; then they are stored as they are. */
+static size_t store_sink(const struct trace_appender *appender, uint8_t *out)
+{
+	const struct column_sink *sink = &appender->sink;
+	memcpy(out, sink->head, sink->nr_head_bytes);
+	memcpy(out + sink->nr_head_bytes, sink->planes, sink->nr_plane_bytes);
+	return sink->nr_head_bytes + sink->nr_plane_bytes;
 }
 
 static int write_block(struct trace_appender *appender, struct frame *frame)
 {
 	uint8_t *stored = appender->packed + FRAME_HEADER_BYTES;
-	const struct block_payload *payload = &appender->payload;
-	size_t nr_packed = pack_segments(appender, stored, TRACE_BLOCK_STORE_MAX);
+	size_t nr_stored = pack_sink(appender, stored);
 	frame->codec = CODEC_ZSTD;
-	if (nr_packed >= payload->nr_bytes) {
-		memcpy(stored, payload->bytes, payload->nr_bytes);
-		nr_packed = payload->nr_bytes;
+	if (nr_stored >= frame->raw_bytes) {
+		nr_stored = store_sink(appender, stored);
 		frame->codec = CODEC_STORED;
 	}
 	frame->space = appender->space;
-	frame->stored_bytes = nr_packed;
-	frame->payload_crc = trace_crc(0, stored, nr_packed);
+	frame->stored_bytes = nr_stored;
+	frame->payload_sum = checksum_of(stored, nr_stored);
 	frame_pack(appender->packed, frame);
-	return write_whole(appender->fd, appender->packed, FRAME_HEADER_BYTES + nr_packed);
+	return write_whole(appender->fd, appender->packed, FRAME_HEADER_BYTES + nr_stored);
 }
 
 static int flush_rows(struct trace_appender *appender, enum trace_kind kind)
@@ -176,7 +194,7 @@ static int flush_rows(struct trace_appender *appender, enum trace_kind kind)
 	struct frame frame;
 	if (appender->error || rows->nr == 0)
 		return appender->error;
-	block_encode_rows(&appender->payload, &frame, kind, rows, appender->scratch);
+	block_encode_rows(&appender->sink, &frame, kind, rows, appender->scratch);
 	rows->nr = 0;
 	rows->nr_name_bytes = 0;
 	appender->error = write_block(appender, &frame);
@@ -191,8 +209,7 @@ static int flush_accesses(struct trace_appender *appender)
 	flush_rows(appender, TRACE_BLOCKED);
 	if (appender->error || accesses->nr == 0)
 		return appender->error;
-	block_encode_accesses(&appender->payload, &frame, accesses, appender->scratch,
-			      appender->areas);
+	block_encode_accesses(&appender->sink, &frame, accesses, appender->scratch, appender->tags);
 	accesses->nr = 0;
 	appender->error = write_block(appender, &frame);
 	return appender->error;
@@ -222,7 +239,7 @@ int trace_append_access(struct trace_appender *appender, uint64_t ticks, uint64_
 	uint32_t i = accesses->nr;
 	accesses->ticks[i] = clamp_ticks(appender, TRACE_ACCESSES, ticks);
 	accesses->page[i] = page;
-	accesses->flags[i] = flags;
+	accesses->flags[i] = flags & FLAGS_MASK;
 	accesses->thread[i] = thread;
 	accesses->nr = i + 1;
 	if (unlikely(i + 1 == TRACE_BLOCK_EVENTS)) {

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How fast recordings are written and read, and how large they are.
+ *
+ * 50 million events of a modelled program behind a 2 MiB cache: it scans arrays (a miss per line,
+ * 64 to a page, at a steady pace), chases pointers in a heap of 256 MiB with the usual skew, walks
+ * small structures, and now and then misses on its stack and on code of its libraries. Each miss
+ * comes some hundred instructions after the last. `bench_decode random` makes every page random
+ * instead: the worst that a file can hold.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "trace/trace.h"
+#include "trace/writer.h"
+
+#define NR_EVENTS	 50000000u
+#define NR_PREPARED	 (1u << 20) /* made before the clock runs, then repeated, shifted */
+#define NEEDED_DECODE_MS 100.0	    /* million events per second */
+#define NEEDED_BYTES	 2.5
+#define NEEDED_APPEND_NS 15.0
+
+struct prepared {
+	uint32_t ticks;
+	uint8_t flags;
+	uint64_t page;
+};
+
+/* Time of the processor: others may share the machine. */
+static double now_s(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
+}
+
+/* Small numbers far more often than large ones, as heaps are used: the minimum of three. */
+static uint64_t skewed(struct random *random, uint64_t bound)
+{
+	uint64_t a = random_below(random, bound), b = random_below(random, bound);
+	uint64_t c = random_below(random, bound);
+	return MIN(a, MIN(b, c));
+}
+
+static const uint64_t heap = 0x555555560, arrays = 0x7fff00000, stack = 0x7ffffffd0;
+static const uint64_t code = 0x7ffff7d00;
+
+struct program {
+	struct random random;
+	uint64_t scan_line;
+	uint64_t phase; /* 0 scan, 1 chase, 2 both by turns */
+};
+
+static void make_event(struct program *program, struct prepared *event)
+{
+	struct random *random = &program->random;
+	uint64_t what = random_below(random, 100);
+	event->ticks = (uint32_t)(random_below(random, 8) ? 20 + random_below(random, 200)
+							  : random_below(random, 5000));
+	event->flags = TRACE_MISS | (random_below(random, 4) ? 0 : TRACE_WRITE);
+	if (what < 2) {
+		event->page = stack - random_below(random, 3);
+	} else if (what < 5) {
+		event->page = code + skewed(random, 400);
+		event->flags = TRACE_MISS | TRACE_FETCH;
+	} else if (program->phase == 0 || (program->phase == 2 && what < 55)) {
+		event->page = arrays + (program->scan_line++ >> 6);
+		event->flags = TRACE_MISS;
+		event->ticks = 88 + (uint32_t)random_below(random, 3);
+	} else {
+		event->page = heap + skewed(random, 65536);
+	}
+	if (random_below(random, 30) == 0)
+		event->flags |= TRACE_TOUCH;
+}
+
+static struct prepared *prepare(bool all_random)
+{
+	struct program program = { 0 };
+	struct prepared *events = malloc(NR_PREPARED * sizeof(*events));
+	random_init(&program.random, 42);
+	for (uint32_t i = 0; events && i < NR_PREPARED; i++) {
+		if (i % 20000 == 0)
+			program.phase = random_below(&program.random, 3);
+		make_event(&program, &events[i]);
+		if (all_random)
+			events[i].page = random_below(&program.random, 1 << 18);
+	}
+	return events;
+}
+
+static int write_file(const char *path, const struct prepared *events, double *ret_ns)
+{
+	struct trace_space space = { .parent = TRACE_NONE, .pid = -1, .name = (char *)"bench" };
+	struct trace_info info = { .page_bytes = 4096,
+				   .ns_per_ktick = TRACE_NS_PER_KTICK_DEFAULT,
+				   .streams = TRACE_STREAM_MISSES | TRACE_STREAM_TOUCHES,
+				   .nr_references = TRACE_UNKNOWN,
+				   .native_ns = TRACE_UNKNOWN,
+				   .spaces = &space,
+				   .nr_spaces = 1 };
+	struct trace_appender *appender = NULL;
+	int fd = -1;
+	uint64_t ticks = 0;
+	int error = trace_create(path, &info, &fd, NULL);
+	error = error ? error : trace_appender_new(fd, 0, 4096, &appender);
+	double start = now_s();
+	for (uint32_t i = 0; i < NR_EVENTS && !error; i++) {
+		const struct prepared *event = &events[i % NR_PREPARED];
+		ticks += event->ticks;
+		error = trace_append_access(appender, ticks, event->page, event->flags, 0);
+	}
+	error = error ? error : trace_appender_flush(appender);
+	*ret_ns = (now_s() - start) * 1e9 / NR_EVENTS;
+	trace_appender_free(appender);
+	if (fd >= 0)
+		close(fd);
+	return error ? error : trace_finish(path, &info, NULL);
+}
+
+/* A sum of everything, so that nothing is left out. */
+static int read_file(const char *path, uint64_t *ret_nr, double *ret_s)
+{
+	struct trace_reader *reader = NULL;
+	const struct trace_batch *batch;
+	uint64_t nr = 0, sum = 0;
+	double start = now_s();
+	int more = trace_open(path, NULL, &reader, NULL);
+	while (!more && (more = trace_next(reader, &batch, NULL)) == 1) {
+		for (uint32_t i = 0; i < batch->nr; i++)
+			sum += batch->time_ns[i] ^ batch->page[i] ^ batch->flags[i];
+		nr += batch->nr;
+		more = 0;
+	}
+	*ret_s = now_s() - start;
+	trace_close(reader);
+	*ret_nr = nr + (sum == 1); /* sum is used */
+	return more;
+}
+
+static const char *verdict(bool is_met)
+{
+	return is_met ? "PASS" : "FAIL";
+}
+
+/* The best of five: the machine may be busy. */
+static int read_best(const char *path, uint64_t *ret_nr, double *ret_s)
+{
+	double seconds;
+	*ret_s = 1e9;
+	for (int i = 0; i < 5; i++) {
+		if (read_file(path, ret_nr, &seconds)) {
+			fprintf(stderr, "bench_decode: cannot read %s\n", path);
+			return 1;
+		}
+		*ret_s = MIN(*ret_s, seconds);
+	}
+	return 0;
+}
+
+static double file_size(const char *path)
+{
+	struct stat status = { 0 };
+	return stat(path, &status) == 0 ? (double)status.st_size : 0;
+}
+
+static int measure_file(const char *path)
+{
+	double seconds;
+	uint64_t nr;
+	if (read_best(path, &nr, &seconds))
+		return 1;
+	printf("decode, %s: %.0f M events/s; %.3f bytes/event, %.1f MB\n", path,
+	       (double)nr / seconds / 1e6, file_size(path) / (double)nr, file_size(path) / 1e6);
+	return 0;
+}
+
+static int measure(const char *path, const struct prepared *events, bool all_random)
+{
+	double append_ns = 0, seconds;
+	uint64_t nr = 0;
+	if (write_file(path, events, &append_ns)) {
+		fprintf(stderr, "bench_decode: cannot write %s\n", path);
+		return 1;
+	}
+	if (read_best(path, &nr, &seconds) || nr != NR_EVENTS)
+		return 1;
+	double decode = NR_EVENTS / seconds / 1e6, per_event = file_size(path) / NR_EVENTS;
+	printf("decode, %s: %.0f M events/s (needed: %.0f)  %s\n", all_random ? "random" : "mixed",
+	       decode, NEEDED_DECODE_MS, verdict(decode >= NEEDED_DECODE_MS));
+	printf("file: %.2f bytes/event, %.1f MB (needed: %.1f)  %s\n", per_event,
+	       file_size(path) / 1e6, NEEDED_BYTES,
+	       all_random ? "(no need)" : verdict(per_event <= NEEDED_BYTES));
+	printf("append: %.1f ns/event, zstd and write included (wanted: %.0f)  %s\n", append_ns,
+	       NEEDED_APPEND_NS, verdict(append_ns <= NEEDED_APPEND_NS));
+	return !all_random && (decode < NEEDED_DECODE_MS || per_event > NEEDED_BYTES);
+}
+
+int main(int argc, char **argv)
+{
+	char path[] = "/tmp/berth-bench-XXXXXX";
+	bool all_random = argc > 1 && strcmp(argv[1], "random") == 0;
+	if (argc > 1 && !all_random)
+		return measure_file(argv[1]);
+	struct prepared *events = prepare(all_random);
+	int fd = mkstemp(path);
+	if (fd < 0 || !events)
+		return 1;
+	close(fd);
+	int status = measure(path, events, all_random);
+	unlink(path);
+	free(events);
+	return status;
+}
