@@ -217,7 +217,7 @@ int import_parse_hex(const char **inout, const char *end, uint64_t *ret)
 		uint8_t digit = hex_values[(uint8_t)*text];
 		if (!digit)
 			break;
-		if (value >> 60)
+		if (text - *inout == 16)
 			return -ERANGE;
 		value = value << 4 | (digit - 1u);
 		text++;

@@ -32,7 +32,7 @@ uint64_t import_ticks_to_ns(uint64_t ticks, uint64_t ns_per_ktick);
 int import_parse_u64(const char *text, size_t nr, uint64_t *ret);
 /* The same with units, summed: "5000", "5 ms", "1 s 250 ms"; a bare number is in `unit_ns`. */
 int import_parse_time(const char *text, size_t nr, uint64_t unit_ns, uint64_t *ret_ns);
-/* Hexadecimal digits at *inout; moves past them. -EINVAL: none; -ERANGE: more than 64 bits. */
+/* Hexadecimal digits at *inout; moves past them. -EINVAL: none; -ERANGE: more than 16. */
 int import_parse_hex(const char **inout, const char *end, uint64_t *ret);
 
 #endif

@@ -130,7 +130,7 @@ static int lackey_recognise(const uint8_t *bytes, size_t nr_bytes)
 			nr_references++;
 		else if (parse_valgrind(line, nr_line, &pid, &rest))
 			is_lackey |= starts_with(rest, line + nr_line, "Lackey");
-		else if (nr_line)
+		else if (nr_line && at <= nr) /* not the line that a cut file ends in */
 			nr_foreign++;
 	}
 	if (is_lackey)

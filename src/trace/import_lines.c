@@ -92,7 +92,7 @@ static int lines_next_slow(struct import_lines *lines, const char **ret_text, si
 			return give(lines, IMPORT_LINE_MAX, 0, ret_text, ret_nr);
 		}
 		if (lines->input_end) {
-			lines->unfinished = unread > 0;
+			lines->unfinished |= unread > 0;
 			return unread ? give(lines, unread, 0, ret_text, ret_nr) : 0;
 		}
 		int error = lines_fill(lines);
