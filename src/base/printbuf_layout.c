@@ -221,6 +221,7 @@ void printbuf_lay_out_tail(struct printbuf *out, size_t nr_raw, int error)
 		memmove(out->buf + out->size - nr_raw, out->buf + out->pos, nr_raw);
 		out->size -= nr_raw;
 		out->parked = nr_raw;
+		out->buf[out->pos] = '\0';
 		lay_out_parked(out, &item);
 		out->size += out->parked;
 		out->parked = 0;
