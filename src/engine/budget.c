@@ -2,10 +2,10 @@
 /*
  * Budgets: what of a plan may be done now.
  *
- * One pass over the plan in its own order with three running figures: pages still allowed by the
- * rate, pages the job may still gain in fast memory (cap), pages it may still lose there (floor).
- * A promotion spends the gain and gives back to the loss, a demotion the other way round. Moves
- * that are cut do not spend anything, so a later move of the other kind may still go ahead.
+ * One pass over the plan in its own order with two running figures: pages still allowed by the
+ * rate, and pages of fast memory the job would have by then. A promotion is cut where that figure
+ * would pass the cap, a demotion where it would fall below the floor. What is cut spends nothing,
+ * so a later move of the other kind may still go ahead.
  */
 #include "engine/budget.h"
 
@@ -57,23 +57,29 @@ static uint64_t job_fast_pages(const struct machine *machine, const struct polic
 	return pages;
 }
 
-/* Pages of `move` that fit what is left; spends them. */
+struct running {       /* figures while a plan is gone through */
+	uint64_t left; /* pages the rate still allows */
+	uint64_t fast; /* pages the job has in fast memory by now */
+	uint64_t cap, floor;
+};
+
+/* Pages of `move` that fit; spends them. */
 static uint64_t allowed_pages(const struct plan_move *move, const struct machine *machine,
-			      uint64_t *left, uint64_t *gain, uint64_t *loss)
+			      struct running *running)
 {
 	bool to_fast = node_is_fast(machine, move->to);
-	/* An unknown origin counts as the worse one for the budget it could break. */
+	/* An unknown origin counts as the one that could break a budget. */
 	bool from_fast = move->from == PLAN_NODE_ANY ? !to_fast : node_is_fast(machine, move->from);
-	uint64_t pages = MIN(move->nr_pages, *left);
-	if (to_fast && !from_fast)
-		pages = MIN(pages, *gain);
-	else if (!to_fast && from_fast)
-		pages = MIN(pages, *loss);
-	*left -= pages;
-	if (to_fast == from_fast)
-		return pages;
-	*gain = to_fast ? *gain - pages : (*gain > UINT64_MAX - pages ? UINT64_MAX : *gain + pages);
-	*loss = to_fast ? (*loss > UINT64_MAX - pages ? UINT64_MAX : *loss + pages) : *loss - pages;
+	uint64_t pages = MIN(move->nr_pages, running->left);
+	if (to_fast && !from_fast) {
+		pages = running->cap > running->fast ? MIN(pages, running->cap - running->fast) : 0;
+		running->fast += MIN(pages, UINT64_MAX - running->fast);
+	} else if (!to_fast && from_fast) {
+		pages = running->fast > running->floor ? MIN(pages, running->fast - running->floor)
+						       : 0;
+		running->fast -= pages;
+	}
+	running->left -= pages;
 	return pages;
 }
 
@@ -81,17 +87,19 @@ uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct engine
 		    const struct machine *machine, const struct policy_view *view,
 		    uint32_t page_bytes)
 {
-	uint64_t fast = job_fast_pages(machine, view);
-	uint64_t cap = budget->cap_fast_bytes == UINT64_MAX ? UINT64_MAX
-							    : budget->cap_fast_bytes / page_bytes;
-	uint64_t floor = budget->floor_fast_bytes / page_bytes +
-			 (budget->floor_fast_bytes % page_bytes != 0);
-	uint64_t left = view->budget_pages, nr_dropped = 0;
-	uint64_t gain = cap > fast ? cap - fast : 0, loss = fast > floor ? fast - floor : 0;
+	struct running running = {
+		.left = view->budget_pages,
+		.fast = job_fast_pages(machine, view),
+		.cap = budget->cap_fast_bytes == UINT64_MAX ? UINT64_MAX
+							    : budget->cap_fast_bytes / page_bytes,
+		.floor = budget->floor_fast_bytes / page_bytes +
+			 (budget->floor_fast_bytes % page_bytes != 0),
+	};
+	uint64_t nr_dropped = 0;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < plan->nr; i++) {
 		struct plan_move move = plan->moves[i];
-		uint64_t pages = allowed_pages(&move, machine, &left, &gain, &loss);
+		uint64_t pages = allowed_pages(&move, machine, &running);
 		struct plan_move rest = move;
 		rest.page += pages;
 		rest.nr_pages -= pages;

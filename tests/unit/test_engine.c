@@ -255,6 +255,20 @@ static void test_engine_keeps_floor_and_cap(void **state)
 	paper_done(engine);
 }
 
+static void test_engine_never_promotes_above_the_cap(void **state)
+{
+	struct engine_budget budget = ENGINE_BUDGET_NONE;
+	budget.cap_fast_bytes = 90 * PAGE;
+	struct engine *engine = paper_engine(budget);
+	(void)state;
+	want(100, 15, 0, 1); /* 100 fast pages are above the cap already: down to 85 */
+	want(200, 20, 1, 0); /* 5 fit, not 15 */
+	assert_int_equal(engine_tick(engine, 1, NULL), 0);
+	assert_int_equal(paper.got[0].nr_pages, 15);
+	assert_int_equal(paper.got[1].nr_pages, 5);
+	paper_done(engine);
+}
+
 static void test_engine_answers_every_page(void **state)
 {
 	struct engine_budget budget = ENGINE_BUDGET_NONE;
