@@ -7,9 +7,21 @@
 
 #include "mem/key.h"
 
+/* Imports know no interval: 1 ms, or for a short recording a round number of which there are at
+ * least a hundred. */
 static uint64_t interval_of(const struct trace_info *info)
 {
-	return info->interval_ns ? info->interval_ns : PROFILE_INTERVAL_DEFAULT_NS;
+	static const uint64_t steps[] = { 5, 2, 1 };
+	if (info->interval_ns)
+		return info->interval_ns;
+	if (!info->duration_ns)
+		return PROFILE_INTERVAL_DEFAULT_NS;
+	for (uint64_t unit = PROFILE_INTERVAL_DEFAULT_NS; unit; unit /= 10)
+		for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+			if (steps[i] * unit <= PROFILE_INTERVAL_DEFAULT_NS &&
+			    steps[i] * unit * 100 <= info->duration_ns)
+				return steps[i] * unit;
+	return 1;
 }
 
 int profile_new(const struct trace_info *info, struct profile **ret)

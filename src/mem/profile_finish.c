@@ -147,14 +147,14 @@ static void sum_units(struct profile *profile)
 	}
 }
 
-static double block_rate(const struct grid_block *block)
+/* Of all the time: before its first hit a block is not there, and was not accessed either. */
+static double block_rate(const struct profile *profile, const struct grid_block *block)
 {
-	double heat = 0, weight = 0;
-	for (unsigned bin = 0; bin < GRID_BINS; bin++) {
+	double heat = 0;
+	for (unsigned bin = 0; bin < GRID_BINS; bin++)
 		heat += block->cells[bin].heat;
-		weight += block->cells[bin].weight;
-	}
-	return weight > 0 ? heat / weight : 0;
+	double all = (double)block->nr_pages * (double)profile->duration_ns;
+	return all > 0 ? MIN(heat / all, 1.0) : 0;
 }
 
 static void sum_blocks(struct profile *profile)
@@ -163,7 +163,7 @@ static void sum_blocks(struct profile *profile)
 	for (uint32_t i = 0; i < profile->grid.nr; i++) {
 		const struct grid_block *block = &profile->grid.blocks[i];
 		add_to_region(&profile->regions[block->region], block->key, size, block->nr_pages,
-			      block_rate(block), block->count);
+			      block_rate(profile, block), block->count);
 	}
 }
 
