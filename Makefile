@@ -4,8 +4,9 @@ BUILD ?= build
 PREFIX ?= /usr/local
 MESON_FLAGS ?=
 
-# A file that came or went must be seen: the list of sources is compared with that of last time.
-LIST = find src recorder tests bench fuzz -name '*.c' | LC_ALL=C sort
+# A file that came or went, or a changed meson.build, must be seen: compared with last time's.
+LIST = { find src recorder tests bench fuzz -name '*.c' | LC_ALL=C sort; \
+  find . -path './build*' -prune -o -name 'meson*' -type f -print | LC_ALL=C sort | xargs cksum; }
 
 all: setup configure
 	@ninja -C $(BUILD) --quiet
