@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
+	&command_record,
 	&command_report,
 	&command_machine,
 	&command_sim,

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recorder as a plugin of qemu-user: binds QEMU's callbacks to the core.
+ *
+ * Why it is fast: a memory access costs QEMU a call; this callback adds one load and one compare
+ * (core.h, the filter). Instructions are counted by the first memory callback of a block whose
+ * instruction surely accesses memory (decode.h) rather than by a callback of the block's own; a
+ * block without one adds to the clock by inlined code. While the process has one thread its state
+ * is at a fixed place; when a second thread comes, QEMU translates everything anew, and the
+ * callbacks that look the thread up are taken.
+ *
+ * It is started by `berth record` as
+ *     qemu-x86_64 -plugin libberth-recorder.so,memory=FD PROGRAM ...
+ * with the shared memory of trace/ring.h at FD, which is closed once mapped: the guest shares our
+ * descriptors. It prints nothing, and fails by leaving nr_lanes 0.
+ */
+#include "qemu_plugin.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "decode.h"
+#include "guest.h"
+
+QEMU_PLUGIN_EXPORT int qemu_plugin_version;
+QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info,
+					   int argc, char **argv);
+int qemu_plugin_version = QEMU_PLUGIN_VERSION;
+
+#define LAST_BYTE (QEMU_PLUGIN_VERSION == 1 ? 7 : 15) /* of the widest access of this QEMU */
+
+static __thread struct thread *self; /* the last thread that spoke here */
+static bool knows_base, knows_stack;
+
+static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, uint8_t flags)
+{
+	if (vcpu >= CORE_THREADS)
+		return;
+	struct thread *thread = &core_threads[vcpu];
+	self = thread;
+	if (unlikely(!knows_stack) && (flags & TRACE_WRITE)) {
+		knows_stack = true;
+		core_lock();
+		guest_stack_map(thread, address);
+		core_unlock();
+	}
+	core_access(thread, address, (uint64_t)1 << qemu_plugin_mem_size_shift(info), flags);
+}
+
+static __attribute__((noinline)) void slow_load(unsigned vcpu, qemu_plugin_meminfo_t info,
+						uint64_t address, void *data)
+{
+	slow_access(vcpu, info, address, 0);
+}
+
+static __attribute__((noinline)) void slow_store(unsigned vcpu, qemu_plugin_meminfo_t info,
+						 uint64_t address, void *data)
+{
+	slow_access(vcpu, info, address, TRACE_WRITE);
+}
+
+static inline bool count_block(struct thread *thread, struct block_run *run)
+{
+	run->has_run = 1;
+	thread->left += run->nr_instructions;
+	return unlikely(thread->left >= 0);
+}
+
+static inline bool is_due(const struct thread *thread)
+{
+	return unlikely(thread->generation != core.generation);
+}
+
+/*
+ * One function per (thread known or looked up) x (counts the block or not) x direction x size:
+ * all constants, so that the usual way through is a handful of instructions and no frame.
+ */
+#define SINGLE(name, slow, lines, last)                                                            \
+	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
+	{                                                                                          \
+		if (filter_misses(core_threads[0].lines, address, last))                           \
+			slow(vcpu, info, address, data);                                           \
+	}                                                                                          \
+	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
+				 void *data)                                                       \
+	{                                                                                          \
+		if (count_block(&core_threads[0], data) |                                          \
+		    filter_misses(core_threads[0].lines, address, last))                           \
+			slow(vcpu, info, address, data);                                           \
+	}
+
+#define PARALLEL(name, slow, lines, last)                                                          \
+	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
+	{                                                                                          \
+		if (vcpu < CORE_THREADS &&                                                         \
+		    (filter_misses(core_threads[vcpu].lines, address, last) ||                     \
+		     is_due(&core_threads[vcpu])))                                                 \
+			slow(vcpu, info, address, data);                                           \
+	}                                                                                          \
+	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
+				 void *data)                                                       \
+	{                                                                                          \
+		if (vcpu < CORE_THREADS &&                                                         \
+		    (count_block(&core_threads[vcpu], data) |                                      \
+		     (filter_misses(core_threads[vcpu].lines, address, last) ||                    \
+		      is_due(&core_threads[vcpu]))))                                               \
+			slow(vcpu, info, address, data);                                           \
+	}
+
+SINGLE(load_1, slow_load, loads, 0)
+SINGLE(load_4, slow_load, loads, 3)
+SINGLE(load_any, slow_load, loads, LAST_BYTE)
+SINGLE(store_1, slow_store, stores, 0)
+SINGLE(store_4, slow_store, stores, 3)
+SINGLE(store_any, slow_store, stores, LAST_BYTE)
+PARALLEL(parallel_load_1, slow_load, loads, 0)
+PARALLEL(parallel_load_4, slow_load, loads, 3)
+PARALLEL(parallel_load_any, slow_load, loads, LAST_BYTE)
+PARALLEL(parallel_store_1, slow_store, stores, 0)
+PARALLEL(parallel_store_4, slow_store, stores, 3)
+PARALLEL(parallel_store_any, slow_store, stores, LAST_BYTE)
+
+/* The block's own callback, for blocks that may run without a memory access. */
+static void run_block(unsigned vcpu, void *data)
+{
+	if (vcpu >= CORE_THREADS)
+		return;
+	struct thread *thread = &core_threads[vcpu];
+	if (count_block(thread, data) || is_due(thread)) {
+		self = thread;
+		core_tick(thread);
+	}
+}
+
+static const plugin_mem_fn callbacks[2][2][2][3] = {
+	/* [parallel][store][clock][size] */
+	{ { { load_1, load_4, load_any }, { load_1_clock, load_4_clock, load_any_clock } },
+	  { { store_1, store_4, store_any }, { store_1_clock, store_4_clock, store_any_clock } } },
+	{ { { parallel_load_1, parallel_load_4, parallel_load_any },
+	    { parallel_load_1_clock, parallel_load_4_clock, parallel_load_any_clock } },
+	  { { parallel_store_1, parallel_store_4, parallel_store_any },
+	    { parallel_store_1_clock, parallel_store_4_clock, parallel_store_any_clock } } },
+};
+
+/* Every access is wanted: no filter in front. */
+static bool sees_all(void)
+{
+	return core.wants_all || core.wants_counts;
+}
+
+static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *decoded,
+			      struct block_run *clock)
+{
+	unsigned size = decoded->max_bytes == 1 ? 0 : decoded->max_bytes == 4 ? 1 : 2;
+	bool loads = clock && decoded->sure == ACCESS_LOAD;
+	bool stores = clock && decoded->sure == ACCESS_STORE;
+	plugin_mem_fn load = callbacks[core.is_parallel][0][loads][size];
+	plugin_mem_fn store = callbacks[core.is_parallel][1][stores][size];
+	if (sees_all()) {
+		load = slow_load;
+		store = slow_store;
+	}
+	qemu_plugin_register_vcpu_mem_cb(insn, load, PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ, clock);
+	qemu_plugin_register_vcpu_mem_cb(insn, store, PLUGIN_NO_REGISTERS, PLUGIN_MEM_WRITE, clock);
+}
+
+static void watch_block(struct qemu_plugin_tb *tb, struct block_run *run)
+{
+#if QEMU_PLUGIN_VERSION == 1
+	if (!core.is_parallel && !core.recording->exact_clock && !sees_all()) {
+		qemu_plugin_register_vcpu_tb_exec_inline(
+			tb, PLUGIN_INLINE_ADD_U64, &core_threads[0].left, run->nr_instructions);
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, PLUGIN_INLINE_ADD_U64, run,
+							 (uint64_t)1 << 32);
+		return;
+	}
+#endif
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, PLUGIN_NO_REGISTERS, run);
+}
+
+static struct decoded decode_instruction(struct qemu_plugin_insn *insn)
+{
+#if QEMU_PLUGIN_VERSION == 1
+	return decode(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+#else
+	uint8_t bytes[16];
+	size_t nr = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
+	return decode(bytes, MIN(nr, sizeof(bytes)));
+#endif
+}
+
+static void learn_base(struct qemu_plugin_insn *insn)
+{
+	knows_base = true;
+	guest_base = (uint64_t)(uintptr_t)qemu_plugin_insn_haddr(insn) -
+		     qemu_plugin_insn_vaddr(insn);
+	core_lock();
+	guest_initial_maps();
+	core_unlock();
+}
+
+static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+{
+	size_t nr = qemu_plugin_tb_n_insns(tb);
+	if (nr == 0)
+		return;
+	struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, nr - 1);
+	if (unlikely(!knows_base))
+		learn_base(qemu_plugin_tb_get_insn(tb, 0));
+	uint64_t start = qemu_plugin_tb_vaddr(tb);
+	uint64_t end = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
+	struct block_run *run = core_block(start, end - start, (uint32_t)nr);
+	bool is_counted = !run || sees_all() || core.recording->exact_clock;
+	if (is_counted && run)
+		watch_block(tb, run);
+	for (size_t i = 0; i < nr; i++) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		struct decoded decoded = decode_instruction(insn);
+		bool counts = !is_counted && decoded.sure;
+		watch_instruction(insn, &decoded, counts ? run : NULL);
+		is_counted |= counts;
+	}
+	if (!is_counted)
+		watch_block(tb, run);
+}
+
+static void start_thread(qemu_plugin_id_t id, unsigned vcpu)
+{
+	if (vcpu >= CORE_THREADS) {
+		if (core.ring.lane)
+			core.ring.lane->nr_lost_threads++;
+		return;
+	}
+	bool is_locked = core.is_parallel; /* with one thread there is nobody to lock out */
+	if (is_locked)
+		core_lock();
+	core_thread_start(&core_threads[vcpu], self);
+	if (is_locked)
+		core_unlock();
+	if (!self)
+		self = &core_threads[vcpu];
+}
+
+static void end_thread(qemu_plugin_id_t id, unsigned vcpu)
+{
+	if (vcpu >= CORE_THREADS)
+		return;
+	core_lock();
+	core_thread_end(&core_threads[vcpu]);
+	core_unlock();
+}
+
+static void flush_blocks(qemu_plugin_id_t id)
+{
+	core_flush_blocks();
+}
+
+static void enter_call(qemu_plugin_id_t id, unsigned vcpu, int64_t number, uint64_t a1, uint64_t a2,
+		       uint64_t a3, uint64_t a4, uint64_t a5, uint64_t a6, uint64_t a7, uint64_t a8)
+{
+	if (vcpu >= CORE_THREADS)
+		return;
+	self = &core_threads[vcpu];
+	guest_call(self, number, (const uint64_t[6]){ a1, a2, a3, a4, a5, a6 });
+}
+
+static void leave_call(qemu_plugin_id_t id, unsigned vcpu, int64_t number, int64_t result)
+{
+	if (vcpu >= CORE_THREADS)
+		return;
+	self = &core_threads[vcpu];
+	guest_return(self, result);
+}
+
+static void end_process(qemu_plugin_id_t id, void *data)
+{
+	core_lock();
+	core_end(self);
+	core_unlock();
+}
+
+/* fork() holds the lock, so that the child gets a state in which nobody was in the middle. */
+static void before_fork(void)
+{
+	pthread_mutex_lock(&core.lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&core.lock);
+}
+
+static void in_child(void)
+{
+	core_forked(core.lane);
+	for (uint32_t i = 0; i < CORE_THREADS; i++)
+		if (&core_threads[i] != self)
+			core_threads[i].is_alive = false;
+	core.nr_alive = 1;
+}
+
+/* "memory=FD" */
+static struct recording *map_recording(int argc, char **argv)
+{
+	if (argc != 1 || strncmp(argv[0], "memory=", 7) != 0)
+		return NULL;
+	int fd = atoi(argv[0] + 7);
+	struct recording *recording = mmap(NULL, RING_FILE_BYTES, PROT_READ | PROT_WRITE,
+					   MAP_SHARED | MAP_NORESERVE, fd, 0);
+	close(fd);
+	if (recording == MAP_FAILED)
+		return NULL;
+	return recording->version == RING_VERSION ? recording : NULL;
+}
+
+int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info, int argc, char **argv)
+{
+	struct recording *recording = map_recording(argc, argv);
+	if (!recording || core_init(recording) < 0 ||
+	    pthread_atfork(before_fork, after_fork, in_child) != 0)
+		return 1;
+	qemu_plugin_register_vcpu_init_cb(id, start_thread);
+	qemu_plugin_register_vcpu_exit_cb(id, end_thread);
+	qemu_plugin_register_flush_cb(id, flush_blocks);
+	qemu_plugin_register_vcpu_tb_trans_cb(id, translate_block);
+	qemu_plugin_register_vcpu_syscall_cb(id, enter_call);
+	qemu_plugin_register_vcpu_syscall_ret_cb(id, leave_call);
+	qemu_plugin_register_atexit_cb(id, end_process, NULL);
+	return 0;
+}
