@@ -135,8 +135,8 @@ static char **qemu_arguments(const struct record_run *run, struct printbuf *plug
 	char **all = calloc(nr + 7, sizeof(*all));
 	if (!all)
 		return NULL;
-	char *fixed[] = { (char *)run->qemu, "-0",	  arguments[0],
-			  "-plugin",	     plugin->buf, run->program->path };
+	char *fixed[] = { (char *)run->qemu, (char *)"-0", arguments[0],
+			  (char *)"-plugin", plugin->buf,  run->program->path };
 	memcpy(all, fixed, sizeof(fixed));
 	memcpy(all + ARRAY_SIZE(fixed), arguments + 1, nr * sizeof(*all));
 	return all;

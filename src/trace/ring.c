@@ -1,18 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The ring of ring.h. Records start with a word whose top four bits are the kind:
- *
- *     ACCESS   kind | flags << 48 | page,   ticks
- *     THREAD   kind | thread                      (of the accesses that follow)
- *     COUNT    kind | page,   epoch ticks,   loads << 32 | stores
- *     BLOCKED  kind | thread, ticks, ns
- *     MAPPING  kind | op << 48 | bytes of name,  ticks, page, nr_pages, from_page, detail,
- *              protection << 32 | thread,  name ...
- *
- * The producer publishes `head` after the words (release), the consumer `tail` after reading them:
- * a process killed in the middle of a record leaves whole records.
- */
-#include "trace/ring.h"
+/* The producer's side of ring.h, and what both sides wait with. Linked into the recorder. */
+#include "trace/ring_words.h"
 
 #include <linux/futex.h>
 #include <signal.h>
@@ -21,22 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KIND_ACCESS = 1, KIND_THREAD, KIND_COUNT, KIND_BLOCKED, KIND_MAPPING };
-
-#define KIND_SHIFT   60
-#define DETAIL_SHIFT 48
-#define PAGE_MASK    (((uint64_t)1 << 45) - 1)
-#define INDEX_MASK   (RING_WORDS - 1)
-#define WAIT_NS	     ((uint64_t)50 * NS_PER_MS) /* between looks whether the writer still lives */
+#define WAIT_NS ((uint64_t)50 * NS_PER_MS) /* between looks whether the writer still lives */
 
 struct lane *ring_lane(struct recording *recording, uint32_t number)
 {
 	return (struct lane *)((char *)recording + RING_HEAD_BYTES + number * RING_LANE_BYTES);
-}
-
-static uint64_t *words_of(struct lane *lane)
-{
-	return (uint64_t *)((char *)lane + 4096);
 }
 
 struct lane *ring_claim(struct recording *recording, uint32_t parent, int32_t pid,
@@ -53,7 +30,7 @@ struct lane *ring_claim(struct recording *recording, uint32_t parent, int32_t pi
 	return lane;
 }
 
-static void futex(uint32_t *word, int operation, uint32_t value, uint64_t timeout_ns)
+void ring_futex(uint32_t *word, int operation, uint32_t value, uint64_t timeout_ns)
 {
 	struct timespec timeout = { .tv_sec = (time_t)(timeout_ns / NS_PER_S),
 				    .tv_nsec = (long)(timeout_ns % NS_PER_S) };
@@ -65,12 +42,12 @@ static void futex(uint32_t *word, int operation, uint32_t value, uint64_t timeou
 void ring_wake_writer(struct recording *recording)
 {
 	__atomic_fetch_add(&recording->wake, 1, __ATOMIC_RELEASE);
-	futex(&recording->wake, FUTEX_WAKE, 1, 0);
+	ring_futex(&recording->wake, FUTEX_WAKE, 1, 0);
 }
 
 void ring_wait(struct recording *recording, uint32_t seen_wake, uint64_t timeout_ns)
 {
-	futex(&recording->wake, FUTEX_WAIT, seen_wake, timeout_ns);
+	ring_futex(&recording->wake, FUTEX_WAIT, seen_wake, timeout_ns);
 }
 
 void ring_producer_init(struct ring_producer *producer, struct recording *recording,
@@ -107,7 +84,7 @@ static void make_room(struct ring_producer *producer)
 		__atomic_store_n(&lane->wanted, 1, __ATOMIC_SEQ_CST);
 		ring_wake_writer(producer->recording);
 		if (__atomic_load_n(&lane->tail, __ATOMIC_SEQ_CST) == tail)
-			futex(&lane->wanted, FUTEX_WAIT, 1, WAIT_NS);
+			ring_futex(&lane->wanted, FUTEX_WAIT, 1, WAIT_NS);
 		if (writer_is_gone(producer->recording)) {
 			producer->is_dead = true;
 			return;
@@ -196,109 +173,4 @@ void ring_put_mapping(struct ring_producer *producer, const struct trace_mapping
 		put(producer, word);
 	}
 	publish(producer);
-}
-
-struct drain {
-	struct lane *lane;
-	struct trace_appender *appender;
-	uint64_t at, end;
-	int error; /* of the appender */
-};
-
-static uint64_t take(struct drain *drain)
-{
-	return words_of(drain->lane)[drain->at++ & INDEX_MASK];
-}
-
-static int drain_mapping(struct drain *drain, uint64_t first)
-{
-	static char name[RING_NAME_BYTES + 8]; /* one consumer per process */
-	size_t len = first & 0xffffff;
-	struct trace_mapping mapping = { .op = (first >> DETAIL_SHIFT) & 0xff };
-	if (len > RING_NAME_BYTES || mapping.op > TRACE_PROTECT ||
-	    drain->end - drain->at < 6 + (len + 7) / 8)
-		return -EBADMSG;
-	mapping.time_ns = take(drain);
-	mapping.page = take(drain);
-	mapping.nr_pages = take(drain);
-	mapping.from_page = take(drain);
-	mapping.detail = take(drain);
-	uint64_t last = take(drain);
-	mapping.protection = (uint32_t)(last >> 32);
-	mapping.thread = (uint32_t)last;
-	for (size_t at = 0; at < len; at += 8) {
-		uint64_t word = take(drain);
-		memcpy(name + at, &word, sizeof(word));
-	}
-	name[len] = '\0';
-	mapping.name = name;
-	if (drain->appender && !drain->error)
-		drain->error = trace_append_mapping(drain->appender, &mapping);
-	return 0;
-}
-
-static int drain_small(struct drain *drain, uint64_t first, unsigned kind)
-{
-	static const uint8_t nr_more[] = {
-		[KIND_ACCESS] = 1, [KIND_COUNT] = 2, [KIND_BLOCKED] = 2
-	};
-	if (drain->end - drain->at < nr_more[kind])
-		return -EBADMSG;
-	uint64_t ticks = take(drain);
-	uint64_t more = nr_more[kind] > 1 ? take(drain) : 0;
-	if (!drain->appender || drain->error)
-		return 0;
-	if (kind == KIND_ACCESS)
-		drain->error = trace_append_access(drain->appender, ticks, first & PAGE_MASK,
-						   (uint8_t)(first >> DETAIL_SHIFT),
-						   drain->lane->consumer_thread);
-	else if (kind == KIND_COUNT)
-		drain->error = trace_append_count(drain->appender, ticks, first & PAGE_MASK,
-						  (uint32_t)(more >> 32), (uint32_t)more);
-	else
-		drain->error = trace_append_blocked(drain->appender, ticks, (uint32_t)first, more);
-	return 0;
-}
-
-static int drain_record(struct drain *drain)
-{
-	uint64_t first = take(drain);
-	unsigned kind = (unsigned)(first >> KIND_SHIFT);
-	switch (kind) {
-	case KIND_THREAD:
-		drain->lane->consumer_thread = (uint32_t)first;
-		return 0;
-	case KIND_ACCESS:
-	case KIND_COUNT:
-	case KIND_BLOCKED:
-		return drain_small(drain, first, kind);
-	case KIND_MAPPING:
-		return drain_mapping(drain, first);
-	default:
-		return -EBADMSG;
-	}
-}
-
-bool ring_has_words(struct lane *lane)
-{
-	return __atomic_load_n(&lane->head, __ATOMIC_ACQUIRE) != lane->tail;
-}
-
-int ring_drain(struct recording *recording, struct lane *lane, struct trace_appender *appender)
-{
-	struct drain drain = { .lane = lane, .appender = appender, .at = lane->tail };
-	drain.end = __atomic_load_n(&lane->head, __ATOMIC_ACQUIRE);
-	int error = drain.end - drain.at > RING_WORDS ? -EBADMSG : 0;
-	while (!error && drain.at != drain.end) {
-		error = drain_record(&drain);
-		lane->nr_records++;
-		/* Room is given back early, so that the producer need not wait for the whole. */
-		if ((drain.at & ~(INDEX_MASK >> 3)) != (lane->tail & ~(INDEX_MASK >> 3)))
-			__atomic_store_n(&lane->tail, drain.at, __ATOMIC_RELEASE);
-	}
-	__atomic_store_n(&lane->tail, drain.end, __ATOMIC_SEQ_CST);
-	if (__atomic_exchange_n(&lane->wanted, 0, __ATOMIC_SEQ_CST))
-		futex(&lane->wanted, FUTEX_WAKE, 1, 0);
-	(void)recording;
-	return error ? error : drain.error;
 }

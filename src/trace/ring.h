@@ -60,7 +60,7 @@ struct lane {
 	uint64_t tail;		  /* words ever consumed */
 	uint32_t wanted;	  /* futex: the producer waits while this is 1 */
 	uint32_t consumer_thread; /* of the consumer's last THREAD record */
-	uint64_t nr_records;      /* consumed, for the progress line */
+	uint64_t nr_records;	  /* consumed, for the progress line */
 	uint32_t is_executing;	  /* inside execve: if the process ends so, exec succeeded */
 	uint32_t exec_thread;
 	char exec_path[RING_PATH_BYTES];
