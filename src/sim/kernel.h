@@ -72,6 +72,10 @@ struct kernel_ops {
 	const struct tunable *tunables;
 	size_t nr_tunables;
 
+	/* Not NULL: every page is on this one node for ever, so nobody needs to look at pages, and
+	 * nothing below is called. */
+	uint32_t (*pin)(const struct cost_model *cost);
+
 	/* WHEN: once, after all fields above are set. May be NULL, like start/stop. */
 	int (*start)(struct kernel *kernel, struct printbuf *err);
 	void (*stop)(struct kernel *kernel);

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MIN    64u
-#define SLOTS_MAX    (1u << 30)
-#define CHUNK_LEAVES (1u << PAGEMAP_CHUNK_SHIFT)
+#define SLOTS_MIN  64u
+#define SLOTS_MAX  (1u << 30)
+#define LEAVES_MIN 64u
 
 static struct pagemap_slot *slots_new(uint32_t nr)
 {
@@ -26,9 +26,7 @@ int pagemap_init(struct pagemap *map)
 
 void pagemap_fini(struct pagemap *map)
 {
-	for (uint32_t i = 0; i < map->nr_leaves; i += CHUNK_LEAVES)
-		free(map->chunks[i >> PAGEMAP_CHUNK_SHIFT]);
-	free(map->chunks);
+	free(map->leaves);
 	free(map->slots);
 	*map = (struct pagemap){ 0 };
 }
@@ -62,26 +60,21 @@ static int grow_slots(struct pagemap *map)
 	return 0;
 }
 
-static int add_chunk(struct pagemap *map)
+/* By a quarter: doubling would waste more than a page's other bytes take. */
+static int grow_leaves(struct pagemap *map)
 {
-	if (map->nr_leaves == map->max_leaves) {
-		uint32_t max = map->max_leaves ? map->max_leaves * 2 : 16 * CHUNK_LEAVES;
-		size_t bytes = (size_t)(max >> PAGEMAP_CHUNK_SHIFT) * sizeof(*map->chunks);
-		struct pagemap_leaf **chunks = realloc(map->chunks, bytes);
-		if (!chunks)
-			return -ENOMEM;
-		map->chunks = chunks;
-		map->max_leaves = max;
-	}
-	struct pagemap_leaf *chunk = malloc(CHUNK_LEAVES * sizeof(*chunk));
-	if (!chunk)
+	uint64_t max = MAX(LEAVES_MIN, (uint64_t)map->nr_leaves + map->nr_leaves / 4);
+	if (max >= PAGEMAP_NONE)
 		return -ENOMEM;
-	map->chunks[map->nr_leaves >> PAGEMAP_CHUNK_SHIFT] = chunk;
-	for (uint32_t i = CHUNK_LEAVES; i-- > 0;) {
-		chunk[i].next_free = map->free_leaves;
-		map->free_leaves = map->nr_leaves + i;
+	struct pagemap_leaf *leaves = realloc(map->leaves, max * sizeof(*leaves));
+	if (!leaves)
+		return -ENOMEM;
+	for (uint32_t i = (uint32_t)max; i-- > map->nr_leaves;) {
+		leaves[i].next_free = map->free_leaves;
+		map->free_leaves = i;
 	}
-	map->nr_leaves += CHUNK_LEAVES;
+	map->leaves = leaves;
+	map->nr_leaves = (uint32_t)max;
 	return 0;
 }
 
@@ -89,7 +82,7 @@ static int add_leaf(struct pagemap *map, uint32_t space, uint64_t block, uint32_
 {
 	int error = grow_slots(map);
 	if (!error && map->free_leaves == PAGEMAP_NONE)
-		error = add_chunk(map);
+		error = grow_leaves(map);
 	if (error)
 		return error;
 	uint32_t leaf = map->free_leaves;
@@ -247,8 +240,7 @@ int pagemap_take_range(struct pagemap *map, uint32_t space, uint64_t page, uint6
 uint64_t pagemap_bytes(const struct pagemap *map)
 {
 	return ((uint64_t)map->mask + 1) * sizeof(*map->slots) +
-	       (uint64_t)map->nr_leaves * sizeof(struct pagemap_leaf) +
-	       (map->max_leaves >> PAGEMAP_CHUNK_SHIFT) * sizeof(*map->chunks);
+	       (uint64_t)map->nr_leaves * sizeof(struct pagemap_leaf);
 }
 
 bool pagemap_is_valid(const struct pagemap *map)

@@ -39,12 +39,10 @@ struct pagemap {
 	struct pagemap_slot *slots;
 	uint32_t mask; /* slots - 1 */
 	uint32_t nr_slots_used;
-	struct pagemap_leaf **chunks; /* of PAGEMAP_CHUNK leaves each: leaves never move */
-	uint32_t nr_leaves, max_leaves;
+	struct pagemap_leaf *leaves; /* one array: they move when it grows */
+	uint32_t nr_leaves;
 	uint32_t free_leaves;
 };
-
-#define PAGEMAP_CHUNK_SHIFT 6
 
 int pagemap_init(struct pagemap *map);
 void pagemap_fini(struct pagemap *map);
@@ -69,7 +67,7 @@ static inline uint32_t pagemap_hash(uint64_t block, uint32_t space)
 
 static inline struct pagemap_leaf *pagemap_leaf(const struct pagemap *map, uint32_t leaf)
 {
-	return &map->chunks[leaf >> PAGEMAP_CHUNK_SHIFT][leaf & ((1u << PAGEMAP_CHUNK_SHIFT) - 1)];
+	return &map->leaves[leaf];
 }
 
 static inline uint32_t pagemap_find_leaf(const struct pagemap *map, uint32_t space, uint64_t block)

@@ -477,6 +477,13 @@ uint64_t sim_set_nr_misses(const struct sim_set *set)
 	return stats.nr_misses;
 }
 
+uint64_t sim_set_stage_bytes(const struct sim_set *set)
+{
+	struct stage_stats stats;
+	stage_stats(set->stage, &stats);
+	return stats.bytes;
+}
+
 const struct cost_model *sim_set_cost(const struct sim_set *set)
 {
 	return set->cost;

@@ -92,6 +92,8 @@ size_t sim_set_nr_results(const struct sim_set *set);
 const struct sim_result *sim_set_result(const struct sim_set *set, size_t index);
 /* Misses of the recording, whatever the policy. */
 uint64_t sim_set_nr_misses(const struct sim_set *set);
+/* Memory that all simulations share: the map of pages. */
+uint64_t sim_set_stage_bytes(const struct sim_set *set);
 const struct cost_model *sim_set_cost(const struct sim_set *set);
 /* Sentences a reader of the figures must see (no cache model, ...). NULL after the last. */
 const char *sim_set_note(const struct sim_set *set, size_t index);

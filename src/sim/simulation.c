@@ -52,8 +52,9 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 static int set_up(struct simulation *simulation, const struct simulation_config *config,
 		  struct printbuf *err)
 {
-	size_t nr_counts = (size_t)config->cost->nr_nodes * SIMULATION_FLAGS;
-	simulation->counts = calloc(nr_counts, sizeof(*simulation->counts));
+	simulation->nr_counts = (size_t)config->cost->nr_nodes * SIMULATION_FLAGS;
+	simulation->counts = calloc(simulation->nr_counts * SIMULATION_LANES,
+				    sizeof(*simulation->counts));
 	simulation->series = calloc(config->max_epochs + 1u, sizeof(*simulation->series));
 	if (!simulation->counts || !simulation->series ||
 	    cost_account_init(&simulation->account, config->cost))
@@ -86,6 +87,8 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 		return error;
 	}
 	simulation->is_plain = !config->agent && !config->kernel->access;
+	simulation->pinned = config->kernel->pin ? config->kernel->pin(config->cost)
+						 : KERNEL_NOWHERE;
 	*ret = simulation;
 	return 0;
 }
@@ -109,6 +112,8 @@ struct simulation *simulation_free(struct simulation *simulation)
 static int grow(void *context, uint32_t nr_pages, struct printbuf *err)
 {
 	struct simulation *simulation = context;
+	if (simulation->pinned != KERNEL_NOWHERE)
+		return 0;
 	if (kernel_grow(simulation->kernel, nr_pages))
 		return error_set(err, -ENOMEM, "out of memory for %u pages", nr_pages);
 	return 0;
@@ -152,13 +157,28 @@ static int fault(struct simulation *simulation, uint32_t page)
 static void run_plain(struct simulation *simulation, const struct stage_events *events)
 {
 	const struct kernel_page *pages = simulation->kernel->pages;
+	const uint32_t *numbers = events->page;
+	const uint8_t *flags = events->flags;
 	uint64_t *counts = simulation->counts;
-	for (uint32_t i = 0; i < events->nr; i++) {
-		uint32_t page = events->page[i];
-		if (unlikely(pages[page].node == KERNEL_NOWHERE) && fault(simulation, page))
-			return;
-		counts[pages[page].node * SIMULATION_FLAGS + (events->flags[i] & COUNTED_FLAGS)]++;
+	const size_t lane = simulation->nr_counts;
+	const uint32_t nr = events->nr;
+	for (uint32_t i = 0; i < nr; i++) {
+		uint32_t node = pages[numbers[i]].node;
+		if (unlikely(node == KERNEL_NOWHERE)) {
+			if (fault(simulation, numbers[i]))
+				return;
+			node = pages[numbers[i]].node;
+		}
+		counts[i % SIMULATION_LANES * lane + node * SIMULATION_FLAGS +
+		       (flags[i] & COUNTED_FLAGS)]++;
 	}
+}
+
+static void run_pinned(struct simulation *simulation, const struct stage_events *events)
+{
+	uint64_t *counts = &simulation->counts[simulation->pinned * SIMULATION_FLAGS];
+	counts[TRACE_MISS] += events->nr_loads;
+	counts[TRACE_MISS | TRACE_WRITE] += events->nr_stores;
 }
 
 static int push_touched(struct simulation *simulation, uint32_t page)
@@ -235,7 +255,9 @@ static int run_events(void *context, const struct stage_events *events, struct p
 	int error = 0;
 	if (simulation->has_failed)
 		return 0;
-	if (!events->flags)
+	if (simulation->pinned != KERNEL_NOWHERE)
+		run_pinned(simulation, events);
+	else if (!events->flags)
 		run_counts(simulation, events);
 	else if (simulation->is_plain)
 		run_plain(simulation, events);
@@ -300,12 +322,14 @@ static void note_epoch(struct simulation *simulation, const struct stage_tick *t
 static void close_epoch(struct simulation *simulation, const struct stage_tick *tick)
 {
 	struct cost_epoch epoch;
-	for (uint32_t node = 0; node < simulation->cost->nr_nodes; node++) {
-		uint64_t *counts = &simulation->counts[(size_t)node * SIMULATION_FLAGS];
+	size_t nr_counts = simulation->nr_counts * SIMULATION_LANES;
+	for (size_t i = 0; i < nr_counts; i += SIMULATION_FLAGS) {
+		const uint64_t *counts = &simulation->counts[i];
+		size_t node = i % simulation->nr_counts / SIMULATION_FLAGS;
 		simulation->account.epoch[node].loads += counts[TRACE_MISS];
 		simulation->account.epoch[node].stores += counts[TRACE_MISS | TRACE_WRITE];
-		memset(counts, 0, SIMULATION_FLAGS * sizeof(*counts));
 	}
+	memset(simulation->counts, 0, nr_counts * sizeof(*simulation->counts));
 	cost_account_close(&simulation->account, tick->end_ns - tick->start_ns, &epoch);
 	note_epoch(simulation, tick, &epoch);
 }

@@ -23,7 +23,8 @@
 
 #define SIMULATION_HARDWARE_PERIOD 1009	 /* misses per hardware sample; a prime */
 #define SIMULATION_HARDWARE_MAX	   65536 /* samples kept between two polls */
-#define SIMULATION_FLAGS	   8	 /* counters per node: indexed by MISS and WRITE bits */
+#define SIMULATION_LANES	   4
+#define SIMULATION_FLAGS	   8 /* counters per node: indexed by MISS and WRITE bits */
 
 struct simulation_config {
 	const struct kernel_ops *kernel;
@@ -44,8 +45,12 @@ struct simulation {
 	struct kernel *kernel;
 	struct engine *engine; /* NULL: no agent */
 	struct cost_account account;
-	uint64_t *counts; /* [node * SIMULATION_FLAGS + (flags & (MISS | WRITE))] */
+	/* [lane][node * SIMULATION_FLAGS + (flags & (MISS | WRITE))]: neighbours count in different
+	 * lanes, so that one need not wait for the other's store. */
+	uint64_t *counts;
+	size_t nr_counts; /* in one lane */
 	bool is_plain;
+	uint32_t pinned; /* the node of all pages; KERNEL_NOWHERE: look at them */
 	bool has_failed; /* the machine is too small: events are passed over from then on */
 	char failure[256];
 	uint64_t dilate;

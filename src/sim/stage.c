@@ -27,6 +27,7 @@ struct stage {
 	uint32_t chunk[CHUNK_EVENTS];
 	uint8_t flags[CHUNK_EVENTS];
 	uint32_t loads[CHUNK_EVENTS], stores[CHUNK_EVENTS];
+	uint64_t nr_loads, nr_stores; /* misses in it */
 	/* Pages whose lives end, not yet delivered. */
 	uint32_t nr_freed;
 	uint32_t freed[CHUNK_EVENTS];
@@ -89,6 +90,8 @@ static int deliver_events(struct stage *stage)
 		.flags = counts ? NULL : stage->flags,
 		.loads = counts ? stage->loads : NULL,
 		.stores = counts ? stage->stores : NULL,
+		.nr_loads = stage->nr_loads,
+		.nr_stores = stage->nr_stores,
 	};
 	for (uint32_t i = 0; i < stage->nr_consumers && !error && events.nr > 0; i++) {
 		const struct stage_consumer *consumer = &stage->consumers[i];
@@ -99,6 +102,8 @@ static int deliver_events(struct stage *stage)
 	}
 	if (events.nr > 0)
 		stage->nr_grown = stage->max_numbers;
+	stage->stats.nr_misses += stage->nr_loads + stage->nr_stores;
+	stage->nr_loads = stage->nr_stores = 0;
 	stage->nr = 0;
 	return error;
 }
@@ -195,8 +200,8 @@ static int add_page(struct stage *stage, uint32_t space, uint64_t page, uint32_t
 }
 
 /* The number of a page, new when it has none; and room in the chunk for one more. */
-static inline int stage_event(struct stage *stage, uint32_t space, uint64_t page, uint64_t time_ns,
-			      uint32_t *ret)
+static int stage_event(struct stage *stage, uint32_t space, uint64_t page, uint64_t time_ns,
+		       uint32_t *ret)
 {
 	int error = 0;
 	if (unlikely(time_ns >= stage->tick_end))
@@ -209,22 +214,51 @@ static inline int stage_event(struct stage *stage, uint32_t space, uint64_t page
 	return error;
 }
 
+/*
+ * The inner loop: as many events as lie in this tick, fit the chunk and have numbers already. All
+ * that it needs is in locals, because a store of flags (bytes may alias anything) would otherwise
+ * make the compiler load the stage again for every event.
+ */
+static uint32_t stage_run(struct stage *stage, const struct trace_batch *batch, uint32_t from)
+{
+	const struct pagemap map = stage->map;
+	const uint64_t *time_ns = batch->time_ns, *page = batch->page;
+	const uint8_t *flags = batch->flags;
+	const uint8_t extra = stage->config.is_unfiltered ? TRACE_MISS : 0;
+	const uint64_t tick_end = stage->tick_end;
+	const uint32_t end = MIN(batch->nr, from + (CHUNK_EVENTS - stage->nr));
+	uint32_t *numbers = stage->chunk + stage->nr;
+	uint8_t *kept = stage->flags + stage->nr;
+	uint32_t nr_loads = 0, nr_stores = 0, at = from;
+	for (; at < end && time_ns[at] < tick_end; at++) {
+		uint32_t number = pagemap_find(&map, batch->space, page[at]);
+		if (unlikely(number == PAGEMAP_NONE))
+			break;
+		uint8_t kind = flags[at] | extra;
+		*numbers++ = number;
+		*kept++ = kind;
+		nr_loads += (kind & (TRACE_MISS | TRACE_WRITE)) == TRACE_MISS;
+		nr_stores += (kind & (TRACE_MISS | TRACE_WRITE)) == (TRACE_MISS | TRACE_WRITE);
+	}
+	stage->nr += at - from;
+	stage->nr_loads += nr_loads;
+	stage->nr_stores += nr_stores;
+	return at;
+}
+
 static int feed_accesses(struct stage *stage, const struct trace_batch *batch)
 {
-	uint8_t extra = stage->config.is_unfiltered ? TRACE_MISS : 0;
-	uint64_t nr_misses = 0;
-	for (uint32_t i = 0; i < batch->nr; i++) {
+	for (uint32_t at = 0; at < batch->nr;) {
 		uint32_t number = 0;
-		int error = stage_event(stage, batch->space, batch->page[i], batch->time_ns[i],
+		at = stage_run(stage, batch, at);
+		if (at == batch->nr)
+			break;
+		/* A tick, a full chunk or a new page; then the same event again. */
+		int error = stage_event(stage, batch->space, batch->page[at], batch->time_ns[at],
 					&number);
-		if (unlikely(error))
+		if (error)
 			return error;
-		uint8_t flags = batch->flags[i] | extra;
-		nr_misses += (flags & TRACE_MISS) != 0;
-		stage->chunk[stage->nr] = number;
-		stage->flags[stage->nr++] = flags;
 	}
-	stage->stats.nr_misses += nr_misses;
 	return blocked_time_add(&stage->blocked, batch->space, batch->thread ? batch->thread[0] : 0,
 				0);
 }
@@ -240,7 +274,8 @@ static int feed_counts(struct stage *stage, const struct trace_batch *batch)
 		stage->chunk[stage->nr] = number;
 		stage->loads[stage->nr] = batch->loads[i];
 		stage->stores[stage->nr++] = batch->stores[i];
-		stage->stats.nr_misses += (uint64_t)batch->loads[i] + batch->stores[i];
+		stage->nr_loads += batch->loads[i];
+		stage->nr_stores += batch->stores[i];
 	}
 	return 0;
 }

@@ -34,6 +34,7 @@ struct stage_events {
 	const uint32_t *page;
 	const uint8_t *flags; /* enum trace_flag; TRACE_MISS on every one that memory serves */
 	const uint32_t *loads, *stores;
+	uint64_t nr_loads, nr_stores; /* misses of the chunk, for who need not tell pages apart */
 };
 
 struct stage_tick { /* the epoch [start, end) of the recording's clock is over */
