@@ -14,7 +14,7 @@
 #include "cli/report.h"
 
 #define ROWS_TEXT 24
-#define ROWS_SVG  64
+#define ROWS_SVG  48
 #define ROWS_MAX  2000
 
 struct report_options {
@@ -151,7 +151,7 @@ static const struct option options[] = {
 	  "The table that --format csv prints; regions unless told.",
 	  "regions|working-set|curve|heatmap" },
 	{ 0, "rows", "N", OPTION_U64, AT(rows),
-	  "Rows of the heatmap, at most; 24 in text, 64 elsewhere.", NULL },
+	  "Rows of the heatmap, at most; 24 in text, 48 elsewhere.", NULL },
 };
 
 static const char about[] =

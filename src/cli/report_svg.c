@@ -10,7 +10,7 @@
  *
  * No scripts, no fonts, no links: it opens anywhere and can be mailed. Every cell row carries a
  * <title>, so pointing at it says what it is. Runs of equal colour become one rectangle, which
- * keeps a picture of 64 x 256 cells below about half a megabyte.
+ * keeps a picture of 48 x 220 cells below about half a megabyte.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -193,7 +193,7 @@ static void svg_heatmap(struct printbuf *out, const struct report *report,
 	prt_printf(&share, "of %s", report_measure(report));
 	svg_text(out, 24, TOP - 24, "class=\"h\"", "Where and when");
 	svg_text(out, LEFT - 10, TOP - 6, "class=\"end axis-title\"",
-		 "addresses, lowest first (touched only)");
+		 "addresses (touched only)");
 	svg_text(out, LEFT + PLOT + 74, TOP - 6, "class=\"end axis-title\"", printbuf_str(&share));
 	for (uint32_t r = 0; r < map->nr_rows; r++) {
 		const struct heatmap_row *row = &map->rows[r];
