@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Sentences for errors, and the exit status that fits them (error.h). */
 #include "base/error.h"
 
 #include <string.h>
@@ -40,7 +41,9 @@ static const char *file_remedy(int error)
 
 int error_file(struct printbuf *err, int error, const char *path, const char *doing)
 {
-	return error_set(err, error, "%s: cannot %s: %s%s", path, doing, error_text(error),
+	if (err)
+		prt_safe(err, path, strlen(path));
+	return error_set(err, error, ": cannot %s: %s%s", doing, error_text(error),
 			 file_remedy(error));
 }
 

@@ -166,8 +166,8 @@ static const struct cell *cell_at(const struct table *table, size_t row, size_t 
 static void prt_cell(struct printbuf *out, const struct table *table, const struct column *column,
 		     const struct cell *cell)
 {
-	if (cell->kind == CELL_NONE) {
-		prt_char(out, '-');
+	if (cell->kind == CELL_NONE || (cell->kind == CELL_DOUBLE && !isfinite(cell->real))) {
+		prt_str(out, cell->kind == CELL_DOUBLE && isinf(cell->real) ? "inf" : "-");
 		return;
 	}
 	switch (column->kind) {
