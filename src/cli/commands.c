@@ -6,6 +6,8 @@
 const struct command *const commands[] = {
 	&command_record,
 	&command_report,
+	&command_info,
+	&command_convert,
 	&command_machine,
 	&command_sim,
 	NULL,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/units.h"
@@ -61,10 +62,25 @@ static int write_all(int fd, const char *bytes, size_t nr)
 	return 0;
 }
 
+/* A device, a pipe or a link such as /dev/stdout keeps its name: it is written as it is. */
+static int write_special(const char *path, const struct printbuf *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	int error = write_all(fd, printbuf_str(text), text->pos);
+	if (close(fd) < 0 && !error)
+		error = -errno;
+	return error;
+}
+
 /* Written beside and renamed: nothing that is not whole bears the final name. */
 static int write_file(const char *path, const struct printbuf *text)
 {
 	PRINTBUF(part);
+	struct stat status;
+	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+		return write_special(path, text);
 	prt_printf(&part, "%s.part", path);
 	int fd = open(printbuf_str(&part), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)

@@ -53,19 +53,22 @@ static int write_start(int fd, const struct trace_info *info)
 	return error ? error : write_info(fd, info, NULL, &nr_bytes);
 }
 
-/* FILE must not be a directory: the rename at the end would fail, after all the work. */
-static int refuse_directory(const char *path, struct printbuf *err)
+/* The rename at the end would fail on a directory, after all the work, and would put a file in the
+ * place of a device or a link such as /dev/stdout. */
+static int refuse_special(const char *path, struct printbuf *err)
 {
 	struct stat status;
-	if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
-		return error_file(err, -EISDIR, path, "write");
-	return 0;
+	if (lstat(path, &status) < 0 || S_ISREG(status.st_mode))
+		return 0;
+	if (S_ISDIR(status.st_mode))
+		return error_set(err, -EISDIR, "%s: is a directory; name a file", path);
+	return error_set(err, -ESPIPE, "%s: is not an ordinary file; name one", path);
 }
 
 int trace_create(const char *path, const struct trace_info *info, int *ret_fd, struct printbuf *err)
 {
 	int error = trace_info_check(info, err);
-	error = error ? error : refuse_directory(path, err);
+	error = error ? error : refuse_special(path, err);
 	if (error)
 		return error;
 	char *part = trace_part_path(path);
