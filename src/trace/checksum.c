@@ -8,11 +8,11 @@
 
 #include "trace/format.h"
 
-#define PRIME_1 0x9e3779b185ebca87
-#define PRIME_2 0xc2b2ae3d27d4eb4f
-#define PRIME_3 0x165667b19e3779f9
-#define PRIME_4 0x85ebca77c2b2ae63
-#define PRIME_5 0x27d4eb2f165667c5
+#define PRIME_1 UINT64_C(0x9e3779b185ebca87)
+#define PRIME_2 UINT64_C(0xc2b2ae3d27d4eb4f)
+#define PRIME_3 UINT64_C(0x165667b19e3779f9)
+#define PRIME_4 UINT64_C(0x85ebca77c2b2ae63)
+#define PRIME_5 UINT64_C(0x27d4eb2f165667c5)
 
 #define STRIPE 32
 

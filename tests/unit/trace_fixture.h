@@ -77,7 +77,8 @@ static struct trace_info fixture_info(void)
 __attribute__((unused)) static void write_bytes(const char *path, const void *bytes,
 						size_t nr_bytes)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(path); /* truncating would wait for the disk */
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, nr_bytes), (ssize_t)nr_bytes);
 	close(fd);
