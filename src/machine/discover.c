@@ -142,17 +142,22 @@ static int build(struct probe *probe, struct overlay *overlay, const char *shown
 	return error;
 }
 
+int discover_probe(const struct root *root, struct probe *probe, const char *shown,
+		   struct machine **ret, struct printbuf *err)
+{
+	struct overlay overlay = { .root = root, .partly = PRINTBUF_HEAP };
+	int error = build(probe, &overlay, shown, ret, err);
+	probe_fini(probe);
+	overlay_fini(&overlay);
+	return error;
+}
+
 int discover_root(const struct root *root, const char *shown, struct machine **ret,
 		  struct printbuf *err)
 {
-	struct overlay overlay = { .root = root, .partly = PRINTBUF_HEAP };
 	struct probe probe = { 0 };
 	int error = probe_root(root->path, root->is_host, shown, &probe, err);
-	if (!error)
-		error = build(&probe, &overlay, shown, ret, err);
-	probe_fini(&probe);
-	overlay_fini(&overlay);
-	return error;
+	return error ? error : discover_probe(root, &probe, shown, ret, err);
 }
 
 static int read_xml(const char *path, char **ret_xml, size_t *ret_bytes, struct printbuf *err)
@@ -184,7 +189,6 @@ static int read_xml(const char *path, char **ret_xml, size_t *ret_bytes, struct 
 
 int discover_xml(const char *path, struct machine **ret, struct printbuf *err)
 {
-	struct overlay overlay = { .partly = PRINTBUF_HEAP };
 	struct probe probe = { 0 };
 	char *xml = NULL;
 	size_t nr_bytes = 0;
@@ -192,9 +196,5 @@ int discover_xml(const char *path, struct machine **ret, struct printbuf *err)
 	if (!error)
 		error = probe_xml(xml, nr_bytes, path, &probe, err);
 	free(xml);
-	if (!error)
-		error = build(&probe, &overlay, path, ret, err);
-	probe_fini(&probe);
-	overlay_fini(&overlay);
-	return error;
+	return error ? error : discover_probe(NULL, &probe, path, ret, err);
 }

@@ -11,6 +11,9 @@
  * machine->partly; a negative errno only when nothing comes of it. */
 int discover_root(const struct root *root, const char *shown, struct machine **ret,
 		  struct printbuf *err);
+/* The same from what hwloc would have said, which is used up: for tests and fuzzing. */
+int discover_probe(const struct root *root, struct probe *probe, const char *shown,
+		   struct machine **ret, struct printbuf *err);
 int discover_xml(const char *path, struct machine **ret, struct printbuf *err);
 
 /* overlay.c: what hwloc does not read, from files below the root. Each appends to machine->partly

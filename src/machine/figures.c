@@ -81,7 +81,7 @@ static struct machine_link by_rule(const struct machine *machine, uint32_t from,
 		.bandwidth_source = FIGURE_DEFAULT,
 		.distance = distance,
 	};
-	if (owner_has_cpus)
+	if (owner_has_cpus || (nearest > 0 && distance > nearest))
 		link.bandwidth_bytes_per_s = scaled(own->bandwidth_bytes_per_s,
 						    REMOTE_BANDWIDTH_TENTHS, 10);
 	if (nearest > 0 && distance >= nearest)

@@ -437,6 +437,17 @@ static bool is_given(enum figure_source source)
 	return source > FIGURE_DEFAULT;
 }
 
+/* Data sheets count in powers of 1000, firmware in MiB/s: whichever is shorter. */
+static void prt_bandwidth(struct printbuf *out, uint64_t bytes_per_s)
+{
+	if (bytes_per_s % MIB == 0 && bytes_per_s % 1000000 != 0) {
+		prt_bytes_exact(out, bytes_per_s);
+		prt_str(out, "ps");
+	} else {
+		prt_rate_exact(out, bytes_per_s);
+	}
+}
+
 /* "@LATENCY[/BANDWIDTH]" unless both are what `usual` gives. */
 static void prt_figures(struct printbuf *out, const struct machine_link *link,
 			const struct machine_link *usual)
@@ -447,7 +458,7 @@ static void prt_figures(struct printbuf *out, const struct machine_link *link,
 	    link->bandwidth_bytes_per_s == usual->bandwidth_bytes_per_s)
 		return;
 	prt_char(out, '/');
-	prt_rate_exact(out, link->bandwidth_bytes_per_s);
+	prt_bandwidth(out, link->bandwidth_bytes_per_s);
 }
 
 static bool is_usual(const struct machine_link *link, const struct machine_link *usual)

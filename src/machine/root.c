@@ -23,6 +23,8 @@
 #include "base/units.h"
 #include "machine/tar.h"
 
+#define FIRST_BYTES ((size_t)4096)
+
 static int open_below(const struct root *root, const char *path, int flags)
 {
 	flags |= flags & O_PATH ? O_CLOEXEC : O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
@@ -44,49 +46,63 @@ bool root_has(const struct root *root, const char *path)
 	return fd >= 0;
 }
 
-static int read_all(int fd, char *text, size_t size, size_t *ret_len)
+/* Most files have a few bytes: room for a page first, then twice as much each time. */
+static bool grow(char **text, size_t *size)
 {
-	size_t len = 0;
-	while (len < size) {
-		ssize_t nr = read(fd, text + len, size - len);
-		if (nr < 0 && errno == EINTR)
-			continue;
-		if (nr < 0)
-			return -errno;
-		if (nr == 0) {
-			*ret_len = len;
-			return 0;
+	size_t larger_size = MAX(*size * 2, FIRST_BYTES);
+	char *larger = realloc(*text, larger_size);
+	if (!larger)
+		return false;
+	*text = larger;
+	*size = larger_size;
+	return true;
+}
+
+static int read_all(int fd, char **ret_text, size_t *ret_len)
+{
+	size_t len = 0, size = 0;
+	char *text = NULL;
+	ssize_t nr = 1;
+	while (nr > 0 && len <= ROOT_MAX_FILE) {
+		if (len + 1 >= size && !grow(&text, &size)) {
+			free(text);
+			return -ENOMEM;
 		}
-		len += (size_t)nr;
+		do
+			nr = read(fd, text + len, size - len - 1);
+		while (nr < 0 && errno == EINTR);
+		len += nr > 0 ? (size_t)nr : 0;
 	}
-	return -EFBIG;
+	int error = nr < 0 ? -errno : len > ROOT_MAX_FILE ? -EFBIG : 0;
+	if (error) {
+		free(text);
+		return error;
+	}
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
 }
 
 int root_read(const struct root *root, const char *path, char **ret_text)
 {
 	struct stat status;
 	size_t len = 0;
+	char *text = NULL;
 	int fd = open_below(root, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	int error = fstat(fd, &status) < 0 ? -errno : 0;
 	if (!error && !S_ISREG(status.st_mode))
 		error = -EINVAL;
-	char *text = error ? NULL : malloc(ROOT_MAX_FILE + 1);
-	if (!error && !text)
-		error = -ENOMEM;
 	if (!error)
-		error = read_all(fd, text, ROOT_MAX_FILE + 1, &len);
+		error = read_all(fd, &text, &len);
 	close(fd);
-	if (error) {
-		free(text);
+	if (error)
 		return error;
-	}
 	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\0'))
 		len--;
 	text[len] = '\0';
-	char *smaller = realloc(text, len + 1);
-	*ret_text = smaller ? smaller : text;
+	*ret_text = text;
 	return 0;
 }
 

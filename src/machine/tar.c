@@ -378,15 +378,17 @@ static int make_links(struct extraction *tar)
 
 static int extract_all(struct extraction *tar)
 {
-	struct header header;
+	struct header header = { 0 };
+	bool is_whole = false; /* a block of zeros ends it */
 	int error = 0;
-	while (!error && tar->offset + BLOCK <= tar->file_size) {
+	while (!error && !is_whole && tar->offset + BLOCK <= tar->file_size) {
 		error = read_at(tar, &header, BLOCK);
-		if (!error && is_zero(&header))
-			break;
-		if (!error)
+		is_whole = !error && is_zero(&header);
+		if (!error && !is_whole)
 			error = extract_entry(tar, &header);
 	}
+	if (!error && !is_whole)
+		error = refuse(tar, NULL, "the tar is cut short");
 	if (!error && tar->nr_entries == 0)
 		error = refuse(tar, NULL, "an empty tar");
 	return error ? error : make_links(tar);
