@@ -273,6 +273,7 @@ static void prt_curve_legend(struct printbuf *out, const struct report *report)
 	prt_printf(out, "served fast: share of the %s on the busiest pages that fit",
 		   report_measure(report));
 	if (curve->has_slowdown) {
+		prt_str(out, "; 100 % is the most memory alive at one time");
 		prt_str(out, "; static-best: no page moves; optimal: pages may move every ");
 		prt_ns(out, curve->tick_ns);
 		prt_str(out, ". Latency and moves are counted, bandwidth is not: berth sim does.");

@@ -30,6 +30,8 @@ const char *region_short_name(const struct profile_region *region)
 	return slash && slash[1] ? slash + 1 : name;
 }
 
+#define LEAST_IMPORTANCE 0.005 /* a region of less shares the last row */
+
 struct share { /* of the rows, for one region */
 	uint32_t region;
 	uint32_t nr_blocks, nr_rows;
@@ -168,13 +170,17 @@ static int arrange(const struct profile *profile, uint32_t nr_rows, struct heatm
 		return -ENOMEM;
 	count_blocks(profile, shares);
 	/* At most two thirds of the rows are first rows: some must be left to show inside. */
-	uint32_t most = MAX(1U, nr_rows * 2 / 3), nr_kept = nr;
-	if (nr > most) {
-		nr_kept = most - (most > 1);
-		qsort(shares, nr, sizeof(*shares), compare_importance);
-		qsort(shares, nr_kept, sizeof(*shares), compare_region);
+	uint32_t most = MAX(1U, nr_rows * 2 / 3), nr_kept = 0;
+	qsort(shares, nr, sizeof(*shares), compare_importance);
+	while (nr_kept < nr && nr_kept < most && shares[nr_kept].importance >= LEAST_IMPORTANCE)
+		nr_kept++;
+	if (nr - nr_kept == 1 && nr_kept < most)
+		nr_kept++; /* a row of "1 others" would say less than its name */
+	if (nr > nr_kept) {
+		nr_kept -= nr_kept == most && most > 1;
 		nr_rows--;
 	}
+	qsort(shares, nr_kept, sizeof(*shares), compare_region);
 	share_rows(shares, nr_kept, nr_rows);
 	fill_rows(profile, shares, nr_kept, heatmap);
 	free(shares);

@@ -21,6 +21,7 @@
 #define DENSE_PIECES 1000000ull /* most pieces for which a dense model is made */
 #define STAGES	     4		/* ascents, each aimed at the upper figure of the last repair */
 #define WARM_STAGES  1		/* of these, when the prices are a neighbour's */
+#define WARM_WORK    5000000ull /* of flow then: a curve has many points, and a person waits */
 
 struct effort {
 	unsigned rounds;   /* of ascent, in all stages together */
@@ -132,10 +133,12 @@ int bound_solve(struct bound_prices *prices, unsigned effort, bool is_warm,
 		struct bound_answer *answer)
 {
 	const struct bound_model *model = prices->model;
-	const struct effort *spend = &efforts[MIN(effort, ARRAY_SIZE(efforts) - 1)];
+	struct effort spend = efforts[MIN(effort, ARRAY_SIZE(efforts) - 1)];
 	uint8_t *scratch;
 	int error;
 
+	if (is_warm && effort == 0)
+		spend.max_work = MIN(spend.max_work, WARM_WORK);
 	answer->lower_ps = 0;
 	answer->upper_ps = INT64_MAX;
 	clear_prices(prices);
@@ -148,9 +151,9 @@ int bound_solve(struct bound_prices *prices, unsigned effort, bool is_warm,
 	scratch = malloc((size_t)model->nr_pieces + 1);
 	if (!scratch)
 		return -ENOMEM;
-	error = solve_by_prices(prices, spend, is_warm, scratch, answer);
+	error = solve_by_prices(prices, &spend, is_warm, scratch, answer);
 	if (!error)
-		error = solve_by_flow(prices, spend, scratch, answer);
+		error = solve_by_flow(prices, &spend, scratch, answer);
 	free(scratch);
 	return error;
 }
