@@ -20,12 +20,22 @@ struct parse {
 	bool wants_help;
 };
 
+/* Names in a message may come from outside: only its newlines reach the terminal as they are. */
 static void vcomplain(const char *format, va_list args)
 {
+	PRINTBUF(text);
+	PRINTBUF(safe);
+	prt_vprintf(&text, format, args);
+	prt_printf(&safe, "berth%s%s: ", *current_command ? " " : "", current_command);
+	for (const char *line = printbuf_str(&text); *line; line += *line == '\n') {
+		size_t len = strcspn(line, "\n");
+		prt_safe(&safe, line, len);
+		line += len;
+		prt_str(&safe, *line ? "\n" : "");
+	}
+	prt_ensure_newline(&safe);
 	fflush(stdout);
-	fprintf(stderr, "berth%s%s: ", *current_command ? " " : "", current_command);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	fputs(printbuf_str(&safe), stderr);
 }
 
 void complain(const char *format, ...)
@@ -53,7 +63,9 @@ int fail(const struct printbuf *err, int error)
 
 static bool is_one_of(const char *value, const char *choices)
 {
-	size_t len = strlen(value);
+	size_t len = strcspn(value, "|");
+	if (value[len] == '|') /* more than one at a time */
+		return false;
 	for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
 		if (strncmp(at, value, len) == 0 && (at[len] == '|' || at[len] == '\0'))
 			return true;
@@ -145,7 +157,9 @@ static int unknown_option(const struct parse *parse, const char *word, bool ambi
 		names[nr] = parse->command->options[nr].name;
 	if (ambiguous)
 		return fail_usage("%s: several options begin so; write it out", word);
-	const char *nearest = word[1] == '-' ? nearest_name(word + 2, names, nr) : NULL;
+	PRINTBUF(name);
+	prt_mem(&name, word + 2, word[1] == '-' ? strcspn(word + 2, "=") : 0);
+	const char *nearest = nearest_name(printbuf_str(&name), names, nr);
 	if (nearest)
 		return fail_usage("%s: there is no such option; did you mean --%s?", word, nearest);
 	return fail_usage("%s: there is no such option; `berth %s --help` lists them", word,
@@ -176,6 +190,8 @@ static int parse_long(struct parse *parse, const char *word)
 	size_t len = equals ? (size_t)(equals - name) : strlen(name);
 	bool ambiguous = false;
 	const struct option *option = find_long(parse->command, name, len, &ambiguous);
+	if (len == 0)
+		return unknown_option(parse, word, false);
 	if (!option && len <= 4 && strncmp(name, "help", len) == 0 && !ambiguous) {
 		parse->wants_help = true;
 		return 0;
