@@ -19,7 +19,7 @@
 
 #define NR_SNAPSHOTS   2000
 #define NR_REGIONS     500
-#define NR_LINES       10000000
+#define NR_LINES       3000000
 #define DAMO_LIMIT_S   0.3
 #define MEMORY_LIMIT_K (64 * 1024)
 #define NR_ROUNDS      3

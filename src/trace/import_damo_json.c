@@ -534,7 +534,7 @@ static int damo_notes(struct damo *damo)
 	if (!damo->nr_unmeasured)
 		return 0;
 	return import_info_note(damo->info,
-				"%" PRIu64 " regions say nothing about accesses and were left out",
+				"regions that say nothing about accesses were left out: %" PRIu64,
 				damo->nr_unmeasured);
 }
 

@@ -265,13 +265,14 @@ static int perf_notes(struct perf *perf)
 {
 	int error = 0;
 	if (perf->nr_incomplete)
-		error = import_info_note(perf->info,
-					 "%" PRIu64 " snapshots lack regions: events were lost",
-					 perf->nr_incomplete);
+		error = import_info_note(
+			perf->info,
+			"snapshots that lack regions, because events were lost: %" PRIu64,
+			perf->nr_incomplete);
 	if (!error && perf->nr_unreadable)
 		error = import_info_note(perf->info,
-					 "%" PRIu64 " lines of DAMON's events were not readable "
-					 "and were passed over",
+					 "lines of DAMON's events that could not be read were "
+					 "passed over: %" PRIu64,
 					 perf->nr_unreadable);
 	if (!error && import_input_is_cut(perf->input))
 		error = import_info_cut(perf->info, "inside its compressed data");

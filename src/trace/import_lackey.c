@@ -199,8 +199,8 @@ static int lackey_count(struct lackey *lackey, struct lackey_totals *totals, str
 				 path);
 	if (totals->nr_foreign > nr_references)
 		return error_set(err, -EBADMSG,
-				 "%s: %" PRIu64 " lines are not lackey's and %" PRIu64
-				 " are; keep the program's output apart (valgrind --log-file=FILE)",
+				 "%s: more lines are not lackey's (%" PRIu64 ") than are (%" PRIu64
+				 "); keep the program's output apart (valgrind --log-file=FILE)",
 				 path, totals->nr_foreign, nr_references);
 	return 0;
 }
@@ -211,8 +211,8 @@ static int lackey_notes(const struct lackey *lackey, const struct lackey_totals 
 	int error = 0;
 	if (totals->nr_foreign)
 		error = import_info_note(info,
-					 "%" PRIu64 " lines are not lackey's and were passed over "
-					 "(the first is line %" PRIu64 ")",
+					 "lines that are not lackey's were passed over: %" PRIu64
+					 ", the first of them line %" PRIu64,
 					 totals->nr_foreign, totals->first_foreign_line);
 	if (!error && totals->nr_commands > 1)
 		error = import_info_note(info,
