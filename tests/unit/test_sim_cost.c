@@ -74,6 +74,12 @@ static void test_cost_bandwidth_makes_the_epoch_longer(void **state)
 	assert_int_equal(epoch.bandwidth_ps, 64000000 - 25000000 - 5000000);
 	assert_int_equal(cost_account_time_ns(&account), 64000);
 	assert_int_equal(account.nr_bound_epochs, 1);
+	account.epoch[1].stores = 1000; /* filled and written back: 128 us; half the stall */
+	cost_account_close(&account, 5000, &epoch);
+	assert_int_equal(epoch.bandwidth_ps, 128000000 - 12500000 - 5000000);
+	account.epoch[1].moved_in_pages = 20; /* 81,920 B */
+	cost_account_close(&account, 5000, &epoch);
+	assert_int_equal(epoch.bandwidth_ps, 81920000 - 5000000);
 	cost_account_fini(&account);
 	cost_model_free(cost);
 	machine_free(machine);
