@@ -18,7 +18,7 @@
 #define NAME_WIDTH_MIN 14
 #define NAME_WIDTH_MAX 22
 #define BYTES_WIDTH    10
-#define SHARE_WIDTH    8
+#define SHARE_WIDTH    11
 
 static const char *const shades_utf8[HEATMAP_NR_LEVELS] = { " ", "·", "░", "▒", "▓", "█" };
 static const char *const shades_ascii[HEATMAP_NR_LEVELS] = { " ", ".", ":", "+", "*", "#" };
