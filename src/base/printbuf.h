@@ -17,6 +17,15 @@
  * printbuf_atomic_inc() and _dec(), never allocates: safe in signal handlers and out of memory
  * (except prt_printf with floating point, which is up to the C library).
  *
+ * Cost: an append is a comparison and a copy; the heap grows by powers of two. bench_printbuf
+ * measures a typed append beside snprintf().
+ *
+ *     PRINTBUF(out);
+ *     prt_str(&out, "node");
+ *     prt_u64(&out, node);
+ *     prt_bytes(&out, free_bytes);
+ *     if (printbuf_has_error(&out)) ...
+ *
  * Source: include/linux/seq_buf.h (6.12); bcachefs-tools printbuf; see docs/ and design.md "Text".
  */
 #ifndef BERTH_BASE_PRINTBUF_H
@@ -141,7 +150,9 @@ void prt_string_option(struct printbuf *out, const char *const names[], size_t s
 void prt_trim_newlines(struct printbuf *out);
 void prt_ensure_newline(struct printbuf *out);
 
-/* Roll back a partial print: text, columns and sticky flags go back to the saved moment. */
+/* Roll back a partial print: text, columns and sticky flags go back to the saved moment. Save at
+ * the start of a field: a '\r' that follows moves the field from its start, and newlines trimmed
+ * from before the saved moment do not come back. */
 struct printbuf_state {
 	size_t pos, last_newline, last_field;
 	unsigned indent, nr_tabstops, cur_tabstop;

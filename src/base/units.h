@@ -2,7 +2,9 @@
 /*
  * Reading numbers with units, exactly and with bounds: "64GiB", "1.5MiB", "80ns", "100GBps",
  * "12%". Every function takes the whole string: trailing text, signs, blanks, overflow and
- * unknown units are -EINVAL or -ERANGE. Printing is in printbuf.h (prt_bytes, prt_ns, ...).
+ * unknown units are -EINVAL or -ERANGE. A fraction is read exactly, to 18 decimals; what does not
+ * come out whole (1.1KiB) is rounded to the nearest, a part of the smallest unit (1.5B) refused.
+ * Printing is in printbuf.h (prt_bytes, prt_ns, ...).
  */
 #ifndef BERTH_BASE_UNITS_H
 #define BERTH_BASE_UNITS_H
