@@ -36,10 +36,18 @@ static void put_checksum(uint8_t *header)
 	memcpy(header + CHECKSUM_OFFSET, text, 7);
 }
 
-/* Header by header, as far as sizes lead. */
+static bool is_zero(const uint8_t *block)
+{
+	for (size_t i = 0; i < BLOCK; i++)
+		if (block[i])
+			return false;
+	return true;
+}
+
+/* Header by header, as far as sizes lead; a block of zeros ends the tar. */
 static void put_checksums(uint8_t *tar, size_t size)
 {
-	for (size_t at = 0; at + BLOCK <= size;) {
+	for (size_t at = 0; at + BLOCK <= size && !is_zero(tar + at);) {
 		char octal[13] = { 0 };
 		memcpy(octal, tar + at + SIZE_OFFSET, 12);
 		unsigned long contents = strtoul(octal, NULL, 8);
