@@ -5,23 +5,31 @@
 
 #define AT(time) "kdamond.0  4452 [000] " time ": damon:damon_aggregated: "
 
+/* Lines of damon_aggregated, each its time, a blank, and its fields. */
+static struct imported import_lines_of(const char *const lines[])
+{
+	PRINTBUF(text);
+	for (; *lines; lines++) {
+		const char *fields = strchr(*lines, ' ');
+		prt_str(&text, "kdamond.0  4452 [000] ");
+		prt_mem(&text, *lines, (size_t)(fields - *lines));
+		prt_printf(&text, ": damon:damon_aggregated:%s\n", fields);
+	}
+	return import_bytes(text.buf, text.pos);
+}
+
 static void test_regions_become_ranges(void **state)
 {
-	struct imported all = import_text(
-		"# cmdline: perf script\n"
-		"ls 1 [001] 10.0: sched:sched_switch: prev_comm=x nr_regions=1\n" /* another event
-										   */
-		AT("82877.315633") "target_id=18446623435582458880 nr_regions=2 4096-8192: 0 "
-				   "3\n" AT("82877.315640") "target_id=18446623435582458880 "
-							    "nr_regions=2 "
-							    "140731667070976-140731668037632: 9 "
-							    "3\r\n" AT(
-								    "82877.415633") "target_id="
-										    "18446623435582"
-										    "458880 "
-										    "nr_regions=1 "
-										    "4096-12288: "
-										    "4\n");
+	static const char text[] = "# cmdline: perf script\n"
+				   "ls 1 [001] 10.0: sched:sched_switch: prev_comm=x nr_regions=1\n"
+				   "kdamond.0  4452 [000] 82877.315633: damon:damon_aggregated: "
+				   "target_id=18446623435582458880 nr_regions=2 4096-8192: 0 3\n"
+				   "kdamond.0  4452 [000] 82877.315640: damon:damon_aggregated: "
+				   "target_id=18446623435582458880 nr_regions=2 "
+				   "140731667070976-140731668037632: 9 3\r\n"
+				   "kdamond.0  4452 [000] 82877.415633: damon:damon_aggregated: "
+				   "target_id=18446623435582458880 nr_regions=1 4096-12288: 4\n";
+	struct imported all = import_text(text);
 	static const struct event expected[] = {
 		{ 100000000, 1, 1, 100000000, .hits = 0, .checks = 20 },
 		{ 100000000, 140731667070976 >> 12, 236, 100000000, .hits = 9, .checks = 20 },
@@ -54,7 +62,8 @@ static void test_a_lone_snapshot_with_its_successor(void **state)
 
 static void test_a_lone_snapshot_without(void **state)
 {
-	struct imported all = import_text(AT("1.1") "target_id=0 nr_regions=1 0-4096: 5 1\n");
+	struct imported all = import_lines_of(
+		(const char *[]){ "1.1 target_id=0 nr_regions=1 0-4096: 5 1", NULL });
 	assert_int_equal(all.error, 0);
 	assert_int_equal(all.nr, 1);
 	assert_int_equal(all.events[0].window_ns, 0); /* nobody knows */
@@ -71,23 +80,24 @@ static void test_targets_between_each_other(void **state)
 			"1") "target_id=8 nr_regions=1 0-4096: 3 1\n" AT("1.100002") "target_id=7 "
 										     "nr_regions=2 "
 										     "4096-8192: 2 "
-										     "1\n" AT("1."
-											      "2000"
-											      "02") "tar"
-												    "get"
-												    "_id"
-												    "=8 "
-												    "nr_"
-												    "reg"
-												    "ion"
-												    "s="
-												    "1 "
-												    "0-"
-												    "409"
-												    "6: "
-												    "4 "
-												    "1"
-												    "\n" AT("1.200003") "target_id=7 nr_regions=1 0-4096: 5 1\n");
+										     "1\n" AT(
+											     "1."
+											     "2000"
+											     "02") "tar"
+												   "get"
+												   "_id"
+												   "=8 "
+												   "nr_"
+												   "reg"
+												   "ion"
+												   "s="
+												   "1 "
+												   "0-"
+												   "409"
+												   "6: "
+												   "4 "
+												   "1"
+												   "\n" AT("1.200003") "target_id=7 nr_regions=1 0-4096: 5 1\n");
 	assert_int_equal(all.error, 0);
 	assert_int_equal(all.nr, 5);
 	assert_int_equal(all.info->nr_spaces, 2);
@@ -105,25 +115,26 @@ static void test_lost_lines_are_noted(void **state)
 		"1."
 		"1") "target_id=0 nr_regions=3 4096-8192: 1 1\n" AT("1.2") "target_id=0 "
 									   "nr_regions=3 0-4096: 2 "
-									   "1\n" AT("1.3") "target_"
-											   "id=0 "
-											   "nr_"
-											   "regions"
-											   "=2 "
-											   "4096-"
-											   "8192: "
-											   "3 "
-											   "1\n" AT(
-												   "1.3") "target"
-													  "_id=0 "
-													  "nr_"
-													  "region"
-													  "s=2 "
-													  "8192-"
-													  "9999: "
-													  "3 "
-													  "1"
-													  "\n" AT("1.4") "target_id=0 nr_regions=2 0-4096: 4 1\n");
+									   "1\n" AT(
+										   "1.3") "target_"
+											  "id=0 "
+											  "nr_"
+											  "regions"
+											  "=2 "
+											  "4096-"
+											  "8192: "
+											  "3 "
+											  "1\n" AT(
+												  "1.3") "target"
+													 "_id=0 "
+													 "nr_"
+													 "region"
+													 "s=2 "
+													 "8192-"
+													 "9999: "
+													 "3 "
+													 "1"
+													 "\n" AT("1.4") "target_id=0 nr_regions=2 0-4096: 4 1\n");
 	assert_int_equal(all.error, 0);
 	assert_int_equal(all.nr, 6);
 	assert_noted(&all, "because events were lost: 3");
@@ -192,7 +203,8 @@ static void test_unreadable_lines_are_noted(void **state)
 
 static void test_nothing_readable_is_refused(void **state)
 {
-	struct imported all = import_text(AT("1.1") "target_id=0 nr_regions=1 0-\n");
+	struct imported all = import_lines_of(
+		(const char *[]){ "1.1 target_id=0 nr_regions=1 0-", NULL });
 	assert_int_equal(all.error, -EBADMSG);
 	assert_says(&all, "no readable line of damon:damon_aggregated");
 	imported_fini(&all);
