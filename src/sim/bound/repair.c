@@ -8,66 +8,125 @@
  * lifted and seated again at falling prices, down to none: the last passes can only improve the
  * cost, and fill frames that a price kept free.
  *
- *     room[slot][tier]     frames left
- *     full[tier]           one bit per slot: room is 0; 64 slots are passed at a time
+ *     room[tier][slot]          frames left, less what its block adds
+ *     block[tier][slot / 64]    add: to all 64; least: room of the fullest of them
+ *
+ * so that a life that covers a hundred thousand slots is seated in a few thousand steps.
  *
  * Where a tier can never be full every life always has a seat. Where all can (their sizes add up to
  * no more than what lives), lives are first seated in order of birth wherever a frame is free:
  * intervals never get stuck so, and a lifted life can always return to its seat.
  *
- * O(passes * (pieces * tiers^2 + slots that lives cover)) time, 4 bytes per (slot, tier).
+ * O(passes * (pieces * tiers^2 + slots that lives cover)) time at most, 4 bytes per
+ * (slot, tier).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/bound/prices.h"
 
-#define NEVER (INT64_MAX / 4)
+#define NEVER	    (INT64_MAX / 4)
+#define BLOCK_SLOTS 64u
+
+struct room_block {
+	int32_t add, least;
+};
+
+struct seating {
+	int64_t gain_ps;
+	uint32_t life;
+};
 
 struct repair {
 	const struct bound_prices *prices;
 	const struct bound_model *model;
 	uint32_t n;
-	int64_t *sum_ps; /* [slot * n + tier]: prices of the slots before, of this pass */
-	uint32_t *room;	 /* [tier * nr_slots + slot] */
-	uint64_t *full;	 /* [tier * nr_words + slot / 64] */
-	size_t nr_words;
+	int64_t *sum_ps;	   /* [slot * n + tier]: prices of the slots before, of this pass */
+	int32_t *room;		   /* [tier * nr_blocks * BLOCK_SLOTS + slot] */
+	struct room_block *blocks; /* [tier * nr_blocks + slot / BLOCK_SLOTS] */
+	size_t nr_blocks;
 	uint8_t *tier_of; /* [piece] */
 	uint8_t *choice;  /* scratch of one life */
-	struct seating {
-		int64_t gain_ps;
-		uint32_t life;
-	} * order;
+	struct seating *order;
 };
+
+static struct room_block *block_at(const struct repair *repair, uint32_t tier, uint32_t slot)
+{
+	return &repair->blocks[tier * repair->nr_blocks + slot / BLOCK_SLOTS];
+}
+
+static int32_t *room_at(const struct repair *repair, uint32_t tier, uint32_t slot)
+{
+	return &repair->room[(size_t)tier * repair->nr_blocks * BLOCK_SLOTS + slot];
+}
 
 static bool is_full_within(const struct repair *repair, uint32_t tier, uint32_t begin, uint32_t end)
 {
-	const uint64_t *full = &repair->full[tier * repair->nr_words];
-	uint64_t word = full[begin / 64] >> (begin % 64) << (begin % 64);
-	uint32_t at = begin / 64, last = (end - 1) / 64;
+	for (uint32_t slot = begin; slot < end;) {
+		const struct room_block *block = block_at(repair, tier, slot);
+		uint32_t next = MIN((slot | (BLOCK_SLOTS - 1)) + 1, end);
 
-	while (!word && at < last)
-		word = full[++at];
-	return word && at * 64 + (uint32_t)__builtin_ctzll(word) < end;
+		if (block->least + block->add <= 0) {
+			if (next - slot == BLOCK_SLOTS)
+				return true;
+			for (uint32_t s = slot; s < next; s++)
+				if (*room_at(repair, tier, s) + block->add <= 0)
+					return true;
+		}
+		slot = next;
+	}
+	return false;
 }
 
-static void occupy(struct repair *repair, uint32_t life, bool enter)
+static void find_least(const struct repair *repair, uint32_t tier, uint32_t slot)
+{
+	const int32_t *room = room_at(repair, tier, slot & ~(BLOCK_SLOTS - 1));
+	int32_t least = room[0];
+
+	for (uint32_t i = 1; i < BLOCK_SLOTS; i++)
+		least = MIN(least, room[i]);
+	block_at(repair, tier, slot)->least = least;
+}
+
+static void occupy_range(struct repair *repair, uint32_t tier, uint32_t begin, uint32_t end,
+			 int32_t change)
+{
+	for (uint32_t slot = begin; slot < end;) {
+		struct room_block *block = block_at(repair, tier, slot);
+		uint32_t next = MIN((slot | (BLOCK_SLOTS - 1)) + 1, end);
+
+		if (next - slot == BLOCK_SLOTS) {
+			block->add += change;
+		} else {
+			int32_t *room = room_at(repair, tier, slot);
+			int32_t least = block->least;
+
+			for (uint32_t i = 0; i < next - slot; i++) {
+				room[i] += change;
+				least = MIN(least, room[i]);
+			}
+			block->least = least;
+			if (change > 0)
+				find_least(repair, tier, slot);
+		}
+		slot = next;
+	}
+}
+
+/* Neighbouring pieces in one tier are one stay. */
+static void occupy(struct repair *repair, uint32_t life, int32_t change)
 {
 	const struct bound_model *model = repair->model;
+	uint32_t end = model->first_piece[life + 1];
 
-	for (uint32_t i = model->first_piece[life]; i < model->first_piece[life + 1]; i++) {
+	for (uint32_t i = model->first_piece[life], next; i < end; i = next) {
 		uint32_t tier = repair->tier_of[i];
-		uint32_t *room = &repair->room[(size_t)tier * model->nr_slots];
-		uint64_t *full = &repair->full[tier * repair->nr_words];
 
-		if (!model->priced[tier])
-			continue;
-		for (uint32_t s = model->pieces[i].begin; s < model->pieces[i].end; s++) {
-			if (enter && --room[s] == 0)
-				full[s / 64] |= 1ull << (s % 64);
-			else if (!enter && room[s]++ == 0)
-				full[s / 64] &= ~(1ull << (s % 64));
-		}
+		for (next = i + 1; next < end && repair->tier_of[next] == tier;)
+			next++;
+		if (model->priced[tier])
+			occupy_range(repair, tier, model->pieces[i].begin,
+				     model->pieces[next - 1].end, change);
 	}
 }
 
@@ -156,12 +215,12 @@ static int seat_by_birth(struct repair *repair)
 
 		/* Later births only come later, so a frame free at birth stays free. */
 		while (tier < repair->n && model->priced[tier] &&
-		       !repair->room[(size_t)tier * model->nr_slots + begin])
+		       is_full_within(repair, tier, begin, begin + 1))
 			tier++;
 		if (tier == repair->n)
 			return -EINVAL;
 		memset(&repair->tier_of[first], (int)tier, end - first);
-		occupy(repair, life, true);
+		occupy(repair, life, -1);
 	}
 	return 0;
 }
@@ -183,9 +242,9 @@ static void seat_all(struct repair *repair, unsigned quarters, bool lift)
 		uint32_t life = repair->order[at].life;
 
 		if (lift)
-			occupy(repair, life, false);
+			occupy(repair, life, 1);
 		seat(repair, life);
-		occupy(repair, life, true);
+		occupy(repair, life, -1);
 	}
 }
 
@@ -199,23 +258,17 @@ static int repair_init(struct repair *repair, const struct bound_prices *prices,
 	repair->model = model;
 	repair->n = model->nr_tiers;
 	repair->tier_of = tier_of_piece;
-	repair->nr_words = slots / 64 + 1;
+	repair->nr_blocks = slots / BLOCK_SLOTS + 1;
 	repair->sum_ps = calloc(slots * repair->n, sizeof(int64_t));
-	repair->room = malloc(slots * repair->n * sizeof(uint32_t));
-	repair->full = calloc(repair->nr_words * repair->n, sizeof(uint64_t));
+	repair->room = calloc(repair->nr_blocks * BLOCK_SLOTS * repair->n, sizeof(int32_t));
+	repair->blocks = calloc(repair->nr_blocks * repair->n, sizeof(*repair->blocks));
 	repair->choice = malloc((size_t)model->max_pieces * repair->n + 1);
 	repair->order = malloc(((size_t)model->nr_lives + 1) * sizeof(*repair->order));
-	if (!repair->sum_ps || !repair->room || !repair->full || !repair->choice || !repair->order)
+	if (!repair->sum_ps || !repair->room || !repair->blocks || !repair->choice ||
+	    !repair->order)
 		return -ENOMEM;
-	for (uint32_t k = 0; k < repair->n; k++) {
-		for (uint32_t slot = 0; slot < model->nr_slots; slot++) {
-			repair->room[(size_t)k * model->nr_slots + slot] =
-				(uint32_t)model->capacity[k];
-			if (!model->capacity[k])
-				repair->full[k * repair->nr_words + slot / 64] |= 1ull
-										  << (slot % 64);
-		}
-	}
+	for (size_t i = 0; i < repair->nr_blocks * repair->n; i++)
+		repair->blocks[i].add = (int32_t)model->capacity[i / repair->nr_blocks];
 	return 0;
 }
 
@@ -223,7 +276,7 @@ static void repair_fini(struct repair *repair)
 {
 	free(repair->sum_ps);
 	free(repair->room);
-	free(repair->full);
+	free(repair->blocks);
 	free(repair->choice);
 	free(repair->order);
 }
