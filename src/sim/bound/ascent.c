@@ -6,7 +6,7 @@
  *     prices   += step * scale * direction, never below 0
  *     step      = theta * (target - lower) / (scale * gradient^2)
  *
- * theta starts at 1 and halves whenever PATIENCE rounds brought nothing. 24 bytes for each
+ * theta starts at 0.5 and halves whenever PATIENCE rounds brought nothing. 24 bytes for each
  * (slot, tier).
  */
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "sim/bound/prices.h"
 
 #define MEMORY	 0.6 /* share of the last direction that is kept */
-#define PATIENCE 8   /* rounds without gain after which steps are halved */
+#define PATIENCE 4   /* rounds without gain after which steps are halved */
 
 struct ascent {
 	struct bound_prices *prices;
@@ -54,7 +54,7 @@ static void find_scale(struct ascent *ascent)
 		mean += ascent->scale[slot] / model->nr_slots;
 	}
 	for (uint32_t slot = 0; slot < model->nr_slots; slot++)
-		ascent->scale[slot] += mean / 8 + 1;
+		ascent->scale[slot] += mean / 2 + 1;
 }
 
 static int ascent_init(struct ascent *ascent, struct bound_prices *prices)
@@ -137,7 +137,7 @@ int bound_prices_ascend(struct bound_prices *prices, unsigned nr_rounds, int64_t
 {
 	struct ascent ascent = { 0 };
 	unsigned idle = 0;
-	double theta = 1;
+	double theta = 0.5;
 	int error = ascent_init(&ascent, prices);
 
 	ascent.best_ps = -1;
