@@ -6,7 +6,7 @@
  *     prices   += step * scale * direction, never below 0
  *     step      = theta * (target - lower) / (scale * gradient^2)
  *
- * theta starts at 0.5 and halves whenever PATIENCE rounds brought nothing. 24 bytes for each
+ * theta starts at 0.5 and halves whenever a sixth of all rounds brought nothing. 24 bytes for each
  * (slot, tier).
  */
 #include <stdlib.h>
@@ -14,8 +14,7 @@
 
 #include "sim/bound/prices.h"
 
-#define MEMORY	 0.6 /* share of the last direction that is kept */
-#define PATIENCE 4   /* rounds without gain after which steps are halved */
+#define MEMORY 0.6 /* share of the last direction that is kept */
 
 struct ascent {
 	struct bound_prices *prices;
@@ -121,7 +120,7 @@ static void take_step(struct ascent *ascent, double step)
 			double price = (double)prices->price_ps[i] +
 				       step * ascent->scale[slot] * ascent->direction[i];
 
-			prices->price_ps[i] = price <= 0 ? 0 : (int64_t)MIN(price, most);
+			prices->price_ps[i] = price <= 0 ? 0 : (int64_t)(MIN(price, most) + 0.5);
 		}
 	}
 }
@@ -136,7 +135,7 @@ int bound_prices_ascend(struct bound_prices *prices, unsigned nr_rounds, int64_t
 			int64_t *ret_lower)
 {
 	struct ascent ascent = { 0 };
-	unsigned idle = 0;
+	unsigned idle = 0, patience = MAX(nr_rounds / 6, 4);
 	double theta = 0.5;
 	int error = ascent_init(&ascent, prices);
 
@@ -148,7 +147,7 @@ int bound_prices_ascend(struct bound_prices *prices, unsigned nr_rounds, int64_t
 		if (lower > ascent.best_ps) {
 			keep_best(&ascent, lower);
 			idle = 0;
-		} else if (++idle >= PATIENCE) {
+		} else if (++idle >= patience) {
 			theta /= 2;
 			idle = 0;
 		}

@@ -20,6 +20,8 @@
 
 #define DENSE_PIECES 1000000ull /* most pieces for which a dense model is made */
 #define STAGES	     4		/* ascents, each aimed at the upper figure of the last repair */
+#define SMALL_PIECES 2000	/* below, rounds cost next to nothing */
+#define SMALL_ROUNDS 8		/* times as many of them */
 #define WARM_STAGES  1		/* of these, when the prices are a neighbour's */
 #define WARM_WORK    5000000ull /* of flow then: a curve has many points, and a person waits */
 
@@ -79,6 +81,8 @@ static int solve_by_prices(struct bound_prices *prices, const struct effort *eff
 			   uint8_t *scratch, struct bound_answer *answer)
 {
 	unsigned nr_stages = is_warm ? WARM_STAGES : STAGES;
+	bool is_small = prices->model->nr_pieces < SMALL_PIECES;
+	unsigned nr_rounds = effort->rounds / STAGES * (is_small ? SMALL_ROUNDS : 1);
 	int64_t lower = bound_prices_evaluate(prices);
 	int error = improve_lower(prices, lower, answer);
 
@@ -88,8 +92,7 @@ static int solve_by_prices(struct bound_prices *prices, const struct effort *eff
 	for (unsigned stage = 0; !error && stage < nr_stages; stage++) {
 		if (answer->lower_ps == answer->upper_ps)
 			break;
-		error = bound_prices_ascend(prices, effort->rounds / STAGES, answer->upper_ps,
-					    &lower);
+		error = bound_prices_ascend(prices, nr_rounds, answer->upper_ps, &lower);
 		if (!error)
 			error = improve_lower(prices, lower, answer);
 		if (!error)
