@@ -153,7 +153,7 @@ static bool fill_filter(struct thread *thread, uint64_t line, bool is_store)
 }
 
 /* is_first: in `all`, the line that stands for the access (others only when they miss). */
-static void look_at_line(struct thread *thread, uint64_t line, uint8_t flags, bool is_first)
+static inline void look_at_line(struct thread *thread, uint64_t line, uint8_t flags, bool is_first)
 {
 	struct page *page = page_of_line(line);
 	if (!page)
@@ -278,6 +278,13 @@ static void count(uint64_t first_line, bool is_store)
 		empty_counts();
 }
 
+static void account(uint64_t line, uint8_t flags)
+{
+	core.nr_references++;
+	if (core.wants_counts)
+		count(line, flags & TRACE_WRITE);
+}
+
 void core_access(struct thread *thread, uint64_t address, uint64_t nr_bytes, uint8_t flags)
 {
 	uint64_t end = address + nr_bytes; /* one past */
@@ -287,10 +294,19 @@ void core_access(struct thread *thread, uint64_t address, uint64_t nr_bytes, uin
 	uint64_t nr = ((end - 1) >> CACHE_LINE_SHIFT) - first + 1;
 	core_lock();
 	keep_up(thread);
-	core.nr_references++;
-	if (core.wants_counts)
-		count(first, flags & TRACE_WRITE);
+	account(first, flags);
 	look_at_lines(thread, first, nr, flags);
+	core_unlock();
+}
+
+void core_access_line(struct thread *thread, uint64_t line, uint8_t flags)
+{
+	if (unlikely(line >> (PAGES_BITS + PAGE_SHIFT - CACHE_LINE_SHIFT)))
+		return;
+	core_lock();
+	keep_up(thread);
+	account(line, flags);
+	look_at_line(thread, line, flags, true);
 	core_unlock();
 }
 

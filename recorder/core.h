@@ -110,6 +110,8 @@ void core_unlock(void);
 
 /* The slow path: any access that the filter does not answer. Takes the lock itself. */
 void core_access(struct thread *thread, uint64_t address, uint64_t nr_bytes, uint8_t flags);
+/* The same for an access within one line. */
+void core_access_line(struct thread *thread, uint64_t line, uint8_t flags);
 /* `left` reached 0. */
 void core_tick(struct thread *thread);
 

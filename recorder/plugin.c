@@ -34,7 +34,23 @@ int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 static __thread struct thread *self; /* the last thread that spoke here */
 static bool knows_base, knows_stack;
 
-static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, uint8_t flags)
+/* Every access is wanted: no filter in front. */
+static bool sees_all(void)
+{
+	return core.wants_all || core.wants_counts;
+}
+
+/* Taken for one that might cross into the next line; most of these the filter answers after all. */
+static inline void access_near_end(struct thread *thread, uint64_t line, uint8_t flags)
+{
+	const uint64_t *lines = flags & TRACE_WRITE ? thread->stores : thread->loads;
+	if (lines[line & (FILTER_LINES - 1)] != line || thread->left >= 0 || core.is_parallel ||
+	    sees_all())
+		core_access_line(thread, line, flags);
+}
+
+static inline void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
+			       uint8_t flags)
 {
 	if (vcpu >= CORE_THREADS)
 		return;
@@ -46,7 +62,16 @@ static void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t addr
 		guest_stack_map(thread, address);
 		core_unlock();
 	}
-	core_access(thread, address, (uint64_t)1 << qemu_plugin_mem_size_shift(info), flags);
+	uint64_t line = address >> CACHE_LINE_SHIFT;
+	if (likely((address & (CACHE_LINE_BYTES - 1)) + LAST_BYTE < CACHE_LINE_BYTES)) {
+		core_access_line(thread, line, flags);
+		return;
+	}
+	uint64_t nr_bytes = (uint64_t)1 << qemu_plugin_mem_size_shift(info);
+	if ((address + nr_bytes - 1) >> CACHE_LINE_SHIFT == line)
+		access_near_end(thread, line, flags);
+	else
+		core_access(thread, address, nr_bytes, flags);
 }
 
 static __attribute__((noinline)) void slow_load(unsigned vcpu, qemu_plugin_meminfo_t info,
@@ -143,12 +168,6 @@ static const plugin_mem_fn callbacks[2][2][2][3] = {
 	  { { parallel_store_1, parallel_store_4, parallel_store_any },
 	    { parallel_store_1_clock, parallel_store_4_clock, parallel_store_any_clock } } },
 };
-
-/* Every access is wanted: no filter in front. */
-static bool sees_all(void)
-{
-	return core.wants_all || core.wants_counts;
-}
 
 static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *decoded,
 			      struct block_run *clock)
