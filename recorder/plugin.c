@@ -181,8 +181,12 @@ static void watch_instruction(struct qemu_plugin_insn *insn, const struct decode
 		load = slow_load;
 		store = slow_store;
 	}
-	qemu_plugin_register_vcpu_mem_cb(insn, load, PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ, clock);
-	qemu_plugin_register_vcpu_mem_cb(insn, store, PLUGIN_NO_REGISTERS, PLUGIN_MEM_WRITE, clock);
+	if (decoded->may & ACCESS_LOAD)
+		qemu_plugin_register_vcpu_mem_cb(insn, load, PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ,
+						 clock);
+	if (decoded->may & ACCESS_STORE)
+		qemu_plugin_register_vcpu_mem_cb(insn, store, PLUGIN_NO_REGISTERS, PLUGIN_MEM_WRITE,
+						 clock);
 }
 
 static void watch_block(struct qemu_plugin_tb *tb, struct block_run *run)
