@@ -73,31 +73,15 @@ static void test_a_lone_snapshot_without(void **state)
 
 static void test_targets_between_each_other(void **state)
 {
-	struct imported all = import_text(
-		AT("1.100000") "target_id=7 nr_regions=2 0-4096: 1 1\n" AT(
-			"1."
-			"10000"
-			"1") "target_id=8 nr_regions=1 0-4096: 3 1\n" AT("1.100002") "target_id=7 "
-										     "nr_regions=2 "
-										     "4096-8192: 2 "
-										     "1\n" AT(
-											     "1."
-											     "2000"
-											     "02") "tar"
-												   "get"
-												   "_id"
-												   "=8 "
-												   "nr_"
-												   "reg"
-												   "ion"
-												   "s="
-												   "1 "
-												   "0-"
-												   "409"
-												   "6: "
-												   "4 "
-												   "1"
-												   "\n" AT("1.200003") "target_id=7 nr_regions=1 0-4096: 5 1\n");
+	static const char *const lines[] = {
+		"1.100000 target_id=7 nr_regions=2 0-4096: 1 1",
+		"1.100001 target_id=8 nr_regions=1 0-4096: 3 1",
+		"1.100002 target_id=7 nr_regions=2 4096-8192: 2 1",
+		"1.200002 target_id=8 nr_regions=1 0-4096: 4 1",
+		"1.200003 target_id=7 nr_regions=1 0-4096: 5 1",
+		NULL,
+	};
+	struct imported all = import_lines_of(lines);
 	assert_int_equal(all.error, 0);
 	assert_int_equal(all.nr, 5);
 	assert_int_equal(all.info->nr_spaces, 2);
@@ -111,30 +95,16 @@ static void test_targets_between_each_other(void **state)
 
 static void test_lost_lines_are_noted(void **state)
 {
-	struct imported all = import_text(AT("1.1") "target_id=0 nr_regions=3 0-4096: 1 1\n" AT(
-		"1."
-		"1") "target_id=0 nr_regions=3 4096-8192: 1 1\n" AT("1.2") "target_id=0 "
-									   "nr_regions=3 0-4096: 2 "
-									   "1\n" AT(
-										   "1.3") "target_"
-											  "id=0 "
-											  "nr_"
-											  "regions"
-											  "=2 "
-											  "4096-"
-											  "8192: "
-											  "3 "
-											  "1\n" AT(
-												  "1.3") "target"
-													 "_id=0 "
-													 "nr_"
-													 "region"
-													 "s=2 "
-													 "8192-"
-													 "9999: "
-													 "3 "
-													 "1"
-													 "\n" AT("1.4") "target_id=0 nr_regions=2 0-4096: 4 1\n");
+	static const char *const lines[] = {
+		"1.1 target_id=0 nr_regions=3 0-4096: 1 1",
+		"1.1 target_id=0 nr_regions=3 4096-8192: 1 1",
+		"1.2 target_id=0 nr_regions=3 0-4096: 2 1",
+		"1.3 target_id=0 nr_regions=2 4096-8192: 3 1",
+		"1.3 target_id=0 nr_regions=2 8192-9999: 3 1",
+		"1.4 target_id=0 nr_regions=2 0-4096: 4 1",
+		NULL,
+	};
+	struct imported all = import_lines_of(lines);
 	assert_int_equal(all.error, 0);
 	assert_int_equal(all.nr, 6);
 	assert_noted(&all, "because events were lost: 3");
