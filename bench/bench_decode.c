@@ -131,7 +131,8 @@ static int read_file(const char *path, uint64_t *ret_nr, double *ret_s)
 	const struct trace_batch *batch;
 	uint64_t nr = 0, sum = 0;
 	double start = now_s();
-	int more = trace_open(path, NULL, &reader, NULL);
+	const struct trace_open_options options = { .kinds = 1 << TRACE_ACCESSES };
+	int more = trace_open(path, &options, &reader, NULL);
 	while (!more && (more = trace_next(reader, &batch, NULL)) == 1) {
 		for (uint32_t i = 0; i < batch->nr; i++)
 			sum += batch->time_ns[i] ^ batch->page[i] ^ batch->flags[i];

@@ -129,9 +129,9 @@ static int open_block(struct cursor *cursor, struct cursor_file *file,
 		return error;
 	if (frame.type != FRAME_EVENTS || frame.kind != cursor->stream->kind ||
 	    frame.space != cursor->stream->space || frame.nr_events != block->nr_events ||
+	    frame.first_ticks != block->first_ticks || frame.last_ticks != block->last_ticks ||
 	    frame.stored_bytes != block->stored_bytes ||
-	    checksum_of(file->stored + FRAME_HEADER_BYTES, frame.stored_bytes) !=
-		    frame.payload_sum)
+	    checksum_of(file->stored + FRAME_HEADER_BYTES, frame.stored_bytes) != frame.payload_sum)
 		return -EBADMSG;
 	error = unpack(cursor, file, &frame);
 	return error ? error : block_decoder_open(&cursor->decoder, &frame, cursor->raw);
@@ -142,6 +142,9 @@ static int load_block(struct cursor *cursor, struct cursor_file *file,
 {
 	int error = cursor->arrays ? 0 : alloc_arrays(cursor);
 	error = error ? error : open_block(cursor, file, block);
+	/* The order of the streams was decided by the index: it must have said the truth. */
+	if (!error && cursor->next_block == 0 && block->first_ticks != cursor->stream->first_ticks)
+		error = -EBADMSG;
 	if (!error) {
 		cursor->next_block++;
 		cursor->has_block = true;
@@ -327,7 +330,7 @@ int cursor_seek(struct cursor *cursor, const struct cursor_file *file, uint64_t 
 	cursor->at = cursor->nr = 0;
 	cursor->last_ns = 0;
 	cursor->skip_before_ns = time_ns;
-	cursor->key_ns = MAX(time_ns, ticks_to_ns(cursor->stream->first_ticks, file->ns_per_ktick));
+	cursor->key_ns = time_ns;
 	return 0;
 }
 
