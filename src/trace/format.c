@@ -94,7 +94,7 @@ static bool events_frame_is_sane(const struct frame *frame)
 {
 	return frame->kind < TRACE_NR_KINDS && frame->space < TRACE_MAX_SPACES &&
 	       frame->nr_events > 0 && frame->nr_events <= TRACE_BLOCK_EVENTS &&
-	       frame->raw_bytes <= TRACE_BLOCK_RAW_MAX &&
+	       frame->raw_bytes > 0 && frame->raw_bytes <= TRACE_BLOCK_RAW_MAX &&
 	       frame->stored_bytes <= TRACE_BLOCK_STORE_MAX &&
 	       frame->first_ticks <= frame->last_ticks && frame->min_page <= frame->max_page &&
 	       frame->nr_misses <= frame->nr_events && frame->nr_touches <= frame->nr_events;

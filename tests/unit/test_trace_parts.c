@@ -83,6 +83,28 @@ static void test_columns_of_every_width_come_back(void **state)
 	buffers_free(&buffers);
 }
 
+/* Exceptions out of order would be written before the chunk; behind the end, after it. */
+static void test_positions_of_exceptions_must_rise(void **state)
+{
+	struct buffers buffers = buffers_new();
+	struct column_sink *sink = &buffers.sink;
+	static const uint16_t forged[][2] = { { 9, 8 }, { 8, 8 }, { 8, 200 }, { 7, 9 } };
+	for (unsigned i = 0; i < ARRAY_SIZE(forged); i++) {
+		struct trace_column column;
+		memset(buffers.values, 0, 200 * sizeof(uint64_t));
+		buffers.values[8] = buffers.values[9] = 77;
+		sink->nr_head_bytes = sink->nr_plane_bytes = 0;
+		sink->nr_planes = 0;
+		column_encode(sink, buffers.values, 200);
+		assert_int_equal(sink->nr_head_bytes, COLUMN_HEAD_BYTES + 2 * 10);
+		memcpy(sink->head + COLUMN_HEAD_BYTES, forged[i], sizeof(forged[i]));
+		struct column_source source = { sink->head, sink->head + sink->nr_head_bytes,
+						sink->planes, sink->planes };
+		assert_int_equal(column_open(&column, &source, 200), i == 3 ? 0 : -EBADMSG);
+	}
+	buffers_free(&buffers);
+}
+
 static void test_pages_anywhere_come_back(void **state)
 {
 	enum { NR = 3000 };
