@@ -33,7 +33,7 @@ struct effort {
 
 static const struct effort efforts[] = {
 	{ .rounds = 80, .max_arcs = 300000, .max_work = 100000000 },
-	{ .rounds = 200, .max_arcs = 3000000, .max_work = 2000000000 },
+	{ .rounds = 200, .max_arcs = 3000000, .max_work = 1000000000 },
 	{ .rounds = 600, .max_arcs = 30000000, .max_work = 40000000000 },
 };
 
