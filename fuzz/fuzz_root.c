@@ -5,6 +5,7 @@
  * Checksums of tar headers are put right first, or nothing would get past them. Nothing may be
  * unpacked outside the temporary directory: a neighbour of it is looked for after each run.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -560,6 +560,5 @@ void json_pass(struct json_reader *reader, size_t nr_bytes, uint64_t nr_lines)
 	reader->line += nr_lines;
 	const char *newline = nr_lines ? memrchr(from, '\n', nr_bytes) : NULL;
 	if (newline)
-		reader->line_start =
-			reader->dropped + (uint64_t)(newline + 1 - reader->window);
+		reader->line_start = reader->dropped + (uint64_t)(newline + 1 - reader->window);
 }

@@ -4,11 +4,6 @@
 #include "cli/commands.h"
 
 const struct command *const commands[] = {
-	&command_record,
-	&command_report,
-	&command_info,
-	&command_convert,
-	&command_machine,
-	&command_sim,
-	NULL,
+	&command_record,  &command_report, &command_info, &command_convert,
+	&command_machine, &command_sim,	   NULL,
 };
