@@ -99,53 +99,122 @@ static inline bool is_due(const struct thread *thread)
 }
 
 /*
- * One function per (thread known or looked up) x (counts the block or not) x direction x size:
- * all constants, so that the usual way through is a handful of instructions and no frame.
+ * Direction and size of an access whose instruction does not tell. QEMU answers by functions;
+ * their answers are kept by the (few) values of `info`:  info << 32 | KNOWN | last byte | store.
  */
-#define SINGLE(name, slow, lines, last)                                                            \
+#define INFO_SLOTS 256
+#define INFO_KNOWN ((uint64_t)1 << 16)
+
+static uint64_t known_infos[INFO_SLOTS];
+
+static inline uint64_t *info_slot(qemu_plugin_meminfo_t info)
+{
+	return &known_infos[(info * 0x9e3779b1u) >> 24];
+}
+
+static inline bool info_is_known(uint64_t known, qemu_plugin_meminfo_t info)
+{
+	return likely(known >> 32 == info && (known & INFO_KNOWN));
+}
+
+static inline bool info_is_store(uint64_t known)
+{
+	return known & 1;
+}
+
+static inline unsigned info_last(uint64_t known)
+{
+	return (known >> 8) & 0xff;
+}
+
+static __attribute__((noinline)) void slow_either(unsigned vcpu, qemu_plugin_meminfo_t info,
+						  uint64_t address, void *data)
+{
+	slow_access(vcpu, info, address, qemu_plugin_mem_is_store(info) ? TRACE_WRITE : 0);
+}
+
+/* The first access of its kind; `data` is the block that it counts, or NULL. */
+static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_meminfo_t info,
+						   uint64_t address, void *data)
+{
+	bool is_store = qemu_plugin_mem_is_store(info);
+	uint64_t last = ((uint64_t)1 << qemu_plugin_mem_size_shift(info)) - 1;
+	*info_slot(info) = (uint64_t)info << 32 | INFO_KNOWN | last << 8 | is_store;
+	if (data && !is_store && vcpu < CORE_THREADS)
+		count_block(&core_threads[vcpu], data);
+	slow_either(vcpu, info, address, data);
+}
+
+/*
+ * One function per (thread known or looked up) x (counts the block or not) x (load, store, either)
+ * x size: all constants, so that the usual way through is a handful of instructions and no frame.
+ *
+ * QEMU 7.2 calls a callback registered for reads at stores, and one for writes at both, when the
+ * access is inlined (tcg/plugin-gen: it compares the direction plus one); so each is registered
+ * for both directions, and knows its own from the instruction.
+ */
+#define CALLBACKS(name, slow, thread, may_run, is_stale, lines, last)                              \
 	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
 	{                                                                                          \
-		if (filter_misses(core_threads[0].lines, address, last))                           \
+		if (may_run && (filter_misses((thread)->lines, address, last) || is_stale))        \
 			slow(vcpu, info, address, data);                                           \
 	}                                                                                          \
 	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
 				 void *data)                                                       \
 	{                                                                                          \
-		if (count_block(&core_threads[0], data) |                                          \
-		    filter_misses(core_threads[0].lines, address, last))                           \
+		if (may_run && (count_block(thread, data) |                                        \
+				(filter_misses((thread)->lines, address, last) || is_stale)))      \
 			slow(vcpu, info, address, data);                                           \
 	}
 
+#define EITHER(name, thread, may_run, is_stale)                                                    \
+	static inline void name##_known(unsigned vcpu, qemu_plugin_meminfo_t info,                 \
+					uint64_t address, void *data, bool counts)                 \
+	{                                                                                          \
+		uint64_t known = *info_slot(info);                                                 \
+		if (!(may_run))                                                                    \
+			return;                                                                    \
+		if (!info_is_known(known, info)) {                                                 \
+			learn_either(vcpu, info, address, data);                                   \
+			return;                                                                    \
+		}                                                                                  \
+		bool is_store = info_is_store(known);                                              \
+		const uint64_t *lines = is_store ? (thread)->stores : (thread)->loads;             \
+		bool ends = counts && !is_store && count_block(thread, data);                      \
+		if (ends || filter_misses(lines, address, info_last(known)) || is_stale)           \
+			slow_either(vcpu, info, address, data);                                    \
+	}                                                                                          \
+	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
+	{                                                                                          \
+		name##_known(vcpu, info, address, data, false);                                    \
+	}                                                                                          \
+	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
+				 void *data)                                                       \
+	{                                                                                          \
+		name##_known(vcpu, info, address, data, true);                                     \
+	}
+
+#define ALONE(name, slow, lines, last)                                                             \
+	CALLBACKS(name, slow, &core_threads[0], true, false, lines, last)
 #define PARALLEL(name, slow, lines, last)                                                          \
-	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
-	{                                                                                          \
-		if (vcpu < CORE_THREADS &&                                                         \
-		    (filter_misses(core_threads[vcpu].lines, address, last) ||                     \
-		     is_due(&core_threads[vcpu])))                                                 \
-			slow(vcpu, info, address, data);                                           \
-	}                                                                                          \
-	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
-				 void *data)                                                       \
-	{                                                                                          \
-		if (vcpu < CORE_THREADS &&                                                         \
-		    (count_block(&core_threads[vcpu], data) |                                      \
-		     (filter_misses(core_threads[vcpu].lines, address, last) ||                    \
-		      is_due(&core_threads[vcpu]))))                                               \
-			slow(vcpu, info, address, data);                                           \
-	}
+	CALLBACKS(name, slow, &core_threads[vcpu], likely(vcpu < CORE_THREADS),                    \
+		  is_due(&core_threads[vcpu]), lines, last)
 
-SINGLE(load_1, slow_load, loads, 0)
-SINGLE(load_4, slow_load, loads, 3)
-SINGLE(load_any, slow_load, loads, LAST_BYTE)
-SINGLE(store_1, slow_store, stores, 0)
-SINGLE(store_4, slow_store, stores, 3)
-SINGLE(store_any, slow_store, stores, LAST_BYTE)
+ALONE(load_1, slow_load, loads, 0)
+ALONE(load_4, slow_load, loads, 3)
+ALONE(load_any, slow_load, loads, LAST_BYTE)
+ALONE(store_1, slow_store, stores, 0)
+ALONE(store_4, slow_store, stores, 3)
+ALONE(store_any, slow_store, stores, LAST_BYTE)
+EITHER(either, &core_threads[0], true, false)
 PARALLEL(parallel_load_1, slow_load, loads, 0)
 PARALLEL(parallel_load_4, slow_load, loads, 3)
 PARALLEL(parallel_load_any, slow_load, loads, LAST_BYTE)
 PARALLEL(parallel_store_1, slow_store, stores, 0)
 PARALLEL(parallel_store_4, slow_store, stores, 3)
 PARALLEL(parallel_store_any, slow_store, stores, LAST_BYTE)
+EITHER(parallel_either, &core_threads[vcpu], likely(vcpu < CORE_THREADS),
+       is_due(&core_threads[vcpu]))
 
 /* The block's own callback, for blocks that may run without a memory access. */
 static void run_block(unsigned vcpu, void *data)
@@ -159,34 +228,39 @@ static void run_block(unsigned vcpu, void *data)
 	}
 }
 
-static const plugin_mem_fn callbacks[2][2][2][3] = {
-	/* [parallel][store][clock][size] */
-	{ { { load_1, load_4, load_any }, { load_1_clock, load_4_clock, load_any_clock } },
-	  { { store_1, store_4, store_any }, { store_1_clock, store_4_clock, store_any_clock } } },
-	{ { { parallel_load_1, parallel_load_4, parallel_load_any },
-	    { parallel_load_1_clock, parallel_load_4_clock, parallel_load_any_clock } },
-	  { { parallel_store_1, parallel_store_4, parallel_store_any },
-	    { parallel_store_1_clock, parallel_store_4_clock, parallel_store_any_clock } } },
+enum { KIND_LOAD = 0, KIND_STORE = 3, KIND_EITHER = 6, NR_KINDS };
+
+static const plugin_mem_fn callbacks[2][2][NR_KINDS] = {
+	/* [parallel][clock] */
+	{ { load_1, load_4, load_any, store_1, store_4, store_any, either },
+	  { load_1_clock, load_4_clock, load_any_clock, store_1_clock, store_4_clock,
+	    store_any_clock, either_clock } },
+	{ { parallel_load_1, parallel_load_4, parallel_load_any, parallel_store_1, parallel_store_4,
+	    parallel_store_any, parallel_either },
+	  { parallel_load_1_clock, parallel_load_4_clock, parallel_load_any_clock,
+	    parallel_store_1_clock, parallel_store_4_clock, parallel_store_any_clock,
+	    parallel_either_clock } },
 };
+
+static plugin_mem_fn callback_for(const struct decoded *decoded, bool counts)
+{
+	unsigned size = decoded->max_bytes == 1 ? 0 : decoded->max_bytes == 4 ? 1 : 2;
+	if (sees_all())
+		return decoded->may == ACCESS_LOAD    ? slow_load
+		       : decoded->may == ACCESS_STORE ? slow_store
+						      : slow_either;
+	unsigned kind = decoded->may == ACCESS_LOAD    ? KIND_LOAD + size
+			: decoded->may == ACCESS_STORE ? KIND_STORE + size
+						       : KIND_EITHER;
+	return callbacks[core.is_parallel][counts][kind];
+}
 
 static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *decoded,
 			      struct block_run *clock)
 {
-	unsigned size = decoded->max_bytes == 1 ? 0 : decoded->max_bytes == 4 ? 1 : 2;
-	bool loads = clock && decoded->sure == ACCESS_LOAD;
-	bool stores = clock && decoded->sure == ACCESS_STORE;
-	plugin_mem_fn load = callbacks[core.is_parallel][0][loads][size];
-	plugin_mem_fn store = callbacks[core.is_parallel][1][stores][size];
-	if (sees_all()) {
-		load = slow_load;
-		store = slow_store;
-	}
-	if (decoded->may & ACCESS_LOAD)
-		qemu_plugin_register_vcpu_mem_cb(insn, load, PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ,
-						 clock);
-	if (decoded->may & ACCESS_STORE)
-		qemu_plugin_register_vcpu_mem_cb(insn, store, PLUGIN_NO_REGISTERS, PLUGIN_MEM_WRITE,
-						 clock);
+	if (decoded->may != ACCESS_NONE)
+		qemu_plugin_register_vcpu_mem_cb(insn, callback_for(decoded, clock != NULL),
+						 PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ_WRITE, clock);
 }
 
 static void watch_block(struct qemu_plugin_tb *tb, struct block_run *run)

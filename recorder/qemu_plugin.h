@@ -22,7 +22,7 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 
 enum { PLUGIN_NO_REGISTERS = 0 };
-enum { PLUGIN_MEM_READ = 1, PLUGIN_MEM_WRITE = 2 };
+enum { PLUGIN_MEM_READ_WRITE = 3 };
 enum { PLUGIN_INLINE_ADD_U64 = 0 };
 
 /* Only its first member is looked at. */
@@ -58,6 +58,7 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *);
 unsigned qemu_plugin_mem_size_shift(qemu_plugin_meminfo_t);
+bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 #if QEMU_PLUGIN_VERSION == 1
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int operation, void *at,

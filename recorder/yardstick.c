@@ -9,8 +9,6 @@
 
 #include "qemu_plugin.h"
 
-enum { PLUGIN_MEM_READ_WRITE = 3 };
-
 QEMU_PLUGIN_EXPORT int qemu_plugin_version;
 QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const struct qemu_info *info,
 					   int argc, char **argv);
