@@ -103,7 +103,7 @@ static int prepare(struct sim_job *job, struct printbuf *err)
 		.cost = options->cost,
 		.dilate = options->dilate,
 		.seed = options->seed,
-		.effort = 1, /* exact up to about a million (page, tick) pairs */
+		.effort = 1, /* exact up to some 500,000 (page, tick) pairs */
 	};
 	return sim_set_new(&config, trace_info(job->reader), &job->set, err);
 }
