@@ -162,8 +162,9 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
 	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
 				 void *data)                                                       \
 	{                                                                                          \
-		if (may_run && (count_block(thread, data) |                                        \
-				(filter_misses((thread)->lines, address, last) || is_stale)))      \
+		if (may_run &&                                                                     \
+		    ((unsigned)count_block(thread, data) |                                         \
+		     (unsigned)(filter_misses((thread)->lines, address, last) || is_stale)))       \
 			slow(vcpu, info, address, data);                                           \
 	}
 
