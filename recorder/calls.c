@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -319,6 +320,18 @@ void guest_call(struct thread *thread, int64_t number, const uint64_t arguments[
 	thread->entered_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* Off the CPU by its own doing, since the last look; a busy machine that took the CPU away is no
+ * property of the program. */
+static bool has_waited(struct thread *thread)
+{
+	struct rusage usage;
+	if (getrusage(RUSAGE_THREAD, &usage) < 0)
+		return true;
+	bool waited = usage.ru_nvcsw != thread->nr_waits;
+	thread->nr_waits = usage.ru_nvcsw;
+	return waited;
+}
+
 /* Time off the CPU. Others went on meanwhile: the thread wakes at their time. */
 static void note_blocked(struct thread *thread)
 {
@@ -326,7 +339,7 @@ static void note_blocked(struct thread *thread)
 	if (passed < BLOCKED_MIN_NS)
 		return;
 	uint64_t busy = clock_ns(CLOCK_THREAD_CPUTIME_ID) - thread->entered_cpu_ns;
-	if (busy + BLOCKED_MIN_NS > passed)
+	if (busy + BLOCKED_MIN_NS > passed || !has_waited(thread))
 		return;
 	core_lock();
 	uint64_t shared = __atomic_load_n(&core.recording->clock, __ATOMIC_RELAXED);

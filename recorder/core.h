@@ -48,6 +48,7 @@ struct thread {
 	int64_t call;
 	uint64_t arguments[6];
 	uint64_t entered_ns, entered_cpu_ns;
+	int64_t nr_waits; /* times it gave up the CPU by itself, as of the last look */
 	uint64_t loads[FILTER_LINES], stores[FILTER_LINES];
 };
 
