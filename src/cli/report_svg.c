@@ -192,8 +192,7 @@ static void svg_heatmap(struct printbuf *out, const struct report *report,
 	PRINTBUF(share);
 	prt_printf(&share, "of %s", report_measure(report));
 	svg_text(out, 24, TOP - 24, "class=\"h\"", "Where and when");
-	svg_text(out, LEFT - 10, TOP - 6, "class=\"end axis-title\"",
-		 "addresses (touched only)");
+	svg_text(out, LEFT - 10, TOP - 6, "class=\"end axis-title\"", "addresses (touched only)");
 	svg_text(out, LEFT + PLOT + 74, TOP - 6, "class=\"end axis-title\"", printbuf_str(&share));
 	for (uint32_t r = 0; r < map->nr_rows; r++) {
 		const struct heatmap_row *row = &map->rows[r];

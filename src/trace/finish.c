@@ -37,8 +37,7 @@ static int write_info(int fd, const struct trace_info *info, const char *note, u
 	struct frame frame = { .type = FRAME_INFO,
 			       .raw_bytes = nr_bytes,
 			       .stored_bytes = nr_bytes,
-			       .payload_sum = checksum_of(out.buf + FRAME_HEADER_BYTES,
-							nr_bytes) };
+			       .payload_sum = checksum_of(out.buf + FRAME_HEADER_BYTES, nr_bytes) };
 	frame_pack((uint8_t *)out.buf, &frame);
 	*ret_bytes = out.pos;
 	return write_whole(fd, out.buf, out.pos);

@@ -126,7 +126,7 @@ int import_snapshot_add(struct import_snapshot *snapshot, uint64_t page, uint64_
 		return error;
 	int64_t step = (int64_t)(page - snapshot->end_page);
 	uint8_t *out = snapshot->bytes + snapshot->nr;
-	out = put_varint(out, (uint64_t)step << 1 ^ (uint64_t)(step >> 63));
+	out = put_varint(out, (uint64_t)step << 1 ^ -(uint64_t)(step < 0));
 	out = put_varint(out, nr_pages);
 	out = put_varint(out, hits);
 	snapshot->nr = (size_t)(out - snapshot->bytes);

@@ -229,7 +229,7 @@ static void test_two_tight_tiers_equal_brute_force(void **state)
 static void test_three_tiers_enclose_brute_force(void **state)
 {
 	/* Most are exact all the same; a solver that got much worse would fail here. */
-assert_true(check_many(3, 3, false, NR_INSTANCES) >= NR_INSTANCES * 8 / 10);
+	assert_true(check_many(3, 3, false, NR_INSTANCES) >= NR_INSTANCES * 8 / 10);
 	assert_true(check_many(4, 3, true, NR_INSTANCES) >= NR_INSTANCES / 2);
 }
 

@@ -35,6 +35,7 @@ static const struct bound_ops bound_optimal = {
 	.solve = placement_solve_optimal,
 };
 
+/* clang-format off: one line each */
 const struct bound_ops *const bounds[] = {
 	&bound_all_fast,
 	&bound_all_slow,
@@ -42,6 +43,7 @@ const struct bound_ops *const bounds[] = {
 	&bound_optimal,
 	NULL,
 };
+/* clang-format on */
 
 const struct bound_ops *bound_find(const char *name)
 {

@@ -218,7 +218,7 @@ static int tree_build(struct tick_tree *tree)
 static void tree_step(const struct tick_tree *tree, uint32_t node, int64_t *value)
 {
 	const int64_t *matrix = &tree->node[(size_t)node * tree->n * tree->n];
-	int64_t next[PLACEMENT_MAX_TIERS];
+	int64_t next[PLACEMENT_MAX_TIERS] = { 0 };
 
 	for (uint32_t j = 0; j < tree->n; j++) {
 		next[j] = TREE_NEVER;
@@ -245,7 +245,7 @@ static void tree_stretch(const struct tick_tree *tree, uint32_t from, uint32_t t
 
 static void move_freely(const struct bound_model *model, int64_t *value)
 {
-	int64_t next[PLACEMENT_MAX_TIERS];
+	int64_t next[PLACEMENT_MAX_TIERS] = { 0 };
 
 	for (uint32_t j = 0; j < model->nr_tiers; j++) {
 		next[j] = value[j];
