@@ -3,7 +3,14 @@
  * here. */
 #include "cli/commands.h"
 
+/* clang-format off */
 const struct command *const commands[] = {
-	&command_record,  &command_report, &command_info, &command_convert,
-	&command_machine, &command_sim,	   NULL,
+	&command_record,
+	&command_report,
+	&command_sim,
+	&command_info,
+	&command_convert,
+	&command_machine,
+	NULL,
 };
+/* clang-format on */

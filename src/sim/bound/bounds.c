@@ -35,7 +35,7 @@ static const struct bound_ops bound_optimal = {
 	.solve = placement_solve_optimal,
 };
 
-/* clang-format off: one line each */
+/* clang-format off */
 const struct bound_ops *const bounds[] = {
 	&bound_all_fast,
 	&bound_all_slow,
