@@ -54,15 +54,16 @@ static const uint64_t code = 0x7ffff7d00;
 struct program {
 	struct random random;
 	uint64_t scan_line;
-	uint64_t phase; /* 0 scan, 1 chase, 2 both by turns */
+	uint64_t phase;	   /* 0 scan, 1 chase, 2 both by turns */
+	uint32_t gaps[12]; /* instructions between misses: the paths through its loops */
 };
 
 static void make_event(struct program *program, struct prepared *event)
 {
 	struct random *random = &program->random;
 	uint64_t what = random_below(random, 100);
-	event->ticks = (uint32_t)(random_below(random, 8) ? 20 + random_below(random, 200)
-							  : random_below(random, 5000));
+	event->ticks = random_below(random, 8) ? program->gaps[random_below(random, 12)]
+					       : (uint32_t)random_below(random, 5000);
 	event->flags = TRACE_MISS | (random_below(random, 4) ? 0 : TRACE_WRITE);
 	if (what < 2) {
 		event->page = stack - random_below(random, 3);
@@ -80,6 +81,13 @@ static void make_event(struct program *program, struct prepared *event)
 		event->flags |= TRACE_TOUCH;
 }
 
+static void new_phase(struct program *program)
+{
+	program->phase = random_below(&program->random, 3);
+	for (unsigned i = 0; i < ARRAY_SIZE(program->gaps); i++)
+		program->gaps[i] = 20 + (uint32_t)random_below(&program->random, 400);
+}
+
 static struct prepared *prepare(bool all_random)
 {
 	struct program program = { 0 };
@@ -87,7 +95,7 @@ static struct prepared *prepare(bool all_random)
 	random_init(&program.random, 42);
 	for (uint32_t i = 0; events && i < NR_PREPARED; i++) {
 		if (i % 20000 == 0)
-			program.phase = random_below(&program.random, 3);
+			new_phase(&program);
 		make_event(&program, &events[i]);
 		if (all_random)
 			events[i].page = random_below(&program.random, 1 << 18);

@@ -92,7 +92,7 @@ struct block_decoder {
 
 /* Where one chunk goes. */
 struct block_chunk {
-	uint64_t *ticks;
+	uint64_t *time_ns;
 	uint64_t *page;
 	uint8_t *flags;
 	uint32_t *thread; /* filled only when has_threads */
@@ -103,7 +103,9 @@ struct block_chunk {
 int block_decoder_open(struct block_decoder *ret, const struct frame *frame,
 		       const uint8_t *payload);
 /* The number of events decoded, 0 at the end. */
-uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk *chunk);
-uint32_t block_decode_rows(struct block_decoder *decoder, struct block_chunk *chunk);
+uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk *chunk,
+			       uint64_t ns_per_ktick);
+uint32_t block_decode_rows(struct block_decoder *decoder, struct block_chunk *chunk,
+			   uint64_t ns_per_ktick);
 
 #endif

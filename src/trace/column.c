@@ -5,13 +5,6 @@
 #include <endian.h>
 #include <string.h>
 
-/* gcc vectorises loops of unknown length only at -O3; clang always. */
-#if defined(__GNUC__) && !defined(__clang__)
-#define VECTORISED __attribute__((optimize("O3")))
-#else
-#define VECTORISED
-#endif
-
 static uint64_t load_u64(const uint8_t *at)
 {
 	uint64_t value;
@@ -51,36 +44,30 @@ static void put_head(struct column_sink *sink, unsigned width, uint32_t nr_excep
 		put(sink, &constant, sizeof(constant));
 }
 
-/* How many numbers do not fit each width. */
-struct widths {
-	uint32_t nr_other;    /* than the first */
-	uint32_t nr_above[5]; /* 1 to 4 bytes */
-};
+#define COUNT_CHUNK 1024
 
-static void count_widths(struct widths *widths, const uint64_t *values, uint32_t n)
+/* How many numbers differ from the first (width 0) or do not fit the width; once that is above
+ * `most`, any number above it. */
+static uint32_t count_exceptions(const uint64_t *values, uint32_t n, unsigned width, uint32_t most)
 {
-	uint32_t nr_other = 0, above_1 = 0, above_2 = 0, above_3 = 0, above_4 = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t value = values[i];
-		nr_other += value != values[0];
-		above_1 += value > 0xff;
-		above_2 += value > 0xffff;
-		above_3 += value > 0xffffff;
-		above_4 += value > 0xffffffff;
+	uint64_t first = width == 0 ? values[0] : 0;
+	unsigned shift = 8 * width;
+	uint32_t nr = 0;
+	for (uint32_t start = 0; start < n && nr <= most; start += COUNT_CHUNK) {
+		uint32_t end = MIN(start + COUNT_CHUNK, n);
+		for (uint32_t i = start; i < end; i++)
+			nr += (values[i] ^ first) >> shift != 0;
 	}
-	*widths = (struct widths){ nr_other, { 0, above_1, above_2, above_3, above_4 } };
+	return nr;
 }
 
 /* 0: constant but for exceptions. */
-static unsigned choose_width(const struct widths *widths, uint32_t n, uint32_t *ret_nr_exceptions)
+static unsigned choose_width(const uint64_t *values, uint32_t n, uint32_t *ret_nr_exceptions)
 {
 	uint32_t most = n / COLUMN_EXCEPTION_RATE;
-	*ret_nr_exceptions = widths->nr_other;
-	if (widths->nr_other <= most)
-		return 0;
-	for (unsigned width = 1; width <= 4; width++) {
-		*ret_nr_exceptions = widths->nr_above[width];
-		if (widths->nr_above[width] <= most)
+	for (unsigned width = 0; width <= 4; width++) {
+		*ret_nr_exceptions = count_exceptions(values, n, width, most);
+		if (*ret_nr_exceptions <= most)
 			return width;
 	}
 	*ret_nr_exceptions = 0;
@@ -123,14 +110,17 @@ VECTORISED static void put_plane(struct column_sink *sink, const uint64_t *value
 
 void column_encode(struct column_sink *sink, const uint64_t *values, uint32_t n)
 {
-	struct widths widths;
 	uint32_t nr_exceptions;
-	count_widths(&widths, values, n);
-	unsigned width = choose_width(&widths, n, &nr_exceptions);
+	unsigned width = choose_width(values, n, &nr_exceptions);
 	put_head(sink, width, nr_exceptions, values[0]);
 	put_exceptions(sink, values, n, width, nr_exceptions);
 	for (unsigned i = 0; i < width; i++)
 		put_plane(sink, values, n, 8 * i);
+}
+
+void column_encode_constant(struct column_sink *sink, uint64_t value)
+{
+	put_head(sink, 0, 0, value);
 }
 
 void column_encode_bytes(struct column_sink *sink, const uint8_t *values, uint32_t n)

@@ -32,8 +32,16 @@ struct column_sink {
 #define COLUMN_EXCEPTION_RATE	 64
 #define COLUMN_MAX_HEAD_BYTES(n) (COLUMN_HEAD_BYTES + (n) / COLUMN_EXCEPTION_RATE * 10)
 
+/* gcc vectorises loops of unknown length only at -O3; clang always. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define VECTORISED __attribute__((optimize("O3")))
+#else
+#define VECTORISED
+#endif
+
 /* n from 1 to 65536. */
 void column_encode(struct column_sink *sink, const uint64_t *values, uint32_t n);
+void column_encode_constant(struct column_sink *sink, uint64_t value);
 void column_encode_bytes(struct column_sink *sink, const uint8_t *values, uint32_t n);
 
 /* Where columns are read from; both move on with every column. */

@@ -43,7 +43,7 @@ static int alloc_arrays(struct cursor *cursor)
 	if (!arrays)
 		return -ENOMEM;
 	cursor->arrays = arrays;
-	cursor->chunk.ticks = arrays;
+	cursor->chunk.time_ns = arrays;
 	cursor->chunk.page = arrays + room;
 	if (is_accesses) {
 		cursor->chunk.thread = (uint32_t *)(arrays + 2 * room);
@@ -164,20 +164,6 @@ static int load_block(struct cursor *cursor, struct cursor_file *file,
 	return error_file(err, error, file->path, "read");
 }
 
-/* Sorted ticks to ns, in place. */
-static void to_ns(uint64_t *ticks, uint32_t n, uint64_t ns_per_ktick)
-{
-	if (ns_per_ktick == 1000)
-		return;
-	if (likely(ticks[n - 1] <= UINT64_MAX / ns_per_ktick)) {
-		for (uint32_t i = 0; i < n; i++)
-			ticks[i] = ticks[i] * ns_per_ktick / 1000;
-	} else {
-		for (uint32_t i = 0; i < n; i++)
-			ticks[i] = ticks_to_ns(ticks[i], ns_per_ktick);
-	}
-}
-
 /* Blocks of one stream may overlap when two processes wrote it: later ones are held back. */
 static void hold_back(struct cursor *cursor, uint64_t *time_ns, uint32_t n)
 {
@@ -211,9 +197,9 @@ static int make_mappings(struct cursor *cursor, struct cursor_file *file, uint32
 		decoder->names += name_bytes;
 		if (columns[MAPPING_OP][i] > TRACE_PROTECT)
 			continue;
-		cursor->chunk.ticks[nr] = cursor->chunk.ticks[i];
+		cursor->chunk.time_ns[nr] = cursor->chunk.time_ns[i];
 		cursor->mappings[nr++] = (struct trace_mapping){
-			.time_ns = cursor->chunk.ticks[i],
+			.time_ns = cursor->chunk.time_ns[i],
 			.space = cursor->stream->space,
 			.thread = (uint32_t)columns[MAPPING_THREAD][i],
 			.op = (enum trace_mapping_op)columns[MAPPING_OP][i],
@@ -259,24 +245,24 @@ static int decode_chunk(struct cursor *cursor, struct cursor_file *file)
 {
 	bool is_accesses = cursor->stream->kind == TRACE_ACCESSES;
 	struct block_chunk *chunk = &cursor->chunk;
-	uint32_t n = is_accesses ? block_decode_accesses(&cursor->decoder, chunk)
-				 : block_decode_rows(&cursor->decoder, chunk);
+	uint32_t n = is_accesses
+			     ? block_decode_accesses(&cursor->decoder, chunk, file->ns_per_ktick)
+			     : block_decode_rows(&cursor->decoder, chunk, file->ns_per_ktick);
 	cursor->at = 0;
 	cursor->nr = n;
 	if (n == 0) {
 		cursor->has_block = false;
 		return 0;
 	}
-	to_ns(chunk->ticks, n, file->ns_per_ktick);
-	hold_back(cursor, chunk->ticks, n);
+	hold_back(cursor, chunk->time_ns, n);
 	int error = is_accesses ? 0 : shape_rows(cursor, file, n);
 	if (error) {
 		cursor->nr = 0;
 		return error;
 	}
-	while (cursor->at < cursor->nr && chunk->ticks[cursor->at] < cursor->skip_before_ns)
+	while (cursor->at < cursor->nr && chunk->time_ns[cursor->at] < cursor->skip_before_ns)
 		cursor->at++;
-	cursor->key_ns = cursor->at < cursor->nr ? chunk->ticks[cursor->at] : cursor->last_ns;
+	cursor->key_ns = cursor->at < cursor->nr ? chunk->time_ns[cursor->at] : cursor->last_ns;
 	return 0;
 }
 
@@ -342,7 +328,7 @@ void cursor_take(struct cursor *cursor, uint32_t n, struct trace_batch *batch)
 	*batch = (struct trace_batch){ .kind = cursor->stream->kind,
 				       .space = cursor->stream->space,
 				       .nr = n,
-				       .time_ns = chunk->ticks + at,
+				       .time_ns = chunk->time_ns + at,
 				       .page = chunk->page + at };
 	switch (batch->kind) {
 	case TRACE_ACCESSES:
@@ -368,6 +354,6 @@ void cursor_take(struct cursor *cursor, uint32_t n, struct trace_batch *batch)
 		break;
 	}
 	cursor->at = at + n;
-	cursor->key_ns = cursor->at < cursor->nr ? chunk->ticks[cursor->at]
-						 : chunk->ticks[cursor->at - 1];
+	cursor->key_ns = cursor->at < cursor->nr ? chunk->time_ns[cursor->at]
+						 : chunk->time_ns[cursor->at - 1];
 }

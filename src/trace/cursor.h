@@ -39,8 +39,8 @@ struct cursor {
 	bool has_block;
 	uint8_t *raw;
 	size_t raw_size;
-	struct block_chunk chunk; /* ticks become ns in place */
-	void *arrays;		  /* that chunk points into */
+	struct block_chunk chunk;
+	void *arrays; /* that chunk points into */
 	struct trace_mapping *mappings;
 	uint32_t nr, at;  /* of the chunk, and of those how many are used */
 	uint64_t last_ns; /* times never step back */

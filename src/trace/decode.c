@@ -71,21 +71,42 @@ static uint32_t chunk_size(const struct block_decoder *decoder)
 	return MIN(left, chunk);
 }
 
-/* Honest times never wrap; those of a forged block stop at the end of time. */
-static void sum_time(struct block_decoder *decoder, uint64_t *ticks, uint32_t n)
+VECTORISED static uint64_t any_bit(const uint64_t *values, uint32_t n)
 {
-	uint64_t sum = decoder->ticks, any = sum >> 1;
+	uint64_t any = 0;
 	for (uint32_t i = 0; i < n; i++)
-		any |= ticks[i];
-	if (likely(any >> 50 == 0)) {
-		for (uint32_t i = 0; i < n; i++) {
-			sum += ticks[i];
-			ticks[i] = sum;
-		}
+		any |= values[i];
+	return any;
+}
+
+/* Those of a forged block, or of a clock beyond reason, stop at the end of time. */
+static uint64_t sum_time_slowly(uint64_t sum, uint64_t *ticks, uint32_t n, uint64_t ns_per_ktick)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		sum = ticks[i] > UINT64_MAX - sum ? UINT64_MAX : sum + ticks[i];
+		ticks[i] = ticks_to_ns(sum, ns_per_ktick);
+	}
+	return sum;
+}
+
+/* Ticks since the last event to ns. Nothing overflows while the product of the last stays below
+ * 2^64: 4096 steps below 2^32 are below 2^44. */
+static void sum_time(struct block_decoder *decoder, uint64_t *ticks, uint32_t n,
+		     uint64_t ns_per_ktick)
+{
+	uint64_t sum = decoder->ticks;
+	uint64_t most = sum > (uint64_t)1 << 62 ? UINT64_MAX : sum + ((uint64_t)1 << 44);
+	if (unlikely(any_bit(ticks, n) >> 32 != 0 || most > UINT64_MAX / ns_per_ktick)) {
+		decoder->ticks = sum_time_slowly(sum, ticks, n, ns_per_ktick);
+		return;
+	}
+	if (ns_per_ktick == 1000) {
+		for (uint32_t i = 0; i < n; i++)
+			ticks[i] = sum += ticks[i];
 	} else {
 		for (uint32_t i = 0; i < n; i++) {
-			sum = ticks[i] > UINT64_MAX - sum ? UINT64_MAX : sum + ticks[i];
-			ticks[i] = sum;
+			sum += ticks[i];
+			ticks[i] = sum * ns_per_ktick / 1000;
 		}
 	}
 	decoder->ticks = sum;
@@ -101,6 +122,12 @@ static void sum_pages(struct block_decoder *decoder, uint64_t *page, uint32_t n)
 	decoder->page = sum;
 }
 
+VECTORISED static void keep_flags(uint8_t *tags, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		tags[i] &= (1 << ACCESS_FLAG_BITS) - 1;
+}
+
 /* Page deltas to pages, each against the last page of its area; tags to flags. */
 static void sum_pages_by_area(struct block_decoder *decoder, uint64_t *page, uint8_t *tags,
 			      uint32_t n)
@@ -112,8 +139,7 @@ static void sum_pages_by_area(struct block_decoder *decoder, uint64_t *page, uin
 		last[area] = sum;
 		page[i] = sum;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		tags[i] &= (1 << ACCESS_FLAG_BITS) - 1;
+	keep_flags(tags, n);
 }
 
 static void decode_threads(struct block_decoder *decoder, struct block_chunk *chunk, uint32_t n)
@@ -128,7 +154,8 @@ static void decode_threads(struct block_decoder *decoder, struct block_chunk *ch
 		chunk->thread[i] = (uint32_t)wide[i];
 }
 
-uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk *chunk)
+uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk *chunk,
+			       uint64_t ns_per_ktick)
 {
 	uint32_t n = chunk_size(decoder);
 	if (n == 0)
@@ -136,20 +163,21 @@ uint32_t block_decode_accesses(struct block_decoder *decoder, struct block_chunk
 	column_next_bytes(&decoder->columns[ACCESS_TAG], chunk->flags, n);
 	column_next(&decoder->columns[ACCESS_PAGE], chunk->page, n);
 	sum_pages_by_area(decoder, chunk->page, chunk->flags, n);
-	column_next(&decoder->columns[ACCESS_TIME], chunk->ticks, n);
-	sum_time(decoder, chunk->ticks, n);
+	column_next(&decoder->columns[ACCESS_TIME], chunk->time_ns, n);
+	sum_time(decoder, chunk->time_ns, n, ns_per_ktick);
 	decode_threads(decoder, chunk, n);
 	decoder->nr_done += n;
 	return n;
 }
 
-uint32_t block_decode_rows(struct block_decoder *decoder, struct block_chunk *chunk)
+uint32_t block_decode_rows(struct block_decoder *decoder, struct block_chunk *chunk,
+			   uint64_t ns_per_ktick)
 {
 	uint32_t n = chunk_size(decoder);
 	if (n == 0)
 		return 0;
-	column_next(&decoder->columns[ROW_TIME], chunk->ticks, n);
-	sum_time(decoder, chunk->ticks, n);
+	column_next(&decoder->columns[ROW_TIME], chunk->time_ns, n);
+	sum_time(decoder, chunk->time_ns, n, ns_per_ktick);
 	column_next(&decoder->columns[ROW_PAGE], chunk->page, n);
 	sum_pages(decoder, chunk->page, n);
 	for (uint32_t i = 2; i < block_nr_columns(decoder->kind); i++)

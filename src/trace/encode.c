@@ -118,36 +118,59 @@ static void add_areas(struct column_sink *sink, const struct areas *areas)
 		add_u64(sink, areas->base[i]);
 }
 
+VECTORISED static void subtract(uint64_t *restrict deltas, const uint64_t *restrict ticks,
+				uint32_t n)
+{
+	deltas[0] = 0;
+	for (uint32_t i = 1; i < n; i++)
+		deltas[i] = ticks[i] - ticks[i - 1];
+}
+
 static void add_time(struct column_sink *sink, const uint64_t *ticks, uint32_t n, uint64_t *scratch)
 {
-	scratch[0] = 0;
-	for (uint32_t i = 1; i < n; i++)
-		scratch[i] = ticks[i] - ticks[i - 1];
+	subtract(scratch, ticks, n);
 	column_encode(sink, scratch, n);
+}
+
+VECTORISED static bool is_one_thread(const uint32_t *thread, uint32_t n)
+{
+	uint32_t differs = 0;
+	for (uint32_t i = 0; i < n; i++)
+		differs |= thread[i] ^ thread[0];
+	return differs == 0;
 }
 
 static void add_threads(struct column_sink *sink, const uint32_t *thread, uint32_t n,
 			uint64_t *scratch)
 {
+	if (is_one_thread(thread, n)) {
+		column_encode_constant(sink, thread[0]);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++)
 		scratch[i] = thread[i];
 	column_encode(sink, scratch, n);
 }
 
+VECTORISED static uint32_t count_flag(const uint8_t *flags, uint32_t n, enum trace_flag flag)
+{
+	uint32_t nr = 0;
+	for (uint32_t i = 0; i < n; i++)
+		nr += (flags[i] & flag) != 0;
+	return nr;
+}
+
 static void count_accesses(struct frame *frame, const struct block_accesses *accesses)
 {
 	uint64_t min_page = UINT64_MAX, max_page = 0;
-	uint32_t nr_misses = 0, nr_touches = 0;
 	for (uint32_t i = 0; i < accesses->nr; i++) {
 		min_page = MIN(min_page, accesses->page[i]);
 		max_page = MAX(max_page, accesses->page[i]);
-		nr_misses += (accesses->flags[i] & TRACE_MISS) != 0;
-		nr_touches += (accesses->flags[i] & TRACE_TOUCH) != 0;
 	}
 	frame->min_page = min_page;
 	frame->max_page = max_page;
-	frame->nr_misses = nr_misses;
-	frame->nr_touches = nr_touches;
+	frame->nr_misses = count_flag(accesses->flags, accesses->nr, TRACE_MISS);
+	frame->nr_touches = count_flag(accesses->flags, accesses->nr, TRACE_TOUCH);
 }
 
 void block_encode_accesses(struct column_sink *sink, struct frame *frame,

@@ -94,7 +94,7 @@ static const struct cursor *second(const struct native *native)
 /* How many events of the chunk come before `other`; at least one, because its own key did. */
 static uint32_t count_before(const struct cursor *cursor, const struct cursor *other)
 {
-	const uint64_t *time_ns = cursor->chunk.ticks;
+	const uint64_t *time_ns = cursor->chunk.time_ns;
 	uint32_t low = cursor->at + 1, high = cursor->nr;
 	if (!other)
 		return high - cursor->at;

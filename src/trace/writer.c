@@ -70,8 +70,11 @@ static bool accesses_init(struct block_accesses *accesses)
 	return accesses->ticks && accesses->page && accesses->flags && accesses->thread;
 }
 
+/* Matches of six bytes and less gain nothing in a plane of noise but take time to decode; the long
+ * ones of loops stay. */
 static void zstd_set(ZSTD_CCtx *zstd)
 {
+	ZSTD_CCtx_setParameter(zstd, ZSTD_c_minMatch, 7);
 	ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
 }
 

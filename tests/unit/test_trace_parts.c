@@ -121,7 +121,7 @@ static void test_pages_anywhere_come_back(void **state)
 		struct block_accesses accesses = { NR, ticks, page, flags, thread };
 		struct frame frame;
 		struct block_decoder decoder;
-		struct block_chunk chunk = { .ticks = read_ticks,
+		struct block_chunk chunk = { .time_ns = read_ticks,
 					     .page = read_page,
 					     .flags = read_flags,
 					     .thread = read_thread };
@@ -136,8 +136,8 @@ static void test_pages_anywhere_come_back(void **state)
 		memcpy(raw + buffers.sink.nr_head_bytes, buffers.sink.planes,
 		       buffers.sink.nr_plane_bytes);
 		assert_int_equal(block_decoder_open(&decoder, &frame, raw), 0);
-		assert_int_equal(block_decode_accesses(&decoder, &chunk), NR);
-		assert_int_equal(block_decode_accesses(&decoder, &chunk), 0);
+		assert_int_equal(block_decode_accesses(&decoder, &chunk, 1000), NR);
+		assert_int_equal(block_decode_accesses(&decoder, &chunk, 1000), 0);
 		assert_memory_equal(read_page, page, sizeof(page));
 		assert_memory_equal(read_ticks, ticks, sizeof(ticks));
 		assert_memory_equal(read_flags, flags, sizeof(flags));
