@@ -8,7 +8,7 @@
 
 #include "counts.h"
 
-#define LINE_NONE UINT64_MAX
+#define FILTER_EMPTY UINT64_MAX
 
 struct core core;
 struct thread core_threads[CORE_THREADS] __attribute__((aligned(4096)));
@@ -51,10 +51,13 @@ int core_init(struct recording *recording)
 	int error = cache_init(&core.cache, recording->cache_bytes, recording->cache_ways);
 	if (error)
 		return error;
-	core.runs = map_zeroes(CORE_BLOCKS * sizeof(*core.runs));
+	core.has_run = map_zeroes(CORE_BLOCKS);
+	core.run_counts = map_zeroes(CORE_BLOCKS * sizeof(*core.run_counts));
+	core.counted_blocks = map_zeroes(CORE_BLOCKS * sizeof(*core.counted_blocks));
 	core.blocks = map_zeroes(CORE_BLOCKS * sizeof(*core.blocks));
 	core.counts = core.wants_counts ? map_zeroes(sizeof(*core.counts)) : NULL;
-	if (!core.runs || !core.blocks || (core.wants_counts && !core.counts))
+	if (!core.has_run || !core.run_counts || !core.counted_blocks || !core.blocks ||
+	    (core.wants_counts && !core.counts))
 		return -ENOMEM;
 	pthread_mutex_init(&core.lock, NULL);
 	core.epoch = 1;
@@ -69,7 +72,9 @@ void core_fini(void)
 {
 	cache_fini(&core.cache);
 	pages_fini(&core.pages);
-	munmap(core.runs, CORE_BLOCKS * sizeof(*core.runs));
+	munmap(core.has_run, CORE_BLOCKS);
+	munmap(core.run_counts, CORE_BLOCKS * sizeof(*core.run_counts));
+	munmap(core.counted_blocks, CORE_BLOCKS * sizeof(*core.counted_blocks));
 	munmap(core.blocks, CORE_BLOCKS * sizeof(*core.blocks));
 	if (core.counts)
 		munmap(core.counts, sizeof(*core.counts));
@@ -141,14 +146,9 @@ static bool is_cached(const struct page *page, uint64_t line)
 /* True: the private cache has the line. It does afterwards. */
 static bool fill_filter(struct thread *thread, uint64_t line, bool is_store)
 {
-	uint64_t slot = line & (FILTER_LINES - 1);
-	bool was_there = thread->loads[slot] == line;
-	if (!was_there) {
-		thread->loads[slot] = line;
-		thread->stores[slot] = LINE_NONE;
-	}
-	if (is_store)
-		thread->stores[slot] = line;
+	uint64_t *entry = &thread->filter[line & (FILTER_LINES - 1)];
+	bool was_there = *entry >> 1 == line;
+	*entry = line << 1 | (was_there && (*entry & 1)) | is_store;
 	return was_there;
 }
 
@@ -177,16 +177,14 @@ static void look_at_lines(struct thread *thread, uint64_t first, uint64_t nr, ui
 static void empty_filter(struct thread *thread)
 {
 	for (uint32_t i = 0; i < FILTER_LINES; i++) {
-		uint64_t line = thread->loads[i];
-		struct page *page = line == LINE_NONE || line == 0
+		uint64_t line = thread->filter[i] >> 1;
+		thread->filter[i] = FILTER_EMPTY;
+		struct page *page = line == FILTER_EMPTY >> 1
 					    ? NULL
 					    : pages_get(&core.pages, line / LINES_PER_PAGE);
 		if (page && page->frame)
 			is_cached(page, line);
 	}
-	memset(thread->loads, 0, sizeof(thread->loads));
-	memset(thread->stores, 0, sizeof(thread->stores));
-	thread->loads[0] = thread->stores[0] = LINE_NONE;
 }
 
 /* Into the interval that the process is in. */
@@ -199,18 +197,30 @@ static void join_interval(struct thread *thread)
 	thread->left = (int64_t)(ticks - thread->deadline);
 }
 
+static void look_at_block(uint32_t number)
+{
+	const struct block *block = &core.blocks[number];
+	for (uint32_t i = 0; i < block->nr_lines; i++)
+		look_at_line(NULL, block->first_line + i, TRACE_FETCH, true);
+}
+
 /* Code that ran in this interval; it carries the interval's last moment. */
 static void look_at_blocks(void)
 {
 	uint64_t last = MIN(core.clock, core.interval_end - 1);
 	uint64_t clock = core.clock;
 	core.clock = MAX(last, core.last_event);
-	for (uint32_t i = 0; i < core.nr_blocks; i++) {
-		if (!core.runs[i].has_run)
-			continue;
-		core.runs[i].has_run = 0;
-		for (uint32_t j = 0; j < core.blocks[i].nr_lines; j++)
-			look_at_line(NULL, core.blocks[i].first_line + j, TRACE_FETCH, true);
+	for (uint32_t i = 0; i < core.nr_counted; i++) {
+		core.has_run[core.counted_blocks[i]] |= core.run_counts[i] != 0;
+		core.run_counts[i] = 0;
+	}
+	for (uint32_t i = 0; i < core.nr_blocks; i += sizeof(uint64_t)) {
+		uint64_t eight;
+		memcpy(&eight, &core.has_run[i], sizeof(eight));
+		for (uint32_t j = i; eight; j++, eight >>= 8)
+			if (eight & 0xff)
+				look_at_block(j);
+		memset(&core.has_run[i], 0, sizeof(eight));
 	}
 	core.clock = MAX(core.clock, clock);
 }
@@ -352,7 +362,7 @@ void core_thread_start(struct thread *thread, const struct thread *creator)
 	thread->call = -1;
 	core.is_parallel = core.nr_threads > 1;
 	core.nr_alive++;
-	memset(thread->loads, 0, sizeof(thread->loads));
+	memset(thread->filter, 0xff, sizeof(thread->filter));
 	thread->deadline = core.interval_end;
 	thread->left = (int64_t)(ticks - thread->deadline);
 	join_interval(thread);
@@ -403,33 +413,42 @@ void core_forked(uint32_t parent_lane)
 	core.nr_references = 0;
 	if (core.counts)
 		memset(core.counts, 0, sizeof(*core.counts));
-	for (uint32_t i = 0; i < core.nr_blocks; i++)
-		core.runs[i].has_run = 0;
+	memset(core.has_run, 0, core.nr_blocks);
+	memset(core.run_counts, 0, core.nr_counted * sizeof(*core.run_counts));
 	core.epoch++; /* a new space: all its first touches are to come */
 	core.generation++;
 	core_mapping(NULL, TRACE_PROCESS, 0, 0, core.recording->program, parent_lane, 0);
 	share_clock();
 }
 
-struct block_run *core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions)
+block_run core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions)
 {
-	struct block_run *run = NULL;
+	block_run run = 0;
 	uint64_t first = address >> CACHE_LINE_SHIFT;
 	uint64_t nr_lines = ((address + nr_bytes - 1) >> CACHE_LINE_SHIFT) - first + 1;
 	if (nr_bytes == 0 || (address + nr_bytes) >> (PAGES_BITS + PAGE_SHIFT))
-		return NULL;
+		return 0;
 	core_lock();
 	for (uint64_t i = 0; i < nr_lines; i++)
 		look_at_line(NULL, first + i, TRACE_FETCH, true);
 	if (core.nr_blocks < CORE_BLOCKS) {
 		core.blocks[core.nr_blocks].first_line = first;
 		core.blocks[core.nr_blocks].nr_lines = (uint32_t)nr_lines;
-		run = &core.runs[core.nr_blocks++];
-		run->nr_instructions = nr_instructions;
-		run->has_run = 0;
+		uint64_t nr = MIN(nr_instructions, BLOCK_MAX_INSTRUCTIONS);
+		run = nr << BLOCK_COUNT_SHIFT | (uintptr_t)&core.has_run[core.nr_blocks++];
 	}
 	core_unlock();
 	return run;
+}
+
+uint64_t *core_block_counter(block_run run)
+{
+	core_lock();
+	uint64_t at = (run & (((uint64_t)1 << BLOCK_COUNT_SHIFT) - 1)) - (uintptr_t)core.has_run;
+	uint64_t *counter = &core.run_counts[core.nr_counted];
+	core.counted_blocks[core.nr_counted++] = (uint32_t)at;
+	core_unlock();
+	return counter;
 }
 
 void core_flush_blocks(void)
@@ -437,5 +456,6 @@ void core_flush_blocks(void)
 	core_lock();
 	look_at_blocks();
 	core.nr_blocks = 0;
+	core.nr_counted = 0;
 	core_unlock();
 }

@@ -8,12 +8,12 @@
  *               page table: first in this interval?  -> TOUCH
  *               shared cache: not there?             -> MISS       -> ring (trace/ring.h)
  *
- * The filter of a thread is its private cache, direct-mapped, FILTER_LINES of 64 bytes: `loads`
- * holds the lines in it, `stores` those among them whose page was already stored to in this
- * interval. It is emptied when an interval ends (its lines count as just used in the shared cache
- * then), so a hit in it is never a first touch, and touches are exact. An entry is compared with
- * the line of the access's first byte at the place of its last byte: an access that crosses two
- * lines never matches.
+ * The filter of a thread is its private cache, direct-mapped, FILTER_LINES of 64 bytes: an entry is
+ * the line there, times two, plus one when its page was already stored to in this interval. It is
+ * emptied when an interval ends (its lines count as just used in the shared cache then), so a hit
+ * in it is never a first touch, and touches are exact. An entry is compared with the line of the
+ * access's first byte at the place of its last byte: an access that crosses two lines never
+ * matches.
  *
  * Time is the instructions a thread executed. Each block of code that runs adds its instructions
  * to `left`, which is negative until the interval is over; the clock of the process is that of its
@@ -48,19 +48,19 @@ struct thread {
 	int64_t call;
 	uint64_t arguments[6];
 	uint64_t entered_ns, entered_cpu_ns;
-	int64_t nr_waits; /* times it gave up the CPU by itself, as of the last look */
-	uint64_t loads[FILTER_LINES], stores[FILTER_LINES];
+	uint64_t filter[FILTER_LINES];
 };
 
-/* One translated block of code: `run` is hot and apart. Its has_run may be raised by code that
- * adds 1 << 32 to the whole as a 64-bit number. */
-struct block_run {
-	uint32_t nr_instructions;
-	uint32_t has_run;
-};
-_Static_assert(sizeof(struct block_run) == 8 && offsetof(struct block_run, has_run) == 4,
-	       "the recorder adds to has_run as to the upper half of a number");
+/*
+ * A translated block of code, as its callback gets it: instructions << 48 | address of the byte
+ * that says it ran in this interval. So that counting it touches one byte and no line of memory
+ * has to come first.
+ */
+typedef uint64_t block_run;
+#define BLOCK_COUNT_SHIFT      48
+#define BLOCK_MAX_INSTRUCTIONS 0xffff
 
+/* What is known of it besides. */
 struct block {
 	uint64_t first_line;
 	uint32_t nr_lines;
@@ -87,10 +87,13 @@ struct core {
 	pthread_mutex_t lock;
 	struct cache cache;
 	struct pages pages;
-	struct counts *counts;	/* counts.h; NULL unless wanted */
-	struct block_run *runs; /* CORE_BLOCKS of each, filled as needed */
+	struct counts *counts; /* counts.h; NULL unless wanted */
+	uint8_t *has_run;      /* CORE_BLOCKS of each, filled as needed */
 	struct block *blocks;
 	uint32_t nr_blocks;
+	uint64_t *run_counts; /* of the blocks that count by inlined code */
+	uint32_t *counted_blocks;
+	uint32_t nr_counted;
 };
 
 extern struct core core;
@@ -130,9 +133,11 @@ void core_move(uint64_t from, uint64_t to, uint64_t nr_bytes);
 /* The last words of the process: the interval that is under way. */
 void core_end(struct thread *thread);
 
-/* A block was translated and is about to run; NULL when there is no room (its instructions are
+/* A block was translated and is about to run; 0 when there is no room (its instructions are
  * then not counted, which never happens before 4 million blocks). Takes the lock. */
-struct block_run *core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions);
+block_run core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions);
+/* A number for inlined code to count the block's runs in. Takes the lock. */
+uint64_t *core_block_counter(block_run run);
 /* All translated blocks are gone; nobody runs. */
 void core_flush_blocks(void);
 
@@ -142,10 +147,26 @@ static inline uint64_t thread_ticks(const struct thread *thread)
 }
 
 /* False: the line is in the filter, nothing to say. `last`: bytes of the access minus 1. */
-static inline bool filter_misses(const uint64_t *lines, uint64_t address, unsigned last)
+static inline bool filter_misses_load(const struct thread *thread, uint64_t address, unsigned last)
 {
 	uint64_t place = (address + last) >> CACHE_LINE_SHIFT;
-	return unlikely(lines[place & (FILTER_LINES - 1)] != address >> CACHE_LINE_SHIFT);
+	uint64_t line = address >> CACHE_LINE_SHIFT;
+	return unlikely((thread->filter[place & (FILTER_LINES - 1)] ^ line << 1) > 1);
+}
+
+static inline bool filter_misses_store(const struct thread *thread, uint64_t address, unsigned last)
+{
+	uint64_t place = (address + last) >> CACHE_LINE_SHIFT;
+	uint64_t line = address >> CACHE_LINE_SHIFT;
+	return unlikely(thread->filter[place & (FILTER_LINES - 1)] != (line << 1 | 1));
+}
+
+/* True: the interval is over. */
+static inline bool count_block(struct thread *thread, block_run run)
+{
+	*(uint8_t *)(uintptr_t)(run & (((uint64_t)1 << BLOCK_COUNT_SHIFT) - 1)) = 1;
+	thread->left += (int64_t)(run >> BLOCK_COUNT_SHIFT);
+	return unlikely(thread->left >= 0);
 }
 
 #endif

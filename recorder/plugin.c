@@ -41,12 +41,12 @@ static bool sees_all(void)
 }
 
 /* Taken for one that might cross into the next line; most of these the filter answers after all. */
-static inline void access_near_end(struct thread *thread, uint64_t line, uint8_t flags)
+static inline void access_near_end(struct thread *thread, uint64_t address, uint8_t flags)
 {
-	const uint64_t *lines = flags & TRACE_WRITE ? thread->stores : thread->loads;
-	if (lines[line & (FILTER_LINES - 1)] != line || thread->left >= 0 || core.is_parallel ||
-	    sees_all())
-		core_access_line(thread, line, flags);
+	bool misses = flags & TRACE_WRITE ? filter_misses_store(thread, address, 0)
+					  : filter_misses_load(thread, address, 0);
+	if (misses || thread->left >= 0 || core.is_parallel || sees_all())
+		core_access_line(thread, address >> CACHE_LINE_SHIFT, flags);
 }
 
 static inline void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,
@@ -69,7 +69,7 @@ static inline void slow_access(unsigned vcpu, qemu_plugin_meminfo_t info, uint64
 	}
 	uint64_t nr_bytes = (uint64_t)1 << qemu_plugin_mem_size_shift(info);
 	if ((address + nr_bytes - 1) >> CACHE_LINE_SHIFT == line)
-		access_near_end(thread, line, flags);
+		access_near_end(thread, address, flags);
 	else
 		core_access(thread, address, nr_bytes, flags);
 }
@@ -84,13 +84,6 @@ static __attribute__((noinline)) void slow_store(unsigned vcpu, qemu_plugin_memi
 						 uint64_t address, void *data)
 {
 	slow_access(vcpu, info, address, TRACE_WRITE);
-}
-
-static inline bool count_block(struct thread *thread, struct block_run *run)
-{
-	run->has_run = 1;
-	thread->left += run->nr_instructions;
-	return unlikely(thread->left >= 0);
 }
 
 static inline bool is_due(const struct thread *thread)
@@ -141,7 +134,7 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
 	uint64_t last = ((uint64_t)1 << qemu_plugin_mem_size_shift(info)) - 1;
 	*info_slot(info) = (uint64_t)info << 32 | INFO_KNOWN | last << 8 | is_store;
 	if (data && !is_store && vcpu < CORE_THREADS)
-		count_block(&core_threads[vcpu], data);
+		count_block(&core_threads[vcpu], (uintptr_t)data);
 	slow_either(vcpu, info, address, data);
 }
 
@@ -153,18 +146,17 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
  * access is inlined (tcg/plugin-gen: it compares the direction plus one); so each is registered
  * for both directions, and knows its own from the instruction.
  */
-#define CALLBACKS(name, slow, thread, may_run, is_stale, lines, last)                              \
+#define CALLBACKS(name, slow, thread, may_run, is_stale, misses, last)                             \
 	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
 	{                                                                                          \
-		if (may_run && (filter_misses((thread)->lines, address, last) || is_stale))        \
+		if (may_run && (misses(thread, address, last) || is_stale))                        \
 			slow(vcpu, info, address, data);                                           \
 	}                                                                                          \
 	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
 				 void *data)                                                       \
 	{                                                                                          \
-		if (may_run &&                                                                     \
-		    ((unsigned)count_block(thread, data) |                                         \
-		     (unsigned)(filter_misses((thread)->lines, address, last) || is_stale)))       \
+		if (may_run && (count_block(thread, (uintptr_t)data) |                             \
+				(misses(thread, address, last) || is_stale)))                      \
 			slow(vcpu, info, address, data);                                           \
 	}
 
@@ -180,9 +172,10 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
 			return;                                                                    \
 		}                                                                                  \
 		bool is_store = info_is_store(known);                                              \
-		const uint64_t *lines = is_store ? (thread)->stores : (thread)->loads;             \
-		bool ends = counts && !is_store && count_block(thread, data);                      \
-		if (ends || filter_misses(lines, address, info_last(known)) || is_stale)           \
+		bool ends = counts && !is_store && count_block(thread, (uintptr_t)data);           \
+		bool misses = is_store ? filter_misses_store(thread, address, info_last(known))    \
+				       : filter_misses_load(thread, address, info_last(known));    \
+		if (ends || misses || is_stale)                                                    \
 			slow_either(vcpu, info, address, data);                                    \
 	}                                                                                          \
 	static void name(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address, void *data)  \
@@ -195,25 +188,25 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
 		name##_known(vcpu, info, address, data, true);                                     \
 	}
 
-#define ALONE(name, slow, lines, last)                                                             \
-	CALLBACKS(name, slow, &core_threads[0], true, false, lines, last)
-#define PARALLEL(name, slow, lines, last)                                                          \
+#define ALONE(name, slow, misses, last)                                                            \
+	CALLBACKS(name, slow, &core_threads[0], true, false, misses, last)
+#define PARALLEL(name, slow, misses, last)                                                         \
 	CALLBACKS(name, slow, &core_threads[vcpu], likely(vcpu < CORE_THREADS),                    \
-		  is_due(&core_threads[vcpu]), lines, last)
+		  is_due(&core_threads[vcpu]), misses, last)
 
-ALONE(load_1, slow_load, loads, 0)
-ALONE(load_4, slow_load, loads, 3)
-ALONE(load_any, slow_load, loads, LAST_BYTE)
-ALONE(store_1, slow_store, stores, 0)
-ALONE(store_4, slow_store, stores, 3)
-ALONE(store_any, slow_store, stores, LAST_BYTE)
+ALONE(load_1, slow_load, filter_misses_load, 0)
+ALONE(load_4, slow_load, filter_misses_load, 3)
+ALONE(load_any, slow_load, filter_misses_load, LAST_BYTE)
+ALONE(store_1, slow_store, filter_misses_store, 0)
+ALONE(store_4, slow_store, filter_misses_store, 3)
+ALONE(store_any, slow_store, filter_misses_store, LAST_BYTE)
 EITHER(either, &core_threads[0], true, false)
-PARALLEL(parallel_load_1, slow_load, loads, 0)
-PARALLEL(parallel_load_4, slow_load, loads, 3)
-PARALLEL(parallel_load_any, slow_load, loads, LAST_BYTE)
-PARALLEL(parallel_store_1, slow_store, stores, 0)
-PARALLEL(parallel_store_4, slow_store, stores, 3)
-PARALLEL(parallel_store_any, slow_store, stores, LAST_BYTE)
+PARALLEL(parallel_load_1, slow_load, filter_misses_load, 0)
+PARALLEL(parallel_load_4, slow_load, filter_misses_load, 3)
+PARALLEL(parallel_load_any, slow_load, filter_misses_load, LAST_BYTE)
+PARALLEL(parallel_store_1, slow_store, filter_misses_store, 0)
+PARALLEL(parallel_store_4, slow_store, filter_misses_store, 3)
+PARALLEL(parallel_store_any, slow_store, filter_misses_store, LAST_BYTE)
 EITHER(parallel_either, &core_threads[vcpu], likely(vcpu < CORE_THREADS),
        is_due(&core_threads[vcpu]))
 
@@ -223,7 +216,7 @@ static void run_block(unsigned vcpu, void *data)
 	if (vcpu >= CORE_THREADS)
 		return;
 	struct thread *thread = &core_threads[vcpu];
-	if (count_block(thread, data) || is_due(thread)) {
+	if (count_block(thread, (uintptr_t)data) || is_due(thread)) {
 		self = thread;
 		core_tick(thread);
 	}
@@ -257,25 +250,27 @@ static plugin_mem_fn callback_for(const struct decoded *decoded, bool counts)
 }
 
 static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *decoded,
-			      struct block_run *clock)
+			      block_run clock)
 {
 	if (decoded->may != ACCESS_NONE)
-		qemu_plugin_register_vcpu_mem_cb(insn, callback_for(decoded, clock != NULL),
-						 PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ_WRITE, clock);
+		qemu_plugin_register_vcpu_mem_cb(insn, callback_for(decoded, clock != 0),
+						 PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ_WRITE,
+						 (void *)(uintptr_t)clock);
 }
 
-static void watch_block(struct qemu_plugin_tb *tb, struct block_run *run)
+static void watch_block(struct qemu_plugin_tb *tb, block_run run)
 {
 #if QEMU_PLUGIN_VERSION == 1
 	if (!core.is_parallel && !core.recording->exact_clock && !sees_all()) {
 		qemu_plugin_register_vcpu_tb_exec_inline(
-			tb, PLUGIN_INLINE_ADD_U64, &core_threads[0].left, run->nr_instructions);
-		qemu_plugin_register_vcpu_tb_exec_inline(tb, PLUGIN_INLINE_ADD_U64, run,
-							 (uint64_t)1 << 32);
+			tb, PLUGIN_INLINE_ADD_U64, &core_threads[0].left, run >> BLOCK_COUNT_SHIFT);
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, PLUGIN_INLINE_ADD_U64,
+							 core_block_counter(run), 1);
 		return;
 	}
 #endif
-	qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, PLUGIN_NO_REGISTERS, run);
+	qemu_plugin_register_vcpu_tb_exec_cb(tb, run_block, PLUGIN_NO_REGISTERS,
+					     (void *)(uintptr_t)run);
 }
 
 static struct decoded decode_instruction(struct qemu_plugin_insn *insn)
@@ -309,7 +304,7 @@ static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		learn_base(qemu_plugin_tb_get_insn(tb, 0));
 	uint64_t start = qemu_plugin_tb_vaddr(tb);
 	uint64_t end = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
-	struct block_run *run = core_block(start, end - start, (uint32_t)nr);
+	block_run run = core_block(start, end - start, (uint32_t)nr);
 	bool is_counted = !run || sees_all() || core.recording->exact_clock;
 	if (is_counted && run)
 		watch_block(tb, run);
@@ -317,7 +312,7 @@ static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		struct decoded decoded = decode_instruction(insn);
 		bool counts = !is_counted && decoded.sure;
-		watch_instruction(insn, &decoded, counts ? run : NULL);
+		watch_instruction(insn, &decoded, counts ? run : 0);
 		is_counted |= counts;
 	}
 	if (!is_counted)
