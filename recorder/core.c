@@ -72,6 +72,7 @@ void core_fini(void)
 {
 	cache_fini(&core.cache);
 	pages_fini(&core.pages);
+	regions_fini(&core.regions);
 	munmap(core.has_run, CORE_BLOCKS);
 	munmap(core.run_counts, CORE_BLOCKS * sizeof(*core.run_counts));
 	munmap(core.counted_blocks, CORE_BLOCKS * sizeof(*core.counted_blocks));
@@ -334,6 +335,33 @@ void core_move(uint64_t from, uint64_t to, uint64_t nr_bytes)
 	core.generation++;
 }
 
+static void put_mapping(const struct trace_mapping *mapping)
+{
+	if (!core.is_ended)
+		ring_put_mapping(&core.ring, mapping);
+}
+
+static void keep_region(const struct trace_mapping *mapping)
+{
+	uint64_t page = mapping->page, nr = mapping->nr_pages;
+	switch (mapping->op) {
+	case TRACE_MAP:
+		regions_map(&core.regions, page, nr, mapping->protection, mapping->name);
+		break;
+	case TRACE_UNMAP:
+		regions_unmap(&core.regions, page, nr);
+		break;
+	case TRACE_REMAP:
+		regions_move(&core.regions, mapping->from_page, page, nr);
+		break;
+	case TRACE_PROTECT:
+		regions_protect(&core.regions, page, nr, mapping->protection);
+		break;
+	default:
+		break;
+	}
+}
+
 void core_mapping(struct thread *thread, enum trace_mapping_op op, uint64_t address,
 		  uint64_t nr_bytes, const char *name, uint64_t detail, uint32_t protection)
 {
@@ -350,8 +378,22 @@ void core_mapping(struct thread *thread, enum trace_mapping_op op, uint64_t addr
 	};
 	if (op == TRACE_REMAP)
 		mapping.from_page = detail >> PAGE_SHIFT;
-	if (!core.is_ended)
-		ring_put_mapping(&core.ring, &mapping);
+	keep_region(&mapping);
+	put_mapping(&mapping);
+}
+
+/* A child begins with all that its parent has mapped. */
+static void put_regions(void)
+{
+	for (uint32_t i = 0; i < core.regions.nr; i++) {
+		const struct region *region = &core.regions.items[i];
+		put_mapping(&(struct trace_mapping){ .time_ns = core.clock,
+						     .op = TRACE_MAP,
+						     .protection = region->protection,
+						     .page = region->first,
+						     .nr_pages = region->nr,
+						     .name = region->name });
+	}
 }
 
 void core_thread_start(struct thread *thread, const struct thread *creator)
@@ -418,10 +460,12 @@ void core_forked(uint32_t parent_lane)
 	core.epoch++; /* a new space: all its first touches are to come */
 	core.generation++;
 	core_mapping(NULL, TRACE_PROCESS, 0, 0, core.recording->program, parent_lane, 0);
+	put_regions();
 	share_clock();
 }
 
-block_run core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions)
+block_run core_block(struct thread *thread, uint64_t address, uint64_t nr_bytes,
+		     uint32_t nr_instructions)
 {
 	block_run run = 0;
 	uint64_t first = address >> CACHE_LINE_SHIFT;
@@ -430,7 +474,7 @@ block_run core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructio
 		return 0;
 	core_lock();
 	for (uint64_t i = 0; i < nr_lines; i++)
-		look_at_line(NULL, first + i, TRACE_FETCH, true);
+		look_at_line(thread, first + i, TRACE_FETCH, true);
 	if (core.nr_blocks < CORE_BLOCKS) {
 		core.blocks[core.nr_blocks].first_line = first;
 		core.blocks[core.nr_blocks].nr_lines = (uint32_t)nr_lines;

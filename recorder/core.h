@@ -31,6 +31,7 @@
 
 #include "cache.h"
 #include "pages.h"
+#include "regions.h"
 #include "trace/ring.h"
 
 #define FILTER_LINES   2048
@@ -47,7 +48,9 @@ struct thread {
 	/* The system call it is in. */
 	int64_t call;
 	uint64_t arguments[6];
-	uint64_t entered_ns, entered_cpu_ns;
+	uint64_t entered_ns;
+	uint64_t entered_cpu_ns;
+	int64_t nr_sleeps; /* voluntary context switches, when last looked at */
 	uint64_t filter[FILTER_LINES];
 };
 
@@ -87,6 +90,7 @@ struct core {
 	pthread_mutex_t lock;
 	struct cache cache;
 	struct pages pages;
+	struct regions regions;
 	struct counts *counts; /* counts.h; NULL unless wanted */
 	uint8_t *has_run;      /* CORE_BLOCKS of each, filled as needed */
 	struct block *blocks;
@@ -134,8 +138,10 @@ void core_move(uint64_t from, uint64_t to, uint64_t nr_bytes);
 void core_end(struct thread *thread);
 
 /* A block was translated and is about to run; 0 when there is no room (its instructions are
- * then not counted, which never happens before 4 million blocks). Takes the lock. */
-block_run core_block(uint64_t address, uint64_t nr_bytes, uint32_t nr_instructions);
+ * then not counted, which never happens before 4 million blocks). `thread`: who translates, NULL
+ * when not known. Takes the lock. */
+block_run core_block(struct thread *thread, uint64_t address, uint64_t nr_bytes,
+		     uint32_t nr_instructions);
 /* A number for inlined code to count the block's runs in. Takes the lock. */
 uint64_t *core_block_counter(block_run run);
 /* All translated blocks are gone; nobody runs. */

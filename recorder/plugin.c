@@ -304,7 +304,7 @@ static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 		learn_base(qemu_plugin_tb_get_insn(tb, 0));
 	uint64_t start = qemu_plugin_tb_vaddr(tb);
 	uint64_t end = qemu_plugin_insn_vaddr(last) + qemu_plugin_insn_size(last);
-	block_run run = core_block(start, end - start, (uint32_t)nr);
+	block_run run = core_block(self, start, end - start, (uint32_t)nr);
 	bool is_counted = !run || sees_all() || core.recording->exact_clock;
 	if (is_counted && run)
 		watch_block(tb, run);
