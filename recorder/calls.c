@@ -321,21 +321,21 @@ void guest_call(struct thread *thread, int64_t number, const uint64_t arguments[
 }
 
 /* Did it give up the CPU by itself? Waiting for a turn on a busy machine is not the program's. */
-static bool has_slept(struct thread *thread)
+static bool has_waited(struct thread *thread)
 {
 	struct rusage usage;
 	if (getrusage(RUSAGE_THREAD, &usage) < 0)
 		return true;
-	bool slept = usage.ru_nvcsw != thread->nr_sleeps;
-	thread->nr_sleeps = usage.ru_nvcsw;
-	return slept;
+	bool waited = usage.ru_nvcsw != thread->nr_waits;
+	thread->nr_waits = usage.ru_nvcsw;
+	return waited;
 }
 
 /* Time off the CPU. Others went on meanwhile: the thread wakes at their time. */
 static void note_blocked(struct thread *thread)
 {
 	uint64_t passed = clock_ns(CLOCK_MONOTONIC) - thread->entered_ns;
-	if (passed < BLOCKED_MIN_NS || !has_slept(thread))
+	if (passed < BLOCKED_MIN_NS)
 		return;
 	uint64_t busy = clock_ns(CLOCK_THREAD_CPUTIME_ID) - thread->entered_cpu_ns;
 	if (busy + BLOCKED_MIN_NS > passed || !has_waited(thread))

@@ -50,7 +50,7 @@ struct thread {
 	uint64_t arguments[6];
 	uint64_t entered_ns;
 	uint64_t entered_cpu_ns;
-	int64_t nr_sleeps; /* voluntary context switches, when last looked at */
+	int64_t nr_waits; /* voluntary context switches, when last looked at */
 	uint64_t filter[FILTER_LINES];
 };
 
