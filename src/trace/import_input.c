@@ -24,11 +24,19 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "trace/adler.h"
 
 #define NR_BLOCKS   4
 #define BLOCK_BYTES ((size_t)256 << 10)
 #define INPUT_BYTES ((size_t)64 << 10)
 #define AUTO_FORMAT (15 + 32) /* zlib: largest window, gzip and zlib headers told apart */
+#define GZIP_FORMAT (15 + 16)
+#define RAW_FORMAT  (-15) /* neither */
+
+#define ZLIB_HEADER_BYTES  2
+#define ZLIB_TRAILER_BYTES 4
+
+enum framing { FRAMING_NONE, FRAMING_ZLIB, FRAMING_GZIP };
 
 struct block {
 	uint8_t *bytes;
@@ -49,8 +57,13 @@ struct inflater {
 	/* The thread's own. */
 	int fd;
 	z_stream zlib;
+	enum framing framing;
 	bool in_stream; /* inside a member: an end now is a cut */
 	bool file_end;
+	/* Of the zlib framing. */
+	const uint8_t *to_sum; /* bytes inflated from here on are not in `adler` yet */
+	uint32_t adler, trailer;
+	unsigned nr_trailer; /* bytes of it still to come; 0: inside the deflate stream */
 	uint64_t nr_members;
 	uint8_t *input;
 };
@@ -59,19 +72,20 @@ struct import_input {
 	int fd;
 	char *path;
 	uint64_t file_bytes;
-	bool compressed;
+	enum framing framing;
 	struct inflater *inflater; /* NULL: not started */
 	size_t offset;		   /* read from the block at inflater->taken */
 	bool is_cut;
 };
 
-static bool looks_compressed(const uint8_t *bytes, size_t nr)
+static enum framing framing_of(const uint8_t *bytes, size_t nr)
 {
 	if (nr >= 3 && bytes[0] == 0x1f && bytes[1] == 0x8b && bytes[2] == 8)
-		return true; /* gzip, RFC 1952 */
-	/* zlib, RFC 1950: method 8, and a header that is a multiple of 31. */
-	return nr >= 2 && (bytes[0] & 0x0f) == 8 && bytes[0] >> 4 <= 7 &&
-	       (bytes[0] * 256 + bytes[1]) % 31 == 0 && !(bytes[1] & 0x20);
+		return FRAMING_GZIP; /* RFC 1952 */
+	/* RFC 1950: method 8, no dictionary, and a header that is a multiple of 31. */
+	bool is_zlib = nr >= ZLIB_HEADER_BYTES && (bytes[0] & 0x0f) == 8 && bytes[0] >> 4 <= 7 &&
+		       (bytes[0] * 256 + bytes[1]) % 31 == 0 && !(bytes[1] & 0x20);
+	return is_zlib ? FRAMING_ZLIB : FRAMING_NONE;
 }
 
 /* Reads more compressed bytes when there are none; -EBADMSG never, only the system's errors. */
@@ -102,7 +116,7 @@ static int inflater_next_member(struct inflater *inflater)
 		}
 		if (!zlib->avail_in)
 			return 0;
-		if (*zlib->next_in != 0x1f)
+		if (inflater->framing != FRAMING_GZIP || *zlib->next_in != 0x1f)
 			return -EBADMSG;
 		inflateReset(zlib);
 	}
@@ -111,12 +125,54 @@ static int inflater_next_member(struct inflater *inflater)
 	return 0;
 }
 
+static void inflater_sum(struct inflater *inflater)
+{
+	const uint8_t *end = inflater->zlib.next_out;
+	if (inflater->framing == FRAMING_ZLIB)
+		inflater->adler = adler_add(inflater->adler, inflater->to_sum,
+					    (size_t)(end - inflater->to_sum));
+	inflater->to_sum = end;
+}
+
+/* Takes what there is of the sum behind the stream, and compares when it is whole. */
+static int inflater_take_trailer(struct inflater *inflater)
+{
+	z_stream *zlib = &inflater->zlib;
+	for (; inflater->nr_trailer && zlib->avail_in; inflater->nr_trailer--, zlib->avail_in--)
+		inflater->trailer = inflater->trailer << 8 | *zlib->next_in++;
+	if (inflater->nr_trailer)
+		return 0;
+	inflater->in_stream = false;
+	return inflater->trailer == inflater->adler ? 0 : -EBADMSG;
+}
+
+static int inflater_step(struct inflater *inflater)
+{
+	if (inflater->nr_trailer)
+		return inflater_take_trailer(inflater);
+	switch (inflate(&inflater->zlib, Z_NO_FLUSH)) {
+	case Z_STREAM_END:
+		inflater_sum(inflater);
+		inflater->in_stream = inflater->framing == FRAMING_ZLIB;
+		inflater->nr_trailer = inflater->in_stream ? ZLIB_TRAILER_BYTES : 0;
+		return 0;
+	case Z_OK:
+	case Z_BUF_ERROR:
+		return 0;
+	case Z_MEM_ERROR:
+		return -ENOMEM;
+	default:
+		return -EBADMSG;
+	}
+}
+
 /* Fills one block; a block that is not full is the last. */
 static int inflater_fill(struct inflater *inflater, struct block *block)
 {
 	z_stream *zlib = &inflater->zlib;
 	zlib->next_out = block->bytes;
 	zlib->avail_out = BLOCK_BYTES;
+	inflater->to_sum = block->bytes;
 	int error = 0;
 	while (zlib->avail_out && !error) {
 		error = inflater_feed(inflater);
@@ -126,14 +182,9 @@ static int inflater_fill(struct inflater *inflater, struct block *block)
 			error = inflater_next_member(inflater);
 		if (error || !inflater->in_stream)
 			continue;
-		int status = inflate(zlib, Z_NO_FLUSH);
-		if (status == Z_STREAM_END)
-			inflater->in_stream = false;
-		else if (status == Z_MEM_ERROR)
-			error = -ENOMEM;
-		else if (status != Z_OK && status != Z_BUF_ERROR)
-			error = -EBADMSG;
+		error = inflater_step(inflater);
 	}
+	inflater_sum(inflater);
 	block->nr = BLOCK_BYTES - zlib->avail_out;
 	return error;
 }
@@ -190,22 +241,36 @@ static int inflater_start(struct inflater *inflater)
 	return -error;
 }
 
-static int inflater_new(int fd, struct inflater **ret)
+static int inflater_init_zlib(struct inflater *inflater)
+{
+	bool is_zlib = inflater->framing == FRAMING_ZLIB;
+	if (is_zlib && lseek(inflater->fd, ZLIB_HEADER_BYTES, SEEK_SET) < 0)
+		return -errno;
+	inflater->adler = ADLER_INIT;
+	inflater->in_stream = is_zlib; /* its header is behind us */
+	inflater->nr_members = is_zlib;
+	int status = inflateInit2(&inflater->zlib, is_zlib ? RAW_FORMAT : GZIP_FORMAT);
+	return status == Z_OK ? 0 : -ENOMEM;
+}
+
+static int inflater_new(int fd, enum framing framing, struct inflater **ret)
 {
 	struct inflater *inflater = calloc(1, sizeof(*inflater));
 	if (!inflater)
 		return -ENOMEM;
 	inflater->fd = fd;
+	inflater->framing = framing;
 	pthread_mutex_init(&inflater->lock, NULL);
 	pthread_cond_init(&inflater->changed, NULL);
-	bool ok = inflateInit2(&inflater->zlib, AUTO_FORMAT) == Z_OK;
+	int error = inflater_init_zlib(inflater);
 	inflater->input = malloc(INPUT_BYTES);
-	ok = ok && inflater->input;
+	bool ok = inflater->input;
 	for (size_t i = 0; i < NR_BLOCKS; i++) {
 		inflater->blocks[i].bytes = malloc(BLOCK_BYTES);
 		ok = ok && inflater->blocks[i].bytes;
 	}
-	int error = ok ? inflater_start(inflater) : -ENOMEM;
+	if (!error)
+		error = ok ? inflater_start(inflater) : -ENOMEM;
 	if (error) {
 		inflater_free(inflater);
 		return error;
@@ -256,7 +321,7 @@ static int input_probe(struct import_input *input)
 	if (nr < 0 || fstat(input->fd, &status))
 		return -errno;
 	input->file_bytes = (uint64_t)status.st_size;
-	input->compressed = looks_compressed(head, (size_t)nr);
+	input->framing = framing_of(head, (size_t)nr);
 	return import_input_rewind(input);
 }
 
@@ -314,7 +379,7 @@ static void input_block_done(struct import_input *input)
 static ssize_t read_inflated(struct import_input *input, uint8_t *buffer, size_t size)
 {
 	if (!input->inflater) {
-		int error = inflater_new(input->fd, &input->inflater);
+		int error = inflater_new(input->fd, input->framing, &input->inflater);
 		if (error)
 			return error;
 	}
@@ -336,7 +401,7 @@ static ssize_t read_inflated(struct import_input *input, uint8_t *buffer, size_t
 ssize_t import_input_read(void *context, void *buffer, size_t size)
 {
 	struct import_input *input = context;
-	if (input->compressed)
+	if (input->framing)
 		return read_inflated(input, buffer, size);
 	ssize_t nr;
 	do
@@ -352,7 +417,7 @@ bool import_input_is_cut(const struct import_input *input)
 
 bool import_input_is_compressed(const struct import_input *input)
 {
-	return input->compressed;
+	return input->framing != FRAMING_NONE;
 }
 
 const char *import_input_path(const struct import_input *input)
@@ -367,7 +432,7 @@ uint64_t import_input_file_bytes(const struct import_input *input)
 
 int import_input_explain(const struct import_input *input, int error, struct printbuf *err)
 {
-	if (error == -EBADMSG && input->compressed)
+	if (error == -EBADMSG && input->framing)
 		return error_set(err, error,
 				 "%s: the compressed data are damaged; copy the file again",
 				 input->path);
@@ -376,7 +441,7 @@ int import_input_explain(const struct import_input *input, int error, struct pri
 
 size_t import_input_peek(const uint8_t *bytes, size_t nr_bytes, uint8_t *out, size_t size)
 {
-	if (!looks_compressed(bytes, nr_bytes)) {
+	if (framing_of(bytes, nr_bytes) == FRAMING_NONE) {
 		size_t nr = MIN(nr_bytes, size);
 		memcpy(out, bytes, nr);
 		return nr;
