@@ -6,17 +6,17 @@
  * 64 to a page, at a steady pace), chases pointers in a heap of 256 MiB with the usual skew, walks
  * small structures, and now and then misses on its stack and on code of its libraries. Each miss
  * comes some hundred instructions after the last. `bench_decode random` makes every page random
- * instead: the worst that a file can hold.
+ * instead: the worst that a file can hold. Times are the processor's: others may share the machine.
  */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "bench.h"
 #include "trace/trace.h"
 #include "trace/writer.h"
 
@@ -24,21 +24,12 @@
 #define NR_PREPARED	 (1u << 20) /* made before the clock runs, then repeated, shifted */
 #define NEEDED_DECODE_MS 100.0	    /* million events per second */
 #define NEEDED_BYTES	 2.5
-#define NEEDED_APPEND_NS 15.0
 
 struct prepared {
 	uint32_t ticks;
 	uint8_t flags;
 	uint64_t page;
 };
-
-/* Time of the processor: others may share the machine. */
-static double now_s(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
 
 /* Small numbers far more often than large ones, as heaps are used: the minimum of three. */
 static uint64_t skewed(struct random *random, uint64_t bound)
@@ -118,14 +109,14 @@ static int write_file(const char *path, const struct prepared *events, double *r
 	uint64_t ticks = 0;
 	int error = trace_create(path, &info, &fd, NULL);
 	error = error ? error : trace_appender_new(fd, 0, 4096, &appender);
-	double start = now_s();
+	double start = bench_cpu_s();
 	for (uint32_t i = 0; i < NR_EVENTS && !error; i++) {
 		const struct prepared *event = &events[i % NR_PREPARED];
 		ticks += event->ticks;
 		error = trace_append_access(appender, ticks, event->page, event->flags, 0);
 	}
 	error = error ? error : trace_appender_flush(appender);
-	*ret_ns = (now_s() - start) * 1e9 / NR_EVENTS;
+	*ret_ns = (bench_cpu_s() - start) * 1e9 / NR_EVENTS;
 	trace_appender_free(appender);
 	if (fd >= 0)
 		close(fd);
@@ -138,7 +129,7 @@ static int read_file(const char *path, uint64_t *ret_nr, double *ret_s)
 	struct trace_reader *reader = NULL;
 	const struct trace_batch *batch;
 	uint64_t nr = 0, sum = 0;
-	double start = now_s();
+	double start = bench_cpu_s();
 	const struct trace_open_options options = { .kinds = 1 << TRACE_ACCESSES };
 	int more = trace_open(path, &options, &reader, NULL);
 	while (!more && (more = trace_next(reader, &batch, NULL)) == 1) {
@@ -147,15 +138,10 @@ static int read_file(const char *path, uint64_t *ret_nr, double *ret_s)
 		nr += batch->nr;
 		more = 0;
 	}
-	*ret_s = now_s() - start;
+	*ret_s = bench_cpu_s() - start;
 	trace_close(reader);
 	*ret_nr = nr + (sum == 1); /* sum is used */
 	return more;
-}
-
-static const char *verdict(bool is_met)
-{
-	return is_met ? "PASS" : "FAIL";
 }
 
 /* The best of five: the machine may be busy. */
@@ -201,14 +187,17 @@ static int measure(const char *path, const struct prepared *events, bool all_ran
 	if (read_best(path, &nr, &seconds) || nr != NR_EVENTS)
 		return 1;
 	double decode = NR_EVENTS / seconds / 1e6, per_event = file_size(path) / NR_EVENTS;
-	printf("decode, %s: %.0f M events/s (needed: %.0f)  %s\n", all_random ? "random" : "mixed",
-	       decode, NEEDED_DECODE_MS, verdict(decode >= NEEDED_DECODE_MS));
-	printf("file: %.2f bytes/event, %.1f MB (needed: %.1f)  %s\n", per_event,
-	       file_size(path) / 1e6, NEEDED_BYTES,
-	       all_random ? "(no need)" : verdict(per_event <= NEEDED_BYTES));
-	printf("append: %.1f ns/event, zstd and write included (wanted: %.0f)  %s\n", append_ns,
-	       NEEDED_APPEND_NS, verdict(append_ns <= NEEDED_APPEND_NS));
-	return !all_random && (decode < NEEDED_DECODE_MS || per_event > NEEDED_BYTES);
+	bench_tell("write, zstd included", append_ns, " ns/event");
+	if (all_random) {
+		bench_tell("decode, all pages random", decode, " M events/s");
+		bench_tell("file, all pages random", per_event, " bytes/event");
+		return 0;
+	}
+	bool good = bench_judge("decode, one core", decode, " M events/s", BENCH_AT_LEAST,
+				NEEDED_DECODE_MS);
+	good &= bench_judge("file, modelled program", per_event, " bytes/event", BENCH_AT_MOST,
+			    NEEDED_BYTES);
+	return !good;
 }
 
 int main(int argc, char **argv)

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/random.h"
+#include "bench.h"
 #include "mem/folio.h"
 #include "sim/sim.h"
 #include "trace/writer.h"
@@ -23,13 +23,6 @@
 #define NR_PAGES  65536u
 #define NR_ROUNDS 5
 #define EIGHT	  8
-
-static double seconds(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static int give_up(const struct printbuf *err, int error)
 {
@@ -89,11 +82,11 @@ static int decode_only(const char *path, double *ret_s, struct printbuf *err)
 	const struct trace_batch *batch = NULL;
 	struct trace_reader *reader = NULL;
 	uint64_t nr = 0;
-	double start = seconds();
+	double start = bench_cpu_s();
 	int error = trace_open(path, &options, &reader, err);
 	while (!error && trace_next(reader, &batch, err) > 0)
 		nr += batch->nr;
-	*ret_s = seconds() - start;
+	*ret_s = bench_cpu_s() - start;
 	trace_close(reader);
 	return error ? error : nr == NR_EVENTS ? 0 : -EIO;
 }
@@ -110,13 +103,13 @@ static int simulate(const char *path, const struct machine *machine, size_t nr_p
 				     .nr_policies = nr_policies };
 	struct trace_reader *reader = NULL;
 	struct sim_set *set = NULL;
-	double start = seconds();
+	double start = bench_cpu_s();
 	int error = trace_open(path, &options, &reader, err);
 	if (!error)
 		error = sim_set_new(&config, trace_info(reader), &set, err);
 	if (!error)
 		error = sim_set_run(set, reader, err);
-	*ret_s = seconds() - start;
+	*ret_s = bench_cpu_s() - start;
 	if (!error)
 		*ret_bytes = sim_set_stage_bytes(set) + sim_set_result(set, 0)->memory_bytes;
 	sim_set_free(set);
@@ -137,11 +130,6 @@ static double folio_bytes(void)
 	bytes = (double)folio_table_bytes(table) / (double)folio_nr(table);
 	folio_table_free(table);
 	return bytes;
-}
-
-static const char *verdict(bool passed)
-{
-	return passed ? "PASS" : "FAIL";
 }
 
 struct figures { /* best of the rounds, each measured side by side with the others */
@@ -177,19 +165,18 @@ static int report(const struct figures *best)
 	double saved = (EIGHT * best->one_s - best->eight_s) / ((EIGHT - 1) * best->decode_s);
 	double page_bytes = (double)best->one_bytes / NR_PAGES;
 	double table_bytes = folio_bytes();
-	bool ok = rate >= 50 && saved >= 0.8 && page_bytes <= 32 && table_bytes <= 32;
-	printf("decode                    %8.1f M events/s\n", decode_rate);
-	printf("linux-none with decode    %8.1f M events/s  (at least 50; libCacheSim LRU: "
-	       "10 to 14 M requests/s)  %s\n",
-	       rate, verdict(rate >= 50));
-	printf("eight in one pass         %8.1f M events/s each, %.0f %% of seven decodes saved "
-	       "(at least 80 %%)  %s\n",
-	       NR_EVENTS / best->eight_s / 1e6, 100 * saved, verdict(saved >= 0.8));
-	printf("simulator, linux-none     %8.1f bytes per tracked page (at most 32)  %s\n",
-	       page_bytes, verdict(page_bytes <= 32));
-	printf("folio table of an agent   %8.1f bytes per tracked page (at most 32)  %s\n",
-	       table_bytes, verdict(table_bytes <= 32));
-	return ok ? 0 : 1;
+	bool good = bench_judge("linux-none, decoding included", rate, " M events/s",
+				BENCH_AT_LEAST, 50);
+	bench_remark("decoding alone %.0f M events/s; libCacheSim's LRU: 10 to 14 M requests/s",
+		     decode_rate);
+	good &= bench_judge("eight simulations in one pass: share of seven decodes saved",
+			    100 * saved, " %", BENCH_AT_LEAST, 80);
+	bench_remark("%.0f M events/s each", NR_EVENTS / best->eight_s / 1e6);
+	good &= bench_judge("simulator, linux-none: bytes per tracked page", page_bytes, " B",
+			    BENCH_AT_MOST, 32);
+	good &= bench_judge("folio table of an agent: bytes per tracked page", table_bytes, " B",
+			    BENCH_AT_MOST, 32);
+	return !good;
 }
 
 int main(void)
