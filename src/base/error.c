@@ -21,14 +21,21 @@ const char *error_text(int error)
 	return text ? text : "unknown error";
 }
 
-static const char *file_remedy(int error)
+static const char *file_remedy(int error, bool is_write)
 {
 	switch (-error) {
 	case ENOENT:
+		return is_write ? "; make its directory first, or write elsewhere"
+				: "; check the path";
+	case ENOTDIR:
 		return "; check the path";
 	case EACCES:
 	case EPERM:
-		return "; run as its owner or root, or make it readable";
+		return is_write ? "; write elsewhere, or as a user who may write there"
+				: "; run as its owner or root, or make it readable";
+	case EROFS:
+	case ENAMETOOLONG:
+		return is_write ? "; write elsewhere" : "; check the path";
 	case ENOSPC:
 	case EDQUOT:
 		return "; free some space or write elsewhere";
@@ -42,9 +49,9 @@ static const char *file_remedy(int error)
 int error_file(struct printbuf *err, int error, const char *path, const char *doing)
 {
 	if (err)
-		prt_safe(err, path, strlen(path));
+		prt_safe(err, *path ? path : "\"\"", *path ? strlen(path) : 2);
 	return error_set(err, error, ": cannot %s: %s%s", doing, error_text(error),
-			 file_remedy(error));
+			 file_remedy(error, strcmp(doing, "write") == 0));
 }
 
 int error_exit_status(int error)

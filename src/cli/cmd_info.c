@@ -298,8 +298,10 @@ static int info_run(const void *opaque, int nr_arguments, char **arguments)
 	if (!error) {
 		info_to_output(&out, options->format, arguments[0], &totals);
 		status = put_output(&out, NULL);
-		if (status == EXIT_DONE && totals.is_cut)
+		if (status == EXIT_DONE && totals.is_cut) {
+			complain("%s: was cut; this is what its whole blocks say", arguments[0]);
 			status = EXIT_PARTLY;
+		}
 	}
 	trace_close(reader);
 	return status;
@@ -323,9 +325,10 @@ const struct command command_info = {
 		 "recorder. FILE is a .berth recording or any file that convert reads.\n"
 		 "A recording that was cut is read up to its last whole block; the exit status is "
 		 "then 5.",
-	.examples = "# what was recorded\nberth info sqlite.berth\n"
-		    "# the number of misses, for a script\n"
-		    "berth info sqlite.berth --format json\n",
+	.examples = "  # what was recorded\n"
+		    "  berth info sqlite3.berth\n"
+		    "  # the number of misses, for a script\n"
+		    "  berth info sqlite3.berth --format json\n",
 	.options = info_option_table,
 	.nr_options = ARRAY_SIZE(info_option_table),
 	.options_size = sizeof(struct info_options),

@@ -198,10 +198,10 @@ static int write_file(struct csv *csv, struct trace_reader *reader, const char *
 	if (!part)
 		return error_set(err, -ENOMEM, "out of memory");
 	csv->fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	int error = csv->fd < 0 ? error_file(err, -errno, part, "write")
+	int error = csv->fd < 0 ? error_file(err, -errno, out, "write")
 				: write_csv(csv, reader, out, err);
 	if (csv->fd >= 0 && close(csv->fd) < 0 && !error)
-		error = error_file(err, -errno, part, "write");
+		error = error_file(err, -errno, out, "write");
 	if (!error && rename(part, out) < 0)
 		error = error_file(err, -errno, out, "write");
 	if (error && csv->fd >= 0)

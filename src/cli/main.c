@@ -44,13 +44,10 @@ static int unknown_command(const char *name, bool ambiguous)
 		nr++;
 	}
 	const char *nearest = nearest_name(name, names, nr);
-	fprintf(stderr, "berth: %s: %s", name,
-		ambiguous ? "several commands begin so" : "there is no such command");
+	const char *why = ambiguous ? "several commands begin so" : "there is no such command";
 	if (nearest)
-		fprintf(stderr, "; did you mean %s?\n", nearest);
-	else
-		fprintf(stderr, "; `berth help` lists them\n");
-	return EXIT_USAGE;
+		return fail_usage("%s: %s; did you mean %s?", name, why, nearest);
+	return fail_usage("%s: %s; `berth help` lists them", *name ? name : "\"\"", why);
 }
 
 /* `help [--man] [COMMAND]`, `help --completion`. */
@@ -63,7 +60,11 @@ static int help_main(int argc, char **argv)
 		bash_completion(&out);
 		return put_output(&out, NULL);
 	}
-	const char *name = argc > (as_man ? 1 : 0) ? argv[as_man ? 1 : 0] : NULL;
+	int at = as_man ? 1 : 0;
+	if (argc > at + 1)
+		return fail_usage("%s: one argument too many; usage: berth help [COMMAND]",
+				  argv[at + 1]);
+	const char *name = argc > at ? argv[at] : NULL;
 	const struct command *command = name ? find_command(name, &ambiguous) : NULL;
 	if (name && !command)
 		return unknown_command(name, ambiguous);

@@ -20,20 +20,16 @@ struct parse {
 	bool wants_help;
 };
 
-/* Names in a message may come from outside: only its newlines reach the terminal as they are. */
+/* One line. Names in it may come from outside: no control character reaches the terminal. */
 static void vcomplain(const char *format, va_list args)
 {
 	PRINTBUF(text);
 	PRINTBUF(safe);
 	prt_vprintf(&text, format, args);
 	prt_printf(&safe, "berth%s%s: ", *current_command ? " " : "", current_command);
-	for (const char *line = printbuf_str(&text); *line; line += *line == '\n') {
-		size_t len = strcspn(line, "\n");
-		prt_safe(&safe, line, len);
-		line += len;
-		prt_str(&safe, *line ? "\n" : "");
-	}
-	prt_ensure_newline(&safe);
+	const char *line = printbuf_str(&text);
+	prt_safe(&safe, line, text.pos && line[text.pos - 1] == '\n' ? text.pos - 1 : text.pos);
+	prt_char(&safe, '\n');
 	fflush(stdout);
 	fputs(printbuf_str(&safe), stderr);
 }
@@ -97,9 +93,12 @@ static int store_number(const struct option *option, void *slot, const char *val
 	int error = option->kind == OPTION_BYTES ? parse_bytes(value, &number)
 		    : option->kind == OPTION_NS	 ? parse_ns(value, &number)
 						 : parse_u64(value, &number);
-	if (error)
+	bool is_zero = !error && number == 0 && option->kind != OPTION_U64;
+	if (error || is_zero)
 		return fail_usage("--%s %s: %s; write %s", option->name, value,
-				  error == -ERANGE ? "too large" : "not understood",
+				  is_zero	     ? "must not be zero"
+				  : error == -ERANGE ? "too large"
+						     : "not understood",
 				  option->kind == OPTION_BYTES ? "a size such as 64MiB"
 				  : option->kind == OPTION_NS  ? "a time such as 10ms"
 							       : "a whole number");
@@ -180,6 +179,9 @@ static int take_value(struct parse *parse, const struct option *option, const ch
 			return fail_usage("%s needs a value: %s", word, option->argument);
 		attached = parse->argv[parse->at++];
 	}
+	if (*attached == '\0')
+		return fail_usage("--%s: its value is empty; write %s", option->name,
+				  option->choices ? option->choices : option->argument);
 	return store_value(parse, option, attached);
 }
 
@@ -251,11 +253,17 @@ static int check_arguments(const struct parse *parse)
 {
 	const struct command *command = parse->command;
 	if (parse->nr_arguments < command->min_arguments)
-		return fail_usage("usage: berth %s %s", command->name, command->usage);
+		return fail_usage("%s; usage: berth %s %s",
+				  parse->nr_arguments ? "too few arguments" : "no argument",
+				  command->name, command->usage);
 	if (command->max_arguments >= 0 && parse->nr_arguments > command->max_arguments)
 		return fail_usage("%s: one argument too many; usage: berth %s %s",
 				  parse->arguments[command->max_arguments], command->name,
 				  command->usage);
+	for (int i = 0; i < parse->nr_arguments && !command->takes_program; i++)
+		if (parse->arguments[i][0] == '\0')
+			return fail_usage("an empty argument; usage: berth %s %s", command->name,
+					  command->usage);
 	return 0;
 }
 

@@ -4,7 +4,8 @@
  * completion all come, so that they cannot drift apart.
  *
  * Long options may be cut to a unique beginning. "--" ends them. Options may stand among the
- * arguments unless the command takes a program to run: then they end at its name.
+ * arguments unless the command takes a program to run: then they end at its name. Of an option
+ * given twice the last counts, unless it is a list. No value may be empty.
  */
 #ifndef BERTH_CLI_OPTIONS_H
 #define BERTH_CLI_OPTIONS_H
@@ -17,8 +18,9 @@ enum option_kind {
 	OPTION_STRING, /* const char * */
 	OPTION_LIST,   /* struct option_list: may repeat */
 	OPTION_U64,    /* uint64_t */
-	OPTION_BYTES,  /* uint64_t */
-	OPTION_NS,     /* uint64_t */
+	OPTION_COUNT,  /* uint64_t, not zero */
+	OPTION_BYTES,  /* uint64_t, not zero */
+	OPTION_NS,     /* uint64_t, not zero */
 	OPTION_FORMAT, /* enum output_format */
 };
 
@@ -72,6 +74,9 @@ int fail_usage(const char *format, ...) berth_printf(1, 2); /* returns EXIT_USAG
 /* Writes all of `out` to stdout, or to `path` when not NULL (via path.part and rename);
  * a full disk or closed pipe is an error. Returns an exit status. */
 int put_output(const struct printbuf *out, const char *path);
+/* Writing `out` would spoil `in`, which is still to be read: the same file, or out.part is. */
+bool output_is_input(const char *in, const char *out);
+bool output_part_is_input(const char *in, const char *out);
 
 bool stderr_is_terminal(void);
 unsigned terminal_columns(void); /* of stdout; COLUMNS, else 80 */

@@ -48,7 +48,8 @@ char *record_search_path(const char *name, int *ret_error)
 
 static int not_found(struct printbuf *err, const char *name)
 {
-	error_set(err, -ENOENT, "%s: there is no such program; check the name and PATH", name);
+	error_set(err, -ENOENT, "%s: there is no such program; check the name and PATH",
+		  *name ? name : "\"\"");
 	return EXIT_NOT_FOUND;
 }
 

@@ -95,6 +95,20 @@ static int write_file(const char *path, const struct printbuf *text)
 	return error;
 }
 
+bool output_is_input(const char *in, const char *out)
+{
+	struct stat from, to;
+	return stat(in, &from) == 0 && stat(out, &to) == 0 && from.st_dev == to.st_dev &&
+	       from.st_ino == to.st_ino;
+}
+
+bool output_part_is_input(const char *in, const char *out)
+{
+	PRINTBUF(part);
+	prt_printf(&part, "%s.part", out);
+	return output_is_input(in, printbuf_str(&part));
+}
+
 int put_output(const struct printbuf *out, const char *path)
 {
 	if (printbuf_has_error(out)) {

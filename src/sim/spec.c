@@ -41,7 +41,7 @@ static int unknown_name(const char *name, bool kernels_only, struct printbuf *er
 	prt_printf(err, ": there is no such %s; ", kernels_only ? "kernel" : "policy");
 	if (nearest)
 		prt_printf(err, "did you mean %s? ", nearest);
-	prt_str(err, "There are ");
+	prt_str(err, "there are ");
 	for (size_t i = 0; i < nr; i++)
 		prt_printf(err, "%s%s", i ? ", " : "", names[i]);
 	return -EINVAL;

@@ -75,11 +75,11 @@ int trace_create(const char *path, const struct trace_info *info, int *ret_fd, s
 		return error_set(err, -ENOMEM, "out of memory");
 	int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
 	if (fd < 0) {
-		error = error_file(err, -errno, part, "write");
+		error = error_file(err, -errno, path, "write");
 	} else {
 		error = write_start(fd, info);
 		if (error) {
-			error_file(err, error, part, "write");
+			error_file(err, error, path, "write");
 			close(fd);
 			unlink(part);
 		}

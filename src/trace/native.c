@@ -178,7 +178,8 @@ static int check_head(const struct native *native, struct printbuf *err)
 				 "later berth",
 				 native->path, major, TRACE_MAJOR);
 	if (error == -EBADMSG)
-		return error_set(err, error, "%s: the head of the recording is cut or damaged",
+		return error_set(err, error,
+				 "%s: the head of the recording is cut or damaged; record again",
 				 native->path);
 	return error ? error_file(err, error, native->path, "read") : 0;
 }
@@ -239,9 +240,10 @@ static int open_cut(struct native *native, struct trace_info *info, struct print
 	if (error)
 		return error_file(err, error, native->path, "read");
 	if (scan.info_offset == 0)
-		return error_set(err, -EBADMSG,
-				 "%s: the recording is cut or damaged before its first block",
-				 native->path);
+		return error_set(
+			err, -EBADMSG,
+			"%s: the recording is cut or damaged before its first block; record again",
+			native->path);
 	error = read_info(native, scan.info_offset, info, err);
 	if (error)
 		return error;

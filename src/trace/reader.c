@@ -78,7 +78,8 @@ static int not_a_recording(const char *path, const uint8_t *bytes, size_t nr_byt
 			   struct printbuf *err)
 {
 	if (looks_like_recording(bytes, nr_bytes) || (nr_bytes > 0 && bytes[0] == 0x89))
-		return error_set(err, -EBADMSG, "%s: the head of the recording is cut or damaged",
+		return error_set(err, -EBADMSG,
+				 "%s: the head of the recording is cut or damaged; record again",
 				 path);
 	PRINTBUF(kinds);
 	for (size_t i = 0; trace_imports[i]; i++)

@@ -26,7 +26,7 @@ bad 2 'below 2^63' 'node:dram:9223372036854775808:cpus=0'
 bad 2 'unknown word "colour"' 'node:dram:1GiB:cpus=0:colour=blue'
 bad 2 'no node has memory' 'node:none:0:cpus=0'
 bad 2 'a part starts with node:' 'dram:64GiB'
-bad 2 'an empty machine' ''
+bad 2 'an empty argument' ''
 bad 2 'an empty machine' '   '
 bad 2 'both name a machine' host --root /
 bad 2 'not one of text|json|line' --format csv

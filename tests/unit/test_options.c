@@ -115,7 +115,6 @@ static void test_ways_to_write(void **state)
 	check_good("a --output x", "00 o=x s=- n=0 b=0 t=0 f=0 P [a]");
 	check_good("a --output=x=y", "00 o=x=y s=- n=0 b=0 t=0 f=0 P [a]");
 	check_good("a --out=x", "00 o=x s=- n=0 b=0 t=0 f=0 P [a]");
-	check_good("a --output=", "00 o= s=- n=0 b=0 t=0 f=0 P [a]");
 	check_good("-P a -Pb --policy c:k=v d", "00 o=- s=- n=0 b=0 t=0 f=0 P,a,b,c:k=v [d]");
 	check_good("--number 0x10 --fast 1.5GiB --interval 10ms a",
 		   "00 o=- s=- n=16 b=1610612736 t=10000000 f=0 P [a]");
@@ -128,7 +127,12 @@ static void test_ways_to_write(void **state)
 
 static void test_refusals(void **state)
 {
-	check_bad("", "berth try: usage: berth try FILE [options]");
+	check_bad("", "berth try: no argument; usage: berth try FILE [options]");
+	check_bad("a --output=", "berth try: --output: its value is empty; write FILE");
+	check_bad("--fast 0 a",
+		  "berth try: --fast 0: must not be zero; write a size such as 64MiB");
+	check_bad("a --interval 0ms",
+		  "berth try: --interval 0ms: must not be zero; write a time such as 10ms");
 	check_bad("a b c", "berth try: c: one argument too many; usage: berth try FILE [options]");
 	check_bad("-x", "berth try: -x: there is no such option; `berth try --help` lists them");
 	check_bad("--outptu=x",
@@ -152,7 +156,8 @@ static void test_refusals(void **state)
 	check_bad("--format tex a", "berth try: --format tex: not one of text|json|csv");
 	check_bad("--format text|json a",
 		  "berth try: --format text|json: not one of text|json|csv");
-	check_bad("--stream= a", "berth try: --stream : not one of misses|all|counts");
+	check_bad("--stream= a",
+		  "berth try: --stream: its value is empty; write misses|all|counts");
 }
 
 static void test_a_message_cannot_move_the_cursor(void **state)
