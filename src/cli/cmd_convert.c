@@ -39,6 +39,8 @@ static int convert_run(const void *opaque, int nr_arguments, char **arguments)
 				  out);
 	if (to == TO_BERTH && strcmp(out, "-") == 0)
 		return fail_usage("-: a recording cannot be written to a pipe; name a file");
+	if (output_part_is_input(in, out) || (to == TO_CSV && output_is_input(in, out)))
+		return fail_usage("%s: writing %s would destroy it; name another file", in, out);
 	int error = to == TO_CSV ? convert_to_csv(in, out, &is_cut, &err)
 				 : convert_to_berth(in, out, &is_cut, &err);
 	if (error)
@@ -67,8 +69,10 @@ const struct command command_convert = {
 		 "with the files.\n"
 		 "`report`, `info` and `sim` read such files directly as well; a recording is "
 		 "smaller and far faster to read.",
-	.examples = "# a trace of Valgrind's lackey\nberth convert trace.txt trace.berth\n"
-		    "# the first events of a recording\nberth convert sqlite.berth - | head\n",
+	.examples = "  # a trace of Valgrind's lackey\n"
+		    "  berth convert trace.txt trace.berth\n"
+		    "  # the first events of a recording\n"
+		    "  berth convert sqlite3.berth - | head\n",
 	.options = convert_option_table,
 	.nr_options = ARRAY_SIZE(convert_option_table),
 	.options_size = sizeof(struct convert_options),

@@ -309,6 +309,18 @@ static int record_program(struct record *record, const struct record_options *op
 	return run_recorded(record, cpu_ns);
 }
 
+static int check_output(const struct record *record)
+{
+	const char *output = record->output;
+	if (strcmp(output, "-") == 0)
+		return fail_usage("-: a recording cannot be written to a pipe; name a file");
+	if (output_is_input(record->program.real, output) ||
+	    output_part_is_input(record->program.real, output))
+		return fail_usage("%s: writing %s would destroy it; name another file with -o",
+				  record->program.real, output);
+	return 0;
+}
+
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct record_options *options = values;
@@ -331,8 +343,12 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	record.run.time_limit_ns = options->time_limit_ns;
 	record.output = options->output ? strdup(options->output) : default_output(arguments[0]);
 	record.info.program = join_words(arguments, nr_arguments);
-	status = record.output && record.info.program ? record_program(&record, options)
-						      : EXIT_FAILED;
+	if (!record.output || !record.info.program)
+		status = fail(NULL, -ENOMEM);
+	else
+		status = check_output(&record);
+	if (!status)
+		status = record_program(&record, options);
 	free((char *)record.run.qemu);
 	free((char *)record.run.plugin);
 	free(record.info.spaces);

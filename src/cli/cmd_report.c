@@ -95,20 +95,24 @@ static int print(const struct report *report, const struct report_options *optio
 	return put_output(&out, options->output);
 }
 
-static int check_options(const struct report_options *options)
+static int check_options(const struct report_options *options, const char *path)
 {
 	if (options->rows > ROWS_MAX)
 		return fail_usage("--rows %" PRIu64 ": at most %d", options->rows, ROWS_MAX);
 	if (options->table && options->format != FORMAT_CSV)
 		return fail_usage(
 			"--table picks the table of --format csv; add that, or leave it out");
+	if (options->output &&
+	    (output_is_input(path, options->output) || output_part_is_input(path, options->output)))
+		return fail_usage("%s: writing %s would destroy it; name another file", path,
+				  options->output);
 	return 0;
 }
 
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct report_options *options = values;
-	int status = check_options(options);
+	int status = check_options(options, arguments[0]);
 	if (status)
 		return status;
 	PRINTBUF(err);
@@ -126,7 +130,11 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	} else {
 		status = print(&report, options);
 		if (!status && report.is_cut) {
-			complain("%s: cut; the report covers what is there", arguments[0]);
+			if (cut.pos)
+				complain("%s; the report covers that", printbuf_str(&cut));
+			else
+				complain("%s: was cut; the report covers what is there",
+					 arguments[0]);
 			status = EXIT_PARTLY;
 		}
 	}
@@ -150,7 +158,7 @@ static const struct option options[] = {
 	{ 0, "table", "TABLE", OPTION_STRING, AT(table),
 	  "The table that --format csv prints; regions unless told.",
 	  "regions|working-set|curve|heatmap" },
-	{ 0, "rows", "N", OPTION_U64, AT(rows),
+	{ 0, "rows", "N", OPTION_COUNT, AT(rows),
 	  "Rows of the heatmap, at most; 24 in text, 48 elsewhere.", NULL },
 };
 
