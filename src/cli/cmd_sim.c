@@ -60,10 +60,13 @@ static int parse_fast(struct sim_job *job)
 	job->fast = calloc(list->nr + 1, sizeof(*job->fast));
 	if (!job->fast)
 		return fail_usage("out of memory");
-	for (size_t i = 0; i < list->nr; i++)
-		if (parse_bytes(list->items[i], &job->fast[i]))
-			return fail_usage("--fast %s: not understood; write a size such as 64MiB",
-					  list->items[i]);
+	for (size_t i = 0; i < list->nr; i++) {
+		int error = parse_bytes(list->items[i], &job->fast[i]);
+		if (error)
+			return fail_usage("--fast %s: %s; write a size such as 64MiB",
+					  list->items[i],
+					  error == -ERANGE ? "too large" : "not understood");
+	}
 	return 0;
 }
 
@@ -120,6 +123,7 @@ static int print_results(const struct sim_job *job)
 		.dilate = MAX(job->options->dilate, 1),
 		.seed = job->options->seed,
 		.peak_pages = job->extent.peak_pages,
+		.columns = terminal_columns(),
 		.is_default_machine = !job->options->machine,
 	};
 	if (job->options->format == FORMAT_JSON)
@@ -151,12 +155,17 @@ static int run_job(struct sim_job *job, struct printbuf *err)
 	error = sim_set_run(job->set, job->reader, err);
 	if (error < 0)
 		return fail(err, error);
-	job->is_partly = error > 0 || trace_info(job->reader)->is_cut;
+	bool is_cut = trace_info(job->reader)->is_cut, is_void = sim_set_nr_misses(job->set) == 0;
+	if (error > 0 && is_void)
+		return fail(err, -EBADMSG);
+	job->is_partly = error > 0 || is_cut;
 	if (error > 0)
 		complain("%s", printbuf_str(err));
-	if (sim_set_nr_misses(job->set) == 0)
+	else if (is_void)
 		complain("%s: no miss was recorded%s, so every placement costs the same", job->path,
-			 error > 0 ? " before that" : "");
+			 is_cut ? " before it was cut" : "");
+	else if (is_cut)
+		complain("%s: was cut; simulated up to its last whole block", job->path);
 	return final_status(job, print_results(job));
 }
 
@@ -195,7 +204,7 @@ static const struct option sim_options[] = {
 	  "The kernel that agents run above; linux-none unless given.", NULL },
 	{ 0, "fast", "SIZE", OPTION_LIST, offsetof(struct sim_options, fast),
 	  "Resize the fast tier; may repeat, and all sizes run in the same pass.", NULL },
-	{ 0, "dilate", "N", OPTION_U64, offsetof(struct sim_options, dilate),
+	{ 0, "dilate", "N", OPTION_COUNT, offsetof(struct sim_options, dilate),
 	  "Stretch the program's time N times against the kernel's and the agents': recordings are "
 	  "short, their periods are seconds.",
 	  NULL },

@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The results of `berth sim`. Text: the setting, one table, one plain sentence, a legend. JSON has
- * everything, with "schema": 1; CSV is the table with one heading line. --dilate is in all three.
+ * The results of `berth sim`. Text: the setting, a table, one plain sentence, a legend. On a narrow
+ * terminal the table is folded: how long it takes, what moved, what the program waited for. JSON
+ * has everything, with "schema": 1; CSV is the table with one heading line. --dilate is in all
+ * three.
  */
 #include "cli/sim_output.h"
 
 #include <string.h>
 
-#define SCHEMA 1
+#include "cli/options.h"
+#include "cli/report.h"
 
-enum view { VIEW_TEXT, VIEW_CSV };
+#define SCHEMA	       1
+#define MEANING_COLUMN 13 /* where the explanation of a word starts */
+#define FIRST_MOVES    5  /* columns that say how it came to that begin here, */
+#define FIRST_STALLS   8  /* and those that say where the time went */
 
 static const struct column text_columns[] = {
 	{ "policy", "policy", COLUMN_TEXT, 0 },
@@ -67,25 +73,25 @@ static void fast_cell(struct table *table, const struct sim_result *result)
 		table_u64(table, result->fast_bytes);
 }
 
-static void text_row(struct table *table, const struct sim_result *result)
+static void text_cell(struct table *table, const struct sim_result *result, size_t column)
 {
-	table_row(table);
-	table_text(table, result->policy);
-	fast_cell(table, result);
-	if (result->error)
-		return;
-	table_u64(table, result->time_ns);
-	table_double(table, slowdown(result));
-	if (result->misses)
+	const uint64_t figures[ARRAY_SIZE(text_columns)] = {
+		[2] = result->time_ns,	     [5] = result->nr_promoted, [6] = result->nr_demoted,
+		[7] = result->moved_bytes,   [8] = result->latency_ns,	[9] = result->bandwidth_ns,
+		[10] = result->migration_ns,
+	};
+	if (column == 0)
+		table_text(table, result->policy);
+	else if (column == 1)
+		fast_cell(table, result);
+	else if (result->error || (column == 4 && result->misses == 0))
+		table_none(table);
+	else if (column == 3)
+		table_double(table, slowdown(result));
+	else if (column == 4)
 		table_double(table, share(result->fast_misses, result->misses));
 	else
-		table_none(table);
-	table_u64(table, result->nr_promoted);
-	table_u64(table, result->nr_demoted);
-	table_u64(table, result->moved_bytes);
-	table_u64(table, result->latency_ns);
-	table_u64(table, result->bandwidth_ns);
-	table_u64(table, result->migration_ns);
+		table_u64(table, figures[column]);
 }
 
 static void csv_figures(struct table *table, const struct sim_result *result)
@@ -137,33 +143,103 @@ void sim_output_to_csv(struct printbuf *out, const struct sim_output *output)
 	table_free(table);
 }
 
+/* The policies, and of the other columns those from `first` to before `end`. */
+static void prt_columns(struct printbuf *out, const struct sim_output *output, size_t first,
+			size_t end)
+{
+	struct column columns[ARRAY_SIZE(text_columns)] = { text_columns[0] };
+	memcpy(columns + 1, text_columns + first, (end - first) * sizeof(*columns));
+	struct table *table = table_new(columns, 1 + end - first);
+	for (size_t i = 0; table && i < sim_set_nr_results(output->set); i++) {
+		const struct sim_result *result = sim_set_result(output->set, i);
+		table_row(table);
+		text_cell(table, result, 0);
+		for (size_t column = first; column < end; column++)
+			text_cell(table, result, column);
+	}
+	if (table)
+		table_to_text(out, table);
+	table_free(table);
+	prt_char(out, '\n');
+}
+
+/* As one table when that fits, else folded where another question begins. */
+static void results_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	static const size_t folds[] = { FIRST_MOVES, FIRST_STALLS, ARRAY_SIZE(text_columns) };
+	size_t first = 1;
+	while (first < ARRAY_SIZE(text_columns)) {
+		PRINTBUF(table);
+		size_t end = first;
+		for (size_t i = ARRAY_SIZE(folds); i-- > 0 && folds[i] > first;) {
+			end = folds[i];
+			printbuf_reset(&table);
+			prt_columns(&table, output, first, end);
+			const char *text = printbuf_str(&table);
+			if (utf8_width(text, strcspn(text, "\n")) <= output->columns)
+				break;
+		}
+		prt_str(out, printbuf_str(&table));
+		first = end;
+	}
+}
+
+/* "word        what it means", its further lines below its first. */
+static void prt_meaning(struct printbuf *out, const char *word, const struct printbuf *meaning,
+			unsigned columns)
+{
+	PRINTBUF(lines);
+	size_t used = strlen(word);
+	report_wrapped(&lines, printbuf_str(meaning), MEANING_COLUMN, columns);
+	prt_str(out, word);
+	prt_chars(out, ' ', used < MEANING_COLUMN ? MEANING_COLUMN - used : 1);
+	prt_str(out, printbuf_str(&lines) + MIN(lines.pos, MEANING_COLUMN));
+}
+
+static void prt_legend(struct printbuf *out, const struct sim_output *output, const char *word,
+		       const char *format, ...) berth_printf(4, 5);
+static void prt_legend(struct printbuf *out, const struct sim_output *output, const char *word,
+		       const char *format, ...)
+{
+	PRINTBUF(meaning);
+	va_list args;
+	va_start(args, format);
+	prt_vprintf(&meaning, format, args);
+	va_end(args);
+	prt_meaning(out, word, &meaning, output->columns);
+}
+
 static void setting_to_text(struct printbuf *out, const struct sim_output *output)
 {
 	const struct cost_model *cost = sim_set_cost(output->set);
-	prt_str(out, "recording  ");
-	prt_safe(out, output->path, strlen(output->path));
+	PRINTBUF(recording);
+	PRINTBUF(machine);
+	PRINTBUF(kernel);
+	prt_safe(&recording, output->path, strlen(output->path));
 	if (output->info->program && *output->info->program) {
-		prt_str(out, ": ");
-		prt_safe(out, output->info->program, strlen(output->info->program));
+		prt_str(&recording, ": ");
+		prt_safe(&recording, output->info->program, strlen(output->info->program));
 	}
-	prt_str(out, "\nmachine    ");
-	machine_to_line(out, output->machine);
+	prt_meaning(out, "recording", &recording, output->columns);
+	machine_to_line(&machine, output->machine);
+	prt_meaning(out, "machine", &machine, output->columns);
 	if (output->is_default_machine) {
-		prt_str(out, "\n           (sized from the recording: the program uses ");
-		prt_bytes(out, output->peak_pages * output->info->page_bytes);
-		prt_str(out, " at once, and half of that is fast; -M names another)");
+		PRINTBUF(why);
+		prt_str(&why, "(sized from the recording: the program uses ");
+		prt_bytes(&why, output->peak_pages * output->info->page_bytes);
+		prt_str(&why, " at once, and half of that is fast; -M names another)");
+		prt_meaning(out, "", &why, output->columns);
 	}
-	prt_printf(out, "\nkernel     %s below agents; time dilation %llu, seed %llu",
+	prt_printf(&kernel, "%s below agents; time dilation %llu, seed %llu; decisions every ",
 		   output->kernel, (unsigned long long)output->dilate,
 		   (unsigned long long)output->seed);
-	prt_str(out, "; decisions every ");
-	prt_ns(out, cost->tick_ns);
-	prt_str(out, "\n\n");
+	prt_ns(&kernel, cost->tick_ns);
+	prt_meaning(out, "kernel", &kernel, output->columns);
+	prt_char(out, '\n');
 }
 
-static void bound_to_text(struct printbuf *out, const struct sim_result *result)
+static void prt_bound(struct printbuf *out, const struct sim_result *result)
 {
-	prt_str(out, "  ");
 	prt_safe(out, result->policy, strlen(result->policy));
 	if (result->fast_bytes != UINT64_MAX) {
 		prt_str(out, " at ");
@@ -180,7 +256,25 @@ static void bound_to_text(struct printbuf *out, const struct sim_result *result)
 				       result->upper_ps));
 	prt_str(out, "; its schedule, replayed, takes ");
 	prt_ns(out, result->time_ns);
-	prt_char(out, '\n');
+}
+
+/* What a bound proves, and what went wrong, below the table. */
+static void remarks_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	bool has_remark = false;
+	for (size_t i = 0; i < sim_set_nr_results(output->set); i++) {
+		const struct sim_result *result = sim_set_result(output->set, i);
+		PRINTBUF(remark);
+		if (result->error)
+			prt_printf(&remark, "%s: %s", result->policy, result->error_text);
+		else if (result->has_bound)
+			prt_bound(&remark, result);
+		else
+			continue;
+		report_wrapped(out, printbuf_str(&remark), 2, output->columns);
+		has_remark = true;
+	}
+	prt_str(out, has_remark ? "\n" : "");
 }
 
 /* The first result of this kind, or of this name. */
@@ -200,7 +294,7 @@ static void prt_times(struct printbuf *out, const struct sim_result *result)
 	prt_str(out, " times as long as with everything fast");
 }
 
-static void sentence_to_text(struct printbuf *out, const struct sim_set *set)
+static void prt_sentence(struct printbuf *out, const struct sim_set *set)
 {
 	const struct sim_result *first = find_result(set, "linux-none");
 	const struct sim_result *best = find_result(set, "optimal");
@@ -224,67 +318,64 @@ static void sentence_to_text(struct printbuf *out, const struct sim_set *set)
 		prt_fixed(out, slowdown(best), 2);
 		prt_str(out, " times");
 	}
-	prt_str(out, ".\n\n");
+	prt_char(out, '.');
+}
+
+static void time_to_text(struct printbuf *out, const struct sim_output *output)
+{
+	PRINTBUF(text);
+	prt_str(&text, "predicted: compute ");
+	if (sim_set_nr_results(output->set) > 0) {
+		const struct sim_result *result = sim_set_result(output->set, 0);
+		prt_ns(&text, result->compute_ns);
+		prt_str(&text, " (the recording's clock)");
+		if (result->blocked_ns) {
+			prt_str(&text, " + blocked ");
+			prt_ns(&text, result->blocked_ns);
+		}
+	}
+	prt_str(&text, " + the three stalls: latency, bandwidth, migration");
+	prt_meaning(out, "time", &text, output->columns);
 }
 
 static void legend_to_text(struct printbuf *out, const struct sim_output *output)
 {
 	const struct cost_model *cost = sim_set_cost(output->set);
-	prt_str(out, "time         predicted: compute ");
-	if (sim_set_nr_results(output->set) > 0) {
-		const struct sim_result *result = sim_set_result(output->set, 0);
-		prt_ns(out, result->compute_ns);
-		prt_str(out, " (the recording's clock)");
-		if (result->blocked_ns) {
-			prt_str(out, " + blocked ");
-			prt_ns(out, result->blocked_ns);
-		}
-	}
-	prt_str(out, " + the three stalls\n");
-	prt_str(out, "slowdown     time over that of all-fast\n");
-	prt_str(out, "served fast  share of cache misses served by the fast tier\n");
-	prt_str(out,
-		"promoted, demoted, moved   pages moved to a faster tier, to a slower one, and "
-		"their bytes\n");
-	prt_printf(out,
-		   "latency      misses x latency of their node / %.2f misses under way at once\n",
+	PRINTBUF(move);
+	time_to_text(out, output);
+	prt_legend(out, output, "slowdown", "time over that of all-fast");
+	prt_legend(out, output, "served fast", "share of cache misses served by the fast tier");
+	prt_legend(out, output, "promoted", "pages moved to a faster tier");
+	prt_legend(out, output, "demoted", "pages moved to a slower tier");
+	prt_legend(out, output, "moved", "bytes of the pages moved");
+	prt_legend(out, output, "latency",
+		   "misses x latency of their node / %.2f misses under way at once",
 		   (double)cost->values[COST_PARALLELISM] / 10000);
-	prt_str(out, "bandwidth    what is missing when a node's traffic takes longer than its "
-		     "epoch\n");
-	prt_str(out, "migration    pages moved x (copy + ");
-	prt_ns(out, cost->values[COST_MOVE_FIXED]);
-	prt_str(out, "); all of it is charged to the program\n");
+	prt_legend(out, output, "bandwidth",
+		   "what is missing when a node's traffic takes longer than its epoch");
+	prt_ns(&move, cost->values[COST_MOVE_FIXED]);
+	prt_legend(out, output, "migration",
+		   "pages moved x (copy + %s); all of it is charged to the program",
+		   printbuf_str(&move));
 	for (size_t i = 0; sim_set_note(output->set, i); i++)
-		prt_printf(out, "note: %s\n", sim_set_note(output->set, i));
+		prt_legend(out, output, "note:", "%s", sim_set_note(output->set, i));
 	if (output->dilate > 1)
-		prt_printf(
-			out,
-			"note: the program's time is stretched %llu times against the kernel's\n",
-			(unsigned long long)output->dilate);
+		prt_legend(out, output, "note:",
+			   "the program's time is stretched %llu times against the kernel's",
+			   (unsigned long long)output->dilate);
 }
 
 void sim_output_to_text(struct printbuf *out, const struct sim_output *output)
 {
-	struct table *table = table_new(text_columns, ARRAY_SIZE(text_columns));
-	size_t nr = sim_set_nr_results(output->set);
-	bool has_bound = false;
+	PRINTBUF(sentence);
 	setting_to_text(out, output);
-	for (size_t i = 0; table && i < nr; i++)
-		text_row(table, sim_set_result(output->set, i));
-	if (table)
-		table_to_text(out, table);
-	table_free(table);
-	prt_char(out, '\n');
-	for (size_t i = 0; i < nr; i++) {
-		const struct sim_result *result = sim_set_result(output->set, i);
-		if (result->error)
-			prt_printf(out, "  %s: %s\n", result->policy, result->error_text);
-		else if (result->has_bound)
-			bound_to_text(out, result);
-		has_bound |= result->has_bound || result->error;
+	results_to_text(out, output);
+	remarks_to_text(out, output);
+	prt_sentence(&sentence, output->set);
+	if (sentence.pos) {
+		report_wrapped(out, printbuf_str(&sentence), 0, output->columns);
+		prt_char(out, '\n');
 	}
-	prt_str(out, has_bound ? "\n" : "");
-	sentence_to_text(out, output->set);
 	legend_to_text(out, output);
 }
 

@@ -14,6 +14,7 @@ struct sim_output {
 	const char *kernel; /* -K as given */
 	uint64_t dilate, seed;
 	uint64_t peak_pages;	 /* 0: not measured */
+	unsigned columns;	 /* of text */
 	bool is_default_machine; /* sized from the recording because none was named */
 };
 

@@ -7,10 +7,19 @@ fail() { echo "$*"; exit 1; }
 R=$TOP/tests/golden/sim
 M='node:dram:160KiB@80ns/100GBps:cpus=0 node:cxl:16MiB@250ns/30GBps'
 
-"$BERTH" sim "$R/phases.berth" >"$TMP/default" || fail "default: exit $?"
+COLUMNS=200 "$BERTH" sim "$R/phases.berth" >"$TMP/default" || fail "default: exit $?"
 for word in all-fast optimal static-best recency linux-none all-slow 'sized from the recording' \
 	'time dilation 1' 'times as long as with everything fast' 'exact'; do
 	grep -q "$word" "$TMP/default" || { cat "$TMP/default"; fail "text lacks: $word"; }
+done
+
+# On a narrow terminal the table is folded, the sentences wrapped, and nothing lost.
+"$BERTH" sim "$R/phases.berth" -M "$M" -P linux-none -P recency:idle=4,rate=100MBps -P optimal \
+	>"$TMP/narrow" || fail "narrow: exit $?"
+awk 'length > 80' "$TMP/narrow" | grep . && fail "lines above are wider than 80 columns"
+[ "$(grep -c '^policy ' "$TMP/narrow")" = 3 ] || fail "not folded: $(cat "$TMP/narrow")"
+for word in slowdown promoted migration 'optimal at'; do
+	grep -q "$word" "$TMP/narrow" || fail "narrow text lacks: $word"
 done
 
 for format in text json csv; do
