@@ -309,15 +309,26 @@ static int record_program(struct record *record, const struct record_options *op
 	return run_recorded(record, cpu_ns);
 }
 
+/* The program's own file, or one that it is told to use. */
+static const char *used_by_program(const struct record *record)
+{
+	char **arguments = record->program.arguments;
+	const char *name = record->program.real;
+	for (size_t i = 0; name; name = arguments[i++])
+		if (output_is_input(name, record->output) ||
+		    output_part_is_input(name, record->output))
+			return name;
+	return NULL;
+}
+
 static int check_output(const struct record *record)
 {
-	const char *output = record->output;
-	if (strcmp(output, "-") == 0)
+	if (strcmp(record->output, "-") == 0)
 		return fail_usage("-: a recording cannot be written to a pipe; name a file");
-	if (output_is_input(record->program.real, output) ||
-	    output_part_is_input(record->program.real, output))
+	const char *used = used_by_program(record);
+	if (used)
 		return fail_usage("%s: writing %s would destroy it; name another file with -o",
-				  record->program.real, output);
+				  used, record->output);
 	return 0;
 }
 
