@@ -79,7 +79,10 @@ static int write_file(const char *path, const struct printbuf *text)
 {
 	PRINTBUF(part);
 	struct stat status;
-	if (lstat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+	bool exists = lstat(path, &status) == 0;
+	if (exists && S_ISDIR(status.st_mode)) /* "dir/" would become dir/.part */
+		return -EISDIR;
+	if (exists && !S_ISREG(status.st_mode))
 		return write_special(path, text);
 	prt_printf(&part, "%s.part", path);
 	int fd = open(printbuf_str(&part), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
