@@ -357,6 +357,7 @@ void guest_return(struct thread *thread, int64_t result)
 	if (!failed) {
 		look_at_buffers(thread, (uint64_t)result);
 		change_maps(thread, (uint64_t)result);
+		core_tick(thread); /* what was unmapped leaves its filter before it goes on */
 	}
 	thread->call = -1;
 	errno = saved;

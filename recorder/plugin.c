@@ -155,8 +155,8 @@ static __attribute__((noinline)) void learn_either(unsigned vcpu, qemu_plugin_me
 	static void name##_clock(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t address,      \
 				 void *data)                                                       \
 	{                                                                                          \
-		if (may_run && (count_block(thread, (uintptr_t)data) |                             \
-				(misses(thread, address, last) || is_stale)))                      \
+		if (may_run && ((unsigned)count_block(thread, (uintptr_t)data) |                   \
+				(unsigned)(misses(thread, address, last) || is_stale)))            \
 			slow(vcpu, info, address, data);                                           \
 	}
 

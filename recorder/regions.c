@@ -76,6 +76,8 @@ void regions_unmap(struct regions *regions, uint64_t first, uint64_t nr)
 	uint32_t end = start;
 	while (end < regions->nr && regions->items[end].first < first + nr)
 		end++;
+	if (end == start)
+		return;
 	memmove(&regions->items[start], &regions->items[end],
 		(regions->nr - end) * sizeof(*regions->items));
 	regions->nr -= end - start;
