@@ -38,9 +38,9 @@ static uint16_t *find_slot(const struct grid *grid, uint64_t key)
 	return &grid->index[at];
 }
 
-static void merge(struct grid_block *into, struct grid_block *from)
+static void merge(const struct grid *grid, struct grid_block *into, struct grid_block *from)
 {
-	for (unsigned i = 0; i < GRID_BINS; i++) {
+	for (unsigned i = 0; i < grid->nr_bins; i++) {
 		into->cells[i].heat += from->cells[i].heat;
 		into->cells[i].weight += from->cells[i].weight;
 	}
@@ -65,7 +65,7 @@ static void coarsen(struct grid *grid)
 		block.key = grid_block_key(grid, block.key);
 		uint16_t *slot = find_slot(grid, block.key);
 		if (*slot) {
-			merge(&grid->blocks[*slot - 1], &block);
+			merge(grid, &grid->blocks[*slot - 1], &block);
 		} else {
 			grid->blocks[grid->nr++] = block;
 			*slot = (uint16_t)grid->nr;
@@ -109,6 +109,7 @@ struct grid_block *grid_block_get(struct grid *grid, uint64_t key, bool make, in
 void grid_halve_time(struct grid *grid)
 {
 	grid->bin_shift++;
+	grid->nr_bins = (grid->nr_bins + 1) / 2;
 	for (uint32_t b = 0; b < grid->nr; b++) {
 		struct grid_cell *cells = grid->blocks[b].cells;
 		for (unsigned i = 0; i < GRID_BINS / 2; i++) {

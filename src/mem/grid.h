@@ -48,6 +48,7 @@ struct grid {
 	unsigned index_bits;
 	unsigned page_shift; /* a block is 1 << page_shift pages */
 	unsigned bin_shift;  /* a bin is 1 << bin_shift intervals */
+	unsigned nr_bins;    /* the first ones, used so far: merges look no further */
 };
 
 int grid_init(struct grid *grid, uint32_t max_blocks); /* at most 30,000 */
@@ -60,6 +61,12 @@ void grid_halve_time(struct grid *grid); /* bins become twice as long */
 void grid_coarsen_for(struct grid *grid, uint64_t nr_pages, uint32_t nr);
 void grid_sort(struct grid *grid); /* by key; afterwards look-ups only */
 bool grid_is_valid(const struct grid *grid);
+
+/* Before adding to cells of this bin. */
+static inline void grid_use_bin(struct grid *grid, unsigned bin)
+{
+	grid->nr_bins = MAX(grid->nr_bins, bin + 1);
+}
 
 static inline uint64_t grid_block_key(const struct grid *grid, uint64_t key)
 {

@@ -123,6 +123,7 @@ static int touch(struct profile *profile, struct tally_unit *unit, uint64_t key)
 		&profile->grid, mem_key(space, key & MEM_PAGE_MASK), true, &error);
 	if (!block)
 		return error;
+	grid_use_bin(&profile->grid, bin);
 	block->cells[bin].heat += (double)pages;
 	return 0;
 }

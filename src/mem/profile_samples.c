@@ -47,6 +47,7 @@ static void place_window(struct profile *profile, uint64_t time_ns, uint64_t win
 	uint64_t bin_ns = profile_bin_ns(profile);
 	at->first_bin = (unsigned)(start / bin_ns);
 	at->last_bin = (unsigned)((end - 1) / bin_ns);
+	grid_use_bin(&profile->grid, at->last_bin);
 	at->middle_ns = (double)bin_ns;
 	at->last_ns = (double)(end - at->last_bin * bin_ns);
 	at->first_ns = at->first_bin == at->last_bin
