@@ -80,7 +80,7 @@ static const struct option machine_options[] = {
 
 const struct command command_machine = {
 	.name = "machine",
-	.usage = "[MACHINE] [--root DIR|TAR] [--format text|json|line] [--capture FILE.tar]",
+	.usage = "[MACHINE] [--root DIR|TAR] [--format FORMAT] [--capture FILE.tar]",
 	.summary = "what a machine is: nodes, tiers, CPUs, latency, bandwidth",
 	.about = "Shows the nodes of a machine with their memory and CPUs, the tiers that the "
 		 "kernel makes of them, and the latency and bandwidth from each node with CPUs to "

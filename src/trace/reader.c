@@ -83,7 +83,7 @@ static int not_a_recording(const char *path, const uint8_t *bytes, size_t nr_byt
 				 path);
 	PRINTBUF(kinds);
 	for (size_t i = 0; trace_imports[i]; i++)
-		prt_printf(&kinds, ", %s", trace_imports[i]->summary);
+		prt_printf(&kinds, "; %s", trace_imports[i]->summary);
 	return error_set(err, -EBADMSG,
 			 "%s: not a recording that berth can read (.berth%s); make one with "
 			 "`berth record`",
