@@ -2,8 +2,10 @@
 /* Finds the command and runs it; `berth`, `berth help`, `berth --version`. */
 #include "cli/main.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/options.h"
 
@@ -14,7 +16,14 @@ static void list_commands(struct printbuf *out)
 		     "unequal.\n\n");
 	for (size_t i = 0; commands[i]; i++)
 		prt_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	prt_str(out, "\n`berth COMMAND --help` explains one.\n");
+	prt_str(out,
+		"\n`berth COMMAND --help` explains one; `berth --version` tells the version;\n"
+		"`berth help --man [COMMAND]` prints a man page, `berth help --completion` "
+		"bash's.\n\n"
+		"Exit status: 0 done; 1 failed (a missing or bad file); 2 wrong command line or\n"
+		"machine; 3 not supported here; 4 not permitted; 5 partly done (a cut file, read "
+		"to\n"
+		"its cut). `record` passes on the program's.\n");
 }
 
 /* An exact name, or the only one that begins so. */
@@ -75,8 +84,18 @@ static int help_main(int argc, char **argv)
 	return put_output(&out, NULL);
 }
 
+/* A file that is opened must not become standard output or error of a caller who closed them.
+ * What holds their place can be neither read nor written, and a program that is run lacks it. */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH | O_CLOEXEC) != fd)
+			return;
+}
+
 int berth_main(int argc, char **argv)
 {
+	hold_standard_descriptors();
 	if (argc < 2) {
 		PRINTBUF(out);
 		list_commands(&out);

@@ -278,6 +278,25 @@ esac
 	exit $failed
 ) || failed=1
 
+# Closed descriptors: said where it can be, and no message or output ends up in a file.
+for command in info report sim machine help; do
+	args=(good.berth)
+	case $command in machine | help) args=() ;; esac
+	"$BERTH" $command "${args[@]}" >&- 2>.err
+	[ $? = 1 ] && grep -qF 'Bad file descriptor' .err || complain "$command >&-: $(cat .err)"
+done
+before=$(inventory)
+"$BERTH" convert head.berth out.berth <&- >&- 2>&-
+[ $? = 1 ] || complain 'convert with everything closed: not 1'
+[ "$(inventory)" = "$before" ] || complain 'convert with everything closed left a file'
+"$BERTH" record -o closed.berth -- /bin/sh -c 'echo out; echo err >&2; exit 6' <&- >&- 2>&-
+[ $? = 6 ] || complain 'record with everything closed: not 6'
+"$BERTH" info closed.berth >.out 2>.err || complain "record with everything closed: $(cat .err)"
+"$BERTH" record -o closed.berth -- /bin/sh -c '(sleep 1.3; :) &' 2>&- # it tells of who goes on
+"$BERTH" info closed.berth >.out 2>.err || complain "record without stderr: $(cat .err)"
+grep 'passed over' .out && complain 'a message was written into the recording'
+rm -f closed.berth
+
 # Given twice, the last counts.
 "$BERTH" info good.berth --format json --format csv | head -n 1 | grep -q '^key,value$' ||
 	complain 'given twice, the last --format does not count'
