@@ -19,9 +19,8 @@ configure:
 	    meson setup $(BUILD) --prefix=$(PREFIX) $(MESON_FLAGS); \
 	  elif ! cmp -s $(BUILD)/sources.new $(BUILD)/sources; then \
 	    meson setup --reconfigure $(BUILD); \
-	  else \
-	    ninja -C $(BUILD) build.ninja; \
-	  fi; } >$(BUILD)/setup.log || { cat $(BUILD)/setup.log; exit 1; }
+	  fi && ninja -C $(BUILD) build.ninja; } >$(BUILD)/setup.log || \
+	  { cat $(BUILD)/setup.log; exit 1; }
 	@mv $(BUILD)/sources.new $(BUILD)/sources
 
 demo: all
