@@ -9,7 +9,10 @@
 #define CURVE_ROWS   10
 #define CURVE_LABELS 9
 
-static const char *const eighths[] = { " ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█" };
+/* clang-format off */
+static const char *const eighths[] = { " ", "▁", "▂", "▃", "▄",
+				       "▅", "▆", "▇", "█" };
+/* clang-format on */
 
 struct column_load { /* one column of the working set plot, in pages */
 	double mean, max;
