@@ -147,9 +147,13 @@ static bool is_cached(const struct page *page, uint64_t line)
 /* True: the private cache has the line. It does afterwards. */
 static bool fill_filter(struct thread *thread, uint64_t line, bool is_store)
 {
-	uint64_t *entry = &thread->filter[line & (FILTER_LINES - 1)];
-	bool was_there = *entry >> 1 == line;
-	*entry = line << 1 | (was_there && (*entry & 1)) | is_store;
+	uint64_t slot = line & (FILTER_LINES - 1);
+	bool was_there = thread->loads[slot] == line;
+	thread->loads[slot] = line;
+	if (is_store)
+		thread->stores[slot] = line;
+	else if (!was_there)
+		thread->stores[slot] = FILTER_EMPTY;
 	return was_there;
 }
 
@@ -178,11 +182,11 @@ static void look_at_lines(struct thread *thread, uint64_t first, uint64_t nr, ui
 static void empty_filter(struct thread *thread)
 {
 	for (uint32_t i = 0; i < FILTER_LINES; i++) {
-		uint64_t line = thread->filter[i] >> 1;
-		thread->filter[i] = FILTER_EMPTY;
-		struct page *page = line == FILTER_EMPTY >> 1
-					    ? NULL
-					    : pages_get(&core.pages, line / LINES_PER_PAGE);
+		uint64_t line = thread->loads[i];
+		thread->loads[i] = thread->stores[i] = FILTER_EMPTY;
+		if (line == FILTER_EMPTY)
+			continue;
+		struct page *page = pages_get(&core.pages, line / LINES_PER_PAGE);
 		if (page && page->frame)
 			is_cached(page, line);
 	}
@@ -404,7 +408,8 @@ void core_thread_start(struct thread *thread, const struct thread *creator)
 	thread->call = -1;
 	core.is_parallel = core.nr_threads > 1;
 	core.nr_alive++;
-	memset(thread->filter, 0xff, sizeof(thread->filter));
+	memset(thread->loads, 0xff, sizeof(thread->loads));
+	memset(thread->stores, 0xff, sizeof(thread->stores));
 	thread->deadline = core.interval_end;
 	thread->left = (int64_t)(ticks - thread->deadline);
 	join_interval(thread);

@@ -8,8 +8,8 @@
  *               page table: first in this interval?  -> TOUCH
  *               shared cache: not there?             -> MISS       -> ring (trace/ring.h)
  *
- * The filter of a thread is its private cache, direct-mapped, FILTER_LINES of 64 bytes: an entry is
- * the line there, times two, plus one when its page was already stored to in this interval. It is
+ * The filter of a thread is its private cache, direct-mapped, FILTER_LINES of 64 bytes: `loads`
+ * holds the lines in it, `stores` those among them that were stored to in this interval. It is
  * emptied when an interval ends (its lines count as just used in the shared cache then), so a hit
  * in it is never a first touch, and touches are exact. An entry is compared with the line of the
  * access's first byte at the place of its last byte: an access that crosses two lines never
@@ -51,7 +51,7 @@ struct thread {
 	uint64_t entered_ns;
 	uint64_t entered_cpu_ns;
 	int64_t nr_waits; /* voluntary context switches, when last looked at */
-	uint64_t filter[FILTER_LINES];
+	uint64_t loads[FILTER_LINES], stores[FILTER_LINES];
 };
 
 /*
@@ -153,18 +153,20 @@ static inline uint64_t thread_ticks(const struct thread *thread)
 }
 
 /* False: the line is in the filter, nothing to say. `last`: bytes of the access minus 1. */
-static inline bool filter_misses_load(const struct thread *thread, uint64_t address, unsigned last)
+static inline bool filter_misses(const uint64_t *lines, uint64_t address, unsigned last)
 {
 	uint64_t place = (address + last) >> CACHE_LINE_SHIFT;
-	uint64_t line = address >> CACHE_LINE_SHIFT;
-	return unlikely((thread->filter[place & (FILTER_LINES - 1)] ^ line << 1) > 1);
+	return unlikely(lines[place & (FILTER_LINES - 1)] != address >> CACHE_LINE_SHIFT);
+}
+
+static inline bool filter_misses_load(const struct thread *thread, uint64_t address, unsigned last)
+{
+	return filter_misses(thread->loads, address, last);
 }
 
 static inline bool filter_misses_store(const struct thread *thread, uint64_t address, unsigned last)
 {
-	uint64_t place = (address + last) >> CACHE_LINE_SHIFT;
-	uint64_t line = address >> CACHE_LINE_SHIFT;
-	return unlikely(thread->filter[place & (FILTER_LINES - 1)] != (line << 1 | 1));
+	return filter_misses(thread->stores, address, last);
 }
 
 /* True: the interval is over. */
