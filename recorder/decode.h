@@ -37,4 +37,25 @@ struct decoded {
 
 struct decoded decode(const uint8_t *bytes, size_t nr_bytes);
 
+/*
+ * Of an instruction that decode() knows: where its operand in memory lies and which registers it
+ * writes. What is not known is OPERAND_UNKNOWN and "all".
+ */
+enum {
+	OPERAND_STACK = 4, /* rsp */
+	OPERAND_RIP = 16,
+	OPERAND_NR_BASES,
+	OPERAND_UNKNOWN = 255,
+};
+
+struct operand {
+	uint8_t base; /* register 0 to 15, OPERAND_RIP (then relative to the next instruction) */
+	uint8_t nr_bytes; /* of the access */
+	int32_t offset;
+	uint32_t writes;      /* bits of registers whose value is then unknown */
+	int32_t stack_change; /* known change of rsp, when `writes` does not hold it */
+};
+
+struct operand decode_operands(const uint8_t *bytes, size_t nr_bytes);
+
 #endif

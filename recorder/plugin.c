@@ -3,7 +3,8 @@
  * The recorder as a plugin of qemu-user: binds QEMU's callbacks to the core.
  *
  * Why it is fast: a memory access costs QEMU a call; this callback adds one load and one compare
- * (core.h, the filter). Instructions are counted by the first memory callback of a block whose
+ * (core.h, the filter), and accesses that others of their block stand for are not looked at
+ * (cover.h). Instructions are counted by the first memory callback of a block whose
  * instruction surely accesses memory (decode.h) rather than by a callback of the block's own; a
  * block without one adds to the clock by inlined code. While the process has one thread its state
  * is at a fixed place; when a second thread comes, QEMU translates everything anew, and the
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "cover.h"
 #include "decode.h"
 #include "guest.h"
 
@@ -33,6 +35,12 @@ int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 
 static __thread struct thread *self; /* the last thread that spoke here */
 static bool knows_base, knows_stack;
+
+/* Of the block under translation; QEMU translates one at a time in a process. */
+#define MAX_INSTRUCTION_BYTES  16
+#define MAX_BLOCK_INSTRUCTIONS 1024
+static struct decoded decoded[MAX_BLOCK_INSTRUCTIONS];
+static struct cover cover;
 
 /* Every access is wanted: no filter in front. */
 static bool sees_all(void)
@@ -236,24 +244,24 @@ static const plugin_mem_fn callbacks[2][2][NR_KINDS] = {
 	    parallel_either_clock } },
 };
 
-static plugin_mem_fn callback_for(const struct decoded *decoded, bool counts)
+static plugin_mem_fn callback_for(const struct decoded *access, bool counts)
 {
-	unsigned size = decoded->max_bytes == 1 ? 0 : decoded->max_bytes == 4 ? 1 : 2;
+	unsigned size = access->max_bytes == 1 ? 0 : access->max_bytes == 4 ? 1 : 2;
 	if (sees_all())
-		return decoded->may == ACCESS_LOAD    ? slow_load
-		       : decoded->may == ACCESS_STORE ? slow_store
-						      : slow_either;
-	unsigned kind = decoded->may == ACCESS_LOAD    ? KIND_LOAD + size
-			: decoded->may == ACCESS_STORE ? KIND_STORE + size
-						       : KIND_EITHER;
+		return access->may == ACCESS_LOAD    ? slow_load
+		       : access->may == ACCESS_STORE ? slow_store
+						     : slow_either;
+	unsigned kind = access->may == ACCESS_LOAD    ? KIND_LOAD + size
+			: access->may == ACCESS_STORE ? KIND_STORE + size
+						      : KIND_EITHER;
 	return callbacks[core.is_parallel][counts][kind];
 }
 
-static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *decoded,
+static void watch_instruction(struct qemu_plugin_insn *insn, const struct decoded *access,
 			      block_run clock)
 {
-	if (decoded->may != ACCESS_NONE)
-		qemu_plugin_register_vcpu_mem_cb(insn, callback_for(decoded, clock != 0),
+	if (access->may != ACCESS_NONE)
+		qemu_plugin_register_vcpu_mem_cb(insn, callback_for(access, clock != 0),
 						 PLUGIN_NO_REGISTERS, PLUGIN_MEM_READ_WRITE,
 						 (void *)(uintptr_t)clock);
 }
@@ -273,15 +281,36 @@ static void watch_block(struct qemu_plugin_tb *tb, block_run run)
 					     (void *)(uintptr_t)run);
 }
 
-static struct decoded decode_instruction(struct qemu_plugin_insn *insn)
+/* The bytes of an instruction; returns how many. */
+static size_t instruction_bytes(struct qemu_plugin_insn *insn, uint8_t bytes[MAX_INSTRUCTION_BYTES])
 {
+	size_t nr = MIN(qemu_plugin_insn_size(insn), MAX_INSTRUCTION_BYTES);
 #if QEMU_PLUGIN_VERSION == 1
-	return decode(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+	memcpy(bytes, qemu_plugin_insn_data(insn), nr);
 #else
-	uint8_t bytes[16];
-	size_t nr = qemu_plugin_insn_data(insn, bytes, sizeof(bytes));
-	return decode(bytes, MIN(nr, sizeof(bytes)));
+	nr = MIN(qemu_plugin_insn_data(insn, bytes, MAX_INSTRUCTION_BYTES), nr);
 #endif
+	return nr;
+}
+
+/* Decodes the block's instructions and finds those whose accesses others stand for. */
+static void decode_block(struct qemu_plugin_tb *tb, size_t nr)
+{
+	cover_init(&cover);
+	for (size_t i = 0; i < nr; i++) {
+		uint8_t bytes[MAX_INSTRUCTION_BYTES];
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+		size_t nr_bytes = instruction_bytes(insn, bytes);
+		decoded[i] = decode(bytes, nr_bytes);
+		cover_add(&cover, (unsigned)i, bytes, nr_bytes,
+			  qemu_plugin_insn_vaddr(insn) + nr_bytes, &decoded[i]);
+	}
+	if (sees_all() || core.recording->exact_clock)
+		return;
+	cover_solve(&cover);
+	for (uint32_t i = 0; i < cover.nr; i++)
+		if (cover.accesses[i].is_covered)
+			decoded[cover.accesses[i].instruction] = (struct decoded){ 0 };
 }
 
 static void learn_base(struct qemu_plugin_insn *insn)
@@ -297,7 +326,7 @@ static void learn_base(struct qemu_plugin_insn *insn)
 static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	size_t nr = qemu_plugin_tb_n_insns(tb);
-	if (nr == 0)
+	if (nr == 0 || nr > MAX_BLOCK_INSTRUCTIONS) /* QEMU's blocks have at most 512 */
 		return;
 	struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, nr - 1);
 	if (unlikely(!knows_base))
@@ -308,11 +337,10 @@ static void translate_block(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	bool is_counted = !run || sees_all() || core.recording->exact_clock;
 	if (is_counted && run)
 		watch_block(tb, run);
+	decode_block(tb, nr);
 	for (size_t i = 0; i < nr; i++) {
-		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-		struct decoded decoded = decode_instruction(insn);
-		bool counts = !is_counted && decoded.sure;
-		watch_instruction(insn, &decoded, counts ? run : 0);
+		bool counts = !is_counted && decoded[i].sure;
+		watch_instruction(qemu_plugin_tb_get_insn(tb, i), &decoded[i], counts ? run : 0);
 		is_counted |= counts;
 	}
 	if (!is_counted)
