@@ -43,6 +43,7 @@ wait_for_output() {
 # Ctrl-C goes to the whole process group, as from a terminal.
 /usr/bin/python3 - "$BERTH" <<'P'
 import os, signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job has it ignored
 out = open("out", "wb")
 child = subprocess.Popen([sys.argv[1], "record", "-o", "c.berth", "--", "./busy", "1000000000"],
                          stdout=out, start_new_session=True)
