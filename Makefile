@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 MESON_FLAGS ?=
 
 # A file that came or went must be seen: the list of sources is compared with that of last time.
-LIST = find src recorder tests bench fuzz -name '*.c' | LC_ALL=C sort
+LIST = find src recorder lab tests bench fuzz -name '*.c' | LC_ALL=C sort
 
 all: setup configure
 	@ninja -C $(BUILD) --quiet
@@ -32,8 +32,14 @@ check: all
 check-long: all
 	@scripts/check --long $(BUILD)
 
+check-lab: all
+	@scripts/check --lab $(BUILD)
+
 bench: all
 	@scripts/bench $(BUILD)
+
+bench-lab: all
+	@scripts/bench-lab $(BUILD)
 
 lint: setup configure
 	@scripts/lint $(BUILD)
@@ -50,4 +56,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long bench lint fuzz install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab lint fuzz install format clean

@@ -11,6 +11,9 @@ const struct command *const commands[] = {
 	&command_info,
 	&command_convert,
 	&command_machine,
+	&command_lab_setup,
+	&command_lab_run,
+	&command_lab_compare,
 	NULL,
 };
 /* clang-format on */

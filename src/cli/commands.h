@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One declaration per command; each is defined in cli/cmd_NAME.c. */
+/* One declaration per command; each is defined in cli/cmd_NAME.c (`lab run` in
+ * cli/cmd_lab_run.c). */
 #ifndef BERTH_CLI_COMMANDS_H
 #define BERTH_CLI_COMMANDS_H
 
@@ -11,5 +12,8 @@ extern const struct command command_info;
 extern const struct command command_convert;
 extern const struct command command_machine;
 extern const struct command command_sim;
+extern const struct command command_lab_setup;
+extern const struct command command_lab_run;
+extern const struct command command_lab_compare;
 
 #endif

@@ -15,7 +15,7 @@ static void list_commands(struct printbuf *out)
 		     "berth decides where things live on a machine whose CPUs and memory are "
 		     "unequal.\n\n");
 	for (size_t i = 0; commands[i]; i++)
-		prt_printf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		prt_printf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
 	prt_str(out,
 		"\n`berth COMMAND --help` explains one; `berth --version` tells the version;\n"
 		"`berth help --man [COMMAND]` prints a man page, `berth help --completion` "
@@ -23,7 +23,18 @@ static void list_commands(struct printbuf *out)
 		"Exit status: 0 done; 1 failed (a missing or bad file); 2 wrong command line or\n"
 		"machine; 3 not supported here; 4 not permitted; 5 partly done (a cut file, read "
 		"to\n"
-		"its cut). `record` passes on the program's.\n");
+		"its cut). `record` and `lab run` pass on the program's.\n");
+}
+
+/* `berth lab`: the commands whose name begins with that word. */
+static void list_group(struct printbuf *out, const char *word)
+{
+	size_t len = strlen(word);
+	prt_printf(out, "usage: berth %s COMMAND [options] [arguments]\n\n", word);
+	for (size_t i = 0; commands[i]; i++)
+		if (strncmp(commands[i]->name, word, len) == 0 && commands[i]->name[len] == ' ')
+			prt_printf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+	prt_printf(out, "\n`berth %s COMMAND --help` explains one.\n", word);
 }
 
 /* An exact name, or the only one that begins so. */
@@ -59,24 +70,52 @@ static int unknown_command(const char *name, bool ambiguous)
 	return fail_usage("%s: %s; `berth help` lists them", *name ? name : "\"\"", why);
 }
 
+/* The command that argv begins with, and how many words its name has: some have two (`lab run`).
+ * NULL: an error was said, and *ret_words is the exit status. */
+static const struct command *command_of_words(int argc, char **argv, int *ret_words)
+{
+	bool ambiguous = false, is_group = false;
+	size_t len = strlen(argv[0]);
+	for (size_t i = 0; commands[i] && len; i++)
+		is_group |= strncmp(commands[i]->name, argv[0], len) == 0 &&
+			    commands[i]->name[len] == ' ';
+	PRINTBUF(name);
+	prt_str(&name, argv[0]);
+	if (is_group) {
+		if (argc < 2 || argv[1][0] == '-') {
+			PRINTBUF(out);
+			list_group(&out, argv[0]);
+			bool is_asked = argc > 1 && (strcmp(argv[1], "--help") == 0 ||
+						     strcmp(argv[1], "-h") == 0);
+			*ret_words = is_asked ? put_output(&out, NULL) : EXIT_USAGE;
+			if (!is_asked)
+				fputs(printbuf_str(&out), stderr);
+			return NULL;
+		}
+		prt_printf(&name, " %s", argv[1]);
+	}
+	const struct command *found = find_command(printbuf_str(&name), &ambiguous);
+	*ret_words = found ? 1 + is_group : unknown_command(printbuf_str(&name), ambiguous);
+	return found;
+}
+
 /* `help [--man] [COMMAND]`, `help --completion`. */
 static int help_main(int argc, char **argv)
 {
 	PRINTBUF(out);
-	bool ambiguous = false;
 	bool as_man = argc > 0 && strcmp(argv[0], "--man") == 0;
 	if (argc > 0 && strcmp(argv[0], "--completion") == 0) {
 		bash_completion(&out);
 		return put_output(&out, NULL);
 	}
 	int at = as_man ? 1 : 0;
-	if (argc > at + 1)
+	const struct command *command = NULL;
+	int nr_words = 0;
+	if (argc > at && !(command = command_of_words(argc - at, argv + at, &nr_words)))
+		return nr_words;
+	if (argc > at + nr_words)
 		return fail_usage("%s: one argument too many; usage: berth help [COMMAND]",
-				  argv[at + 1]);
-	const char *name = argc > at ? argv[at] : NULL;
-	const struct command *command = name ? find_command(name, &ambiguous) : NULL;
-	if (name && !command)
-		return unknown_command(name, ambiguous);
+				  argv[at + nr_words]);
 	if (as_man)
 		command ? command_man(&out, command) : berth_man(&out);
 	else
@@ -110,9 +149,9 @@ int berth_main(int argc, char **argv)
 		prt_str(&out, "berth " BERTH_VERSION "\n");
 		return put_output(&out, NULL);
 	}
-	bool ambiguous = false;
-	const struct command *command = find_command(name, &ambiguous);
+	int nr_words = 0;
+	const struct command *command = command_of_words(argc - 1, argv + 1, &nr_words);
 	if (!command)
-		return unknown_command(name, ambiguous);
-	return command_run(command, argc - 1, argv + 1);
+		return nr_words;
+	return command_run(command, argc - nr_words, argv + nr_words);
 }
