@@ -1,0 +1,43 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: MIT
+# What every lab test begins with; sourced, not a test itself:
+#
+#     . "$TOP/tests/lab/common.sh"
+#     lab_required                  # kernel 6.12; lab_required 6.12 7.3: both
+#     lab_run -M "$LAB_TWO" -- true
+#
+# Without `berth lab setup` a test is skipped, but in CI (CI=true) and where BERTH_LAB_REQUIRED=1
+# it fails: there a lab that cannot be built is what is to be found out.
+
+# Small machines: a boot touches little, and two fit beside everything else.
+LAB_ONE='node:dram:512MiB@80ns/100GBps:cpus=0'
+LAB_TWO='node:dram:512MiB@80ns/100GBps:cpus=0-1 node:cxl:512MiB@250ns/20GBps'
+LAB_THREE='node:dram:512MiB@80ns/100GBps:cpus=0-1 node:cxl:512MiB@250ns/20GBps node:pmem:512MiB@400ns/5GBps'
+
+lab_cache=${BERTH_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/berth/lab}
+
+# lab_is_set_up KERNEL...: QEMU and these kernels are in the cache.
+lab_is_set_up() {
+	[ -d "$lab_cache/qemu" ] || return 1
+	for lab_kernel in "$@"; do
+		[ -e "$lab_cache/kernels/$lab_kernel/vmlinuz" ] || return 1
+	done
+}
+
+lab_is_wanted() { [ "${CI:-}" = true ] || [ "${BERTH_LAB_REQUIRED:-}" = 1 ]; }
+
+# lab_required [KERNEL...]: ends the test when there is no lab here.
+lab_required() {
+	[ $# -gt 0 ] || set -- 6.12
+	lab_is_set_up "$@" && return 0
+	if lab_is_wanted; then
+		echo "the lab is required here, and $lab_cache lacks QEMU or Linux $*; run berth lab setup"
+		exit 1
+	fi
+	echo "no lab with Linux $* here; run berth lab setup"
+	exit 77
+}
+
+# lab_run ARGUMENTS...: berth lab run with a wall-clock limit of its own, LAB_LIMIT (90s): a guest
+# that hangs is then named by berth, not by the runner that would kill the whole test.
+lab_run() { "$BERTH" lab run --time-limit "${LAB_LIMIT:-90s}" "$@"; }
