@@ -3,7 +3,8 @@
  * What the launcher (on the host) and the agent (process 1 of the guest) say to each other.
  *
  * Down, before boot: one text file /lab.conf in the initramfs, lines "key value" with \n, \\ and
- * \xHH escaped in the value; keys repeat where the list below says so and their order is kept.
+ * \xHH escaped in the value; keys repeat where the list below says so and their order is kept. A
+ * value of two words is parted at its first space; a space in the first word is \x20.
  *
  *     module FILE        (repeats) insmod this file of the initramfs
  *     host TAG           9p tag of the host's root; it becomes the root below a writable layer
@@ -17,10 +18,13 @@
  *     sample NS          series interval in guest nanoseconds; 0: no series
  *     user UID GID       run the program as this user (not given: root)
  *     adopt 1            say LAB_MARK_ADOPT in the child before exec
+ *     icount 1           guest time races ahead when the guest is idle: do not sleep for the host
  *
  * Up and down, while it runs: frames on one virtio-serial port (LAB_PORT_NAME in the guest).
  * Little-endian. A frame is a header and `length` bytes. Unknown types are skipped. LAB_FRAME_MAX
- * bounds a payload; longer output is several frames.
+ * bounds a payload; longer output is several frames. Input is sent only as far as LAB_INPUT_ROOM
+ * allows, so that a signal always gets through behind it. The guest stays up after LAB_DONE until
+ * it is told LAB_BYE (nothing that it sent is lost then) or the host closes the port.
  */
 #ifndef BERTH_LAB_PROTOCOL_H
 #define BERTH_LAB_PROTOCOL_H
@@ -33,18 +37,22 @@
 enum lab_frame_type {
 	/* from the guest */
 	LAB_READY = 1,	    /* agent is up: struct lab_ready, then uname's release as text */
-	LAB_MESSAGE,	    /* a sentence for people */
-	LAB_SETTING_FAILED, /* "PATH: reason" */
+	LAB_MESSAGE,	    /* a sentence for people; also a `try` that failed */
+	LAB_SETTING_FAILED, /* "PATH: reason"; LAB_DONE follows */
 	LAB_STARTED,	    /* the program runs: u64 guest CLOCK_MONOTONIC ns, u32 pid */
 	LAB_STDOUT,	    /* bytes */
 	LAB_STDERR,	    /* bytes */
 	LAB_SAMPLE,	    /* struct lab_sample, then text (see there) */
 	LAB_EXITED,	    /* struct lab_exited */
-	LAB_NOT_RUN,	    /* u32 errno of chdir, setuid or exec, then a sentence */
-	LAB_DONE,	    /* last frame; the guest powers off */
+	LAB_NOT_RUN,	    /* u32 errno of setuid or exec, then a sentence; LAB_DONE follows */
+	LAB_DONE,	    /* last frame; the guest powers off after LAB_BYE */
+	LAB_SAMPLE_PART,    /* text: a beginning of the sample that follows, too long for a frame */
+	LAB_INPUT_ROOM,	    /* u32: so many more bytes of LAB_STDIN may be sent */
+	LAB_FAILED,	    /* a sentence: the guest could not be made ready; LAB_DONE follows */
 	/* to the guest */
 	LAB_STDIN = 64, /* bytes; none: end of input */
 	LAB_SIGNAL,	/* u32 signal for the program's process group */
+	LAB_BYE,	/* LAB_DONE was seen: power off */
 };
 
 struct lab_frame {
