@@ -61,6 +61,7 @@ static uint64_t sum_of(const struct trace_batch *batch)
 		sum += batch->hits ? batch->hits[i] ^ batch->checks[i] ^ batch->window_ns[i] : 0;
 		sum += batch->loads ? batch->loads[i] ^ batch->stores[i] : 0;
 		sum += batch->blocked_ns ? batch->blocked_ns[i] : 0;
+		sum += batch->node ? batch->node[i] : 0;
 	}
 	return sum;
 }

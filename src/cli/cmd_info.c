@@ -115,9 +115,8 @@ static void clock_facts(struct facts *facts, const struct trace_info *info)
 
 static void stream_facts(struct facts *facts, const struct trace_info *info)
 {
-	static const char *const names[] = {
-		"misses", "touches", "all", "counts", "samples", NULL
-	};
+	static const char *const names[] = { "misses",	"touches", "all", "counts",
+					     "samples", "nodes",   NULL };
 	PRINTBUF(streams);
 	PRINTBUF(cache);
 	prt_bitflags(&streams, names, info->streams);
@@ -152,6 +151,9 @@ static void event_facts(struct facts *facts, const struct trace_info *info)
 	fact_u64(facts, "nr_counts", "counts", info->nr_events[TRACE_COUNTS], FACT_COUNT);
 	fact_u64(facts, "nr_mappings", "mappings", info->nr_events[TRACE_MAPPINGS], FACT_COUNT);
 	fact_u64(facts, "nr_blocked", "times blocked", info->nr_events[TRACE_BLOCKED], FACT_COUNT);
+	if (facts->format != FORMAT_TEXT || info->streams & TRACE_STREAM_NODES)
+		fact_u64(facts, "nr_nodes", "nodes of pages", info->nr_events[TRACE_NODES],
+			 FACT_COUNT);
 	fact_u64(facts, "file_bytes", "file", info->file_bytes, FACT_BYTES);
 	fact_u64(facts, "nr_blocks", "blocks", info->nr_blocks, FACT_COUNT);
 	if (nr_events > 0)
@@ -166,6 +168,95 @@ static void event_facts(struct facts *facts, const struct trace_info *info)
 		fact_text(facts, "is_cut", "complete",
 			  facts->format == FORMAT_CSV ? (info->is_cut ? "1" : "0")
 						      : (info->is_cut ? "no" : "yes"));
+}
+
+static void memory_to_json(struct json_writer *json, const struct trace_memory *memory)
+{
+	json_object_begin(json, NULL);
+	json_u64(json, "node", memory->node);
+	for (const struct trace_memory_field *field = trace_memory_fields; field->name; field++) {
+		uint64_t value = *trace_memory_value(memory, field);
+		if (value == TRACE_UNKNOWN)
+			json_null(json, field->name);
+		else
+			json_u64(json, field->name, value);
+	}
+	json_object_end(json);
+}
+
+static void prt_pages(struct printbuf *out, const char *before, uint64_t nr_pages,
+		      uint32_t page_bytes)
+{
+	uint64_t nr_bytes;
+	if (nr_pages == TRACE_UNKNOWN || __builtin_mul_overflow(nr_pages, page_bytes, &nr_bytes))
+		return;
+	prt_str(out, before);
+	prt_bytes(out, nr_bytes);
+}
+
+/* "512 MiB, free 480 MiB, min 1 MiB, low ...; used by the kernel 12 MiB, page cache ..." */
+static void memory_to_text(struct facts *facts, const struct trace_memory *memory,
+			   uint32_t page_bytes)
+{
+	PRINTBUF(key);
+	PRINTBUF(value);
+	prt_printf(&key, "node %u", memory->node);
+	prt_pages(&value, "", memory->total_pages, page_bytes);
+	prt_pages(&value, ", managed ", memory->managed_pages, page_bytes);
+	prt_pages(&value, ", free ", memory->free_pages, page_bytes);
+	prt_pages(&value, ", min ", memory->min_pages, page_bytes);
+	prt_pages(&value, ", low ", memory->low_pages, page_bytes);
+	prt_pages(&value, ", high ", memory->high_pages, page_bytes);
+	prt_pages(&value, ", promo ", memory->promo_pages, page_bytes);
+	prt_pages(&value, "; ballast: kernel ", memory->kernel_pages, page_bytes);
+	prt_pages(&value, ", page cache ", memory->cache_pages, page_bytes);
+	prt_pages(&value, ", others ", memory->other_pages, page_bytes);
+	fact_text(facts, "", printbuf_str(&key), printbuf_str(&value));
+}
+
+static void memory_to_csv(struct facts *facts, const struct trace_memory *memory)
+{
+	for (const struct trace_memory_field *field = trace_memory_fields; field->name; field++) {
+		PRINTBUF(key);
+		prt_printf(&key, "node_%u_%s", memory->node, field->name);
+		fact_u64(facts, printbuf_str(&key), "", *trace_memory_value(memory, field),
+			 FACT_COUNT);
+	}
+}
+
+static void memory_facts(struct facts *facts, const struct trace_info *info)
+{
+	if (facts->format == FORMAT_JSON)
+		json_array_begin(&facts->json, "memory");
+	for (uint32_t i = 0; i < info->nr_memory; i++) {
+		if (facts->format == FORMAT_JSON)
+			memory_to_json(&facts->json, &info->memory[i]);
+		else if (facts->format == FORMAT_CSV)
+			memory_to_csv(facts, &info->memory[i]);
+		else
+			memory_to_text(facts, &info->memory[i], info->page_bytes);
+	}
+	if (facts->format == FORMAT_JSON)
+		json_array_end(&facts->json);
+}
+
+/* Where it ran: only recordings made in the lab say. */
+static void place_facts(struct facts *facts, const struct trace_info *info)
+{
+	if (info->machine && *info->machine)
+		fact_text(facts, "machine", "machine", info->machine);
+	if (info->kernel && *info->kernel)
+		fact_text(facts, "kernel", "kernel", info->kernel);
+	if (info->nr_settings && facts->format == FORMAT_JSON) {
+		json_array_begin(&facts->json, "settings");
+		for (uint32_t i = 0; i < info->nr_settings; i++)
+			json_str(&facts->json, NULL, info->settings[i]);
+		json_array_end(&facts->json);
+	}
+	for (uint32_t i = 0; i < info->nr_settings && facts->format != FORMAT_JSON; i++)
+		fact_text(facts, "setting", "setting", info->settings[i]);
+	if (info->nr_memory)
+		memory_facts(facts, info);
 }
 
 static const char *space_kind(const struct trace_space *space)
@@ -232,6 +323,7 @@ static void all_facts(struct facts *facts, const char *path, const struct trace_
 	clock_facts(facts, info);
 	stream_facts(facts, info);
 	event_facts(facts, info);
+	place_facts(facts, info);
 	list_facts(facts, info);
 }
 

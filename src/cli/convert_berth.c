@@ -82,6 +82,9 @@ static int append_event(struct trace_appender *appender, const struct trace_batc
 	case TRACE_BLOCKED:
 		return trace_append_blocked(appender, batch->time_ns[i], batch->thread[i],
 					    batch->blocked_ns[i]);
+	case TRACE_NODES:
+		return trace_append_node(appender, batch->time_ns[i], batch->page[i],
+					 batch->node[i]);
 	default:
 		return trace_append_mapping(appender, &batch->mappings[i]);
 	}

@@ -120,6 +120,17 @@ static void put_blocked(struct csv *csv, const struct trace_batch *batch, uint32
 	prt_str(&csv->text, ",,,\n");
 }
 
+static void put_node(struct csv *csv, const struct trace_batch *batch, uint32_t i)
+{
+	put_start(csv, batch->time_ns[i], "node", batch->space);
+	prt_char(&csv->text, ',');
+	put_address(csv, batch->page[i]);
+	prt_str(&csv->text, ",1,,,,,,,,,");
+	if (batch->node[i] != TRACE_NONE)
+		prt_u64(&csv->text, batch->node[i]);
+	prt_str(&csv->text, ",\n");
+}
+
 static const char *op_name(enum trace_mapping_op op)
 {
 	static const char *const names[] = { "map",	   "unmap",   "remap",	     "discard",
@@ -165,6 +176,9 @@ static void put_event(struct csv *csv, const struct trace_batch *batch, uint32_t
 		break;
 	case TRACE_BLOCKED:
 		put_blocked(csv, batch, i);
+		break;
+	case TRACE_NODES:
+		put_node(csv, batch, i);
 		break;
 	default:
 		put_mapping(csv, &batch->mappings[i]);

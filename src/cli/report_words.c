@@ -70,7 +70,8 @@ uint32_t report_nr_spaces(const struct report *report)
 void report_streams(struct printbuf *out, const struct report *report)
 {
 	static const char *const names[] = { "misses", "first touches", "all accesses",
-					     "counts", "samples",	NULL };
+					     "counts", "samples",	"nodes",
+					     NULL };
 	PRINTBUF(list);
 	for (unsigned i = 0; names[i]; i++) {
 		if (!(report->info->streams & 1U << i))

@@ -233,6 +233,9 @@ static int shape_rows(struct cursor *cursor, struct cursor_file *file, uint32_t 
 	case TRACE_BLOCKED:
 		narrow(columns[BLOCKED_THREAD], n);
 		break;
+	case TRACE_NODES:
+		narrow(columns[NODES_NODE], n);
+		break;
 	case TRACE_MAPPINGS:
 		return make_mappings(cursor, file, n, &cursor->nr);
 	default:
@@ -348,6 +351,9 @@ void cursor_take(struct cursor *cursor, uint32_t n, struct trace_batch *batch)
 	case TRACE_BLOCKED:
 		batch->thread = (const uint32_t *)columns[BLOCKED_THREAD] + at;
 		batch->blocked_ns = columns[BLOCKED_NS] + at;
+		break;
+	case TRACE_NODES:
+		batch->node = (const uint32_t *)columns[NODES_NODE] + at;
 		break;
 	default:
 		batch->mappings = cursor->mappings + at;

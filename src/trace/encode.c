@@ -11,10 +11,9 @@
 uint32_t block_nr_columns(enum trace_kind kind)
 {
 	static const uint32_t nr[TRACE_NR_KINDS] = {
-		[TRACE_SAMPLES] = SAMPLE_NR_COLUMNS,
-		[TRACE_COUNTS] = COUNT_NR_COLUMNS,
-		[TRACE_MAPPINGS] = MAPPING_NR_COLUMNS,
-		[TRACE_BLOCKED] = BLOCKED_NR_COLUMNS,
+		[TRACE_SAMPLES] = SAMPLE_NR_COLUMNS,   [TRACE_COUNTS] = COUNT_NR_COLUMNS,
+		[TRACE_MAPPINGS] = MAPPING_NR_COLUMNS, [TRACE_BLOCKED] = BLOCKED_NR_COLUMNS,
+		[TRACE_NODES] = NODES_NR_COLUMNS,
 	};
 	return nr[kind];
 }
@@ -27,6 +26,7 @@ uint32_t block_max_events(enum trace_kind kind)
 		[TRACE_COUNTS] = 32768,
 		[TRACE_MAPPINGS] = 1024,
 		[TRACE_BLOCKED] = 4096,
+		[TRACE_NODES] = 32768,
 	};
 	return nr[kind];
 }

@@ -47,7 +47,7 @@ static int write_start(int fd, const struct trace_info *info)
 {
 	uint8_t head[HEAD_BYTES];
 	uint64_t nr_bytes;
-	head_pack(head);
+	head_pack(head, info->streams & TRACE_STREAM_NODES ? TRACE_MAJOR_NODES : TRACE_MAJOR);
 	int error = write_whole(fd, head, sizeof(head));
 	return error ? error : write_info(fd, info, NULL, &nr_bytes);
 }

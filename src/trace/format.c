@@ -51,10 +51,10 @@ static uint64_t get_u64(const uint8_t *at)
 	return le64toh(value);
 }
 
-void head_pack(uint8_t bytes[HEAD_BYTES])
+void head_pack(uint8_t bytes[HEAD_BYTES], uint32_t major)
 {
 	memcpy(bytes, trace_magic, sizeof(trace_magic));
-	put_u16(bytes + 8, TRACE_MAJOR);
+	put_u16(bytes + 8, (uint16_t)major);
 	put_u16(bytes + 10, TRACE_MINOR);
 	put_u32(bytes + 12, checksum_of(bytes, 12));
 }
@@ -66,7 +66,7 @@ int head_unpack(const uint8_t bytes[HEAD_BYTES], uint32_t *ret_major, uint32_t *
 		return -EBADMSG;
 	*ret_major = get_u16(bytes + 8);
 	*ret_minor = get_u16(bytes + 10);
-	return *ret_major == TRACE_MAJOR ? 0 : -EOPNOTSUPP;
+	return *ret_major >= TRACE_MAJOR && *ret_major <= TRACE_MAJOR_MAX ? 0 : -EOPNOTSUPP;
 }
 
 void frame_pack(uint8_t bytes[FRAME_HEADER_BYTES], const struct frame *frame)

@@ -15,8 +15,11 @@
 
 #include "trace/trace.h"
 
-#define TRACE_MAJOR 1
-#define TRACE_MINOR 0
+#define TRACE_MAJOR	  1
+#define TRACE_MAJOR_NODES 2 /* of a file that may hold TRACE_NODES, and nothing else is different  \
+			     */
+#define TRACE_MAJOR_MAX 2
+#define TRACE_MINOR	0
 
 #define HEAD_BYTES	   16
 #define FRAME_HEADER_BYTES 80
@@ -31,6 +34,8 @@
 #define TRACE_INFO_MAX	      ((size_t)16 << 20)
 #define TRACE_MAX_SPACES      65536u
 #define TRACE_MAX_AREAS	      8u
+#define TRACE_MAX_MEMORY      1024u /* nodes whose memory the info tells, as many as Linux has */
+#define TRACE_MAX_SETTINGS    1024u
 #define TRACE_NAME_MAX	      4095u /* bytes of a mapping's name; longer ones are cut */
 
 extern const uint8_t trace_magic[8];
@@ -78,7 +83,7 @@ struct trailer {
 	uint64_t info_offset, index_offset, file_bytes;
 };
 
-void head_pack(uint8_t bytes[HEAD_BYTES]);
+void head_pack(uint8_t bytes[HEAD_BYTES], uint32_t major);
 /* 0; -EBADMSG: not this format or damaged; -EOPNOTSUPP: a later major version. */
 int head_unpack(const uint8_t bytes[HEAD_BYTES], uint32_t *ret_major, uint32_t *ret_minor);
 

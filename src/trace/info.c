@@ -11,9 +11,10 @@
 #define NS_PER_KTICK_MAX ((uint64_t)1 << 40) /* a tick of a second: no clock is coarser */
 
 const char *const trace_space_kind_names[] = { "mm", "file", "physical", NULL };
-const char *const trace_stream_names[] = { "misses", "touches", "all", "counts", "samples", NULL };
-const char *const trace_kind_names[] = { "accesses", "samples", "counts",
-					 "mappings", "blocked", NULL };
+const char *const trace_stream_names[] = { "misses",  "touches", "all", "counts",
+					   "samples", "nodes",	 NULL };
+const char *const trace_kind_names[] = { "accesses", "samples", "counts", "mappings",
+					 "blocked",  "nodes",	NULL };
 const char *const trace_flag_names[] = { "write", "fetch", "miss", "touch", "syscall", NULL };
 const char *const trace_mapping_op_names[] = { "map",	     "unmap",	"remap",       "discard",
 					       "advice",     "process", "process_end", "thread",
@@ -37,6 +38,12 @@ void trace_info_fini(struct trace_info *info)
 		free(info->spaces[i].name);
 	for (uint32_t i = 0; i < info->nr_notes; i++)
 		free(info->notes[i]);
+	for (uint32_t i = 0; i < info->nr_settings; i++)
+		free(info->settings[i]);
+	free(info->settings);
+	free(info->memory);
+	free(info->machine);
+	free(info->kernel);
 	free(info->spaces);
 	free(info->notes);
 	free(info->recorder);
@@ -64,17 +71,39 @@ int trace_info_grow_spaces(struct trace_info *info, uint32_t nr)
 	return 0;
 }
 
+static int add_text(char ***list, uint32_t *nr, const char *text)
+{
+	char **longer = realloc(*list, (*nr + 1) * sizeof(*longer));
+	if (!longer)
+		return -ENOMEM;
+	*list = longer;
+	longer[*nr] = strdup(text);
+	if (!longer[*nr])
+		return -ENOMEM;
+	(*nr)++;
+	return 0;
+}
+
 int trace_info_add_note(struct trace_info *info, const char *note)
 {
-	char **notes = realloc(info->notes, (info->nr_notes + 1) * sizeof(*notes));
-	if (!notes)
-		return -ENOMEM;
-	info->notes = notes;
-	notes[info->nr_notes] = strdup(note);
-	if (!notes[info->nr_notes])
-		return -ENOMEM;
-	info->nr_notes++;
-	return 0;
+	return add_text(&info->notes, &info->nr_notes, note);
+}
+
+int trace_info_add_setting(struct trace_info *info, const char *setting)
+{
+	return add_text(&info->settings, &info->nr_settings, setting);
+}
+
+struct trace_memory *trace_info_add_memory(struct trace_info *info, uint32_t node)
+{
+	struct trace_memory *memory = realloc(info->memory,
+					      (info->nr_memory + 1) * sizeof(*memory));
+	if (!memory)
+		return NULL;
+	info->memory = memory;
+	memset(&memory[info->nr_memory], 0xff, sizeof(*memory)); /* TRACE_UNKNOWN */
+	memory[info->nr_memory].node = node;
+	return &memory[info->nr_memory++];
 }
 
 int trace_info_check(const struct trace_info *info, struct printbuf *err)
@@ -97,6 +126,9 @@ int trace_info_check(const struct trace_info *info, struct printbuf *err)
 			return error_set(err, -EINVAL, "space %u has a wrong id, kind or parent",
 					 i);
 	}
+	if (info->nr_memory > TRACE_MAX_MEMORY || info->nr_settings > TRACE_MAX_SETTINGS)
+		return error_set(err, -EINVAL, "memory of %u nodes or %u settings is too much",
+				 info->nr_memory, info->nr_settings);
 	return 0;
 }
 
@@ -146,6 +178,47 @@ static void put_spaces(struct json_writer *json, const struct trace_info *info)
 	json_array_end(json);
 }
 
+const struct trace_memory_field trace_memory_fields[] = {
+	{ "total_pages", offsetof(struct trace_memory, total_pages) },
+	{ "managed_pages", offsetof(struct trace_memory, managed_pages) },
+	{ "free_pages", offsetof(struct trace_memory, free_pages) },
+	{ "min_pages", offsetof(struct trace_memory, min_pages) },
+	{ "low_pages", offsetof(struct trace_memory, low_pages) },
+	{ "high_pages", offsetof(struct trace_memory, high_pages) },
+	{ "promo_pages", offsetof(struct trace_memory, promo_pages) },
+	{ "kernel_pages", offsetof(struct trace_memory, kernel_pages) },
+	{ "cache_pages", offsetof(struct trace_memory, cache_pages) },
+	{ "other_pages", offsetof(struct trace_memory, other_pages) },
+	{ NULL, 0 },
+};
+
+/* Where it ran; nothing at all where that was not noted, as in most recordings. */
+static void put_place(struct json_writer *json, const struct trace_info *info)
+{
+	if (info->machine && *info->machine)
+		json_str(json, "machine", info->machine);
+	if (info->kernel && *info->kernel)
+		json_str(json, "kernel", info->kernel);
+	if (info->nr_settings) {
+		json_array_begin(json, "settings");
+		for (uint32_t i = 0; i < info->nr_settings; i++)
+			json_str(json, NULL, info->settings[i]);
+		json_array_end(json);
+	}
+	if (!info->nr_memory)
+		return;
+	json_array_begin(json, "memory");
+	for (uint32_t i = 0; i < info->nr_memory; i++) {
+		json_object_begin(json, NULL);
+		json_u64(json, "node", info->memory[i].node);
+		for (const struct trace_memory_field *field = trace_memory_fields; field->name;
+		     field++)
+			put_known(json, field->name, *trace_memory_value(&info->memory[i], field));
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 static void put_notes(struct json_writer *json, const struct trace_info *info, const char *extra)
 {
 	json_array_begin(json, "notes");
@@ -176,6 +249,7 @@ void trace_info_to_json(struct printbuf *out, const struct trace_info *info, con
 	put_known(&json, "nr_references", info->nr_references);
 	put_known(&json, "nr_ticks", info->nr_ticks);
 	put_spaces(&json, info);
+	put_place(&json, info);
 	put_notes(&json, info, extra_note);
 	json_object_end(&json);
 }

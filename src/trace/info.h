@@ -19,6 +19,9 @@ int trace_info_from_json(const char *text, size_t nr_bytes, struct trace_info *r
 /* Makes spaces exist up to `nr` (unnamed, of no parent); -ENOMEM. */
 int trace_info_grow_spaces(struct trace_info *info, uint32_t nr);
 int trace_info_add_note(struct trace_info *info, const char *note);
+int trace_info_add_setting(struct trace_info *info, const char *setting); /* "name=value" */
+/* One more node, of which all but the number is unknown; NULL: out of memory. */
+struct trace_memory *trace_info_add_memory(struct trace_info *info, uint32_t node);
 /* -EINVAL with a sentence when no recording may say so (page size, clock, spaces). */
 int trace_info_check(const struct trace_info *info, struct printbuf *err);
 

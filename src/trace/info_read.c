@@ -109,6 +109,44 @@ static int get_notes(struct document *document, struct trace_info *info)
 	return error;
 }
 
+static int get_settings(struct document *document, struct trace_info *info)
+{
+	const json_t *array = json_object_get(document->object, "settings");
+	int error = 0;
+	for (size_t i = 0; i < json_array_size(array) && !error; i++) {
+		const char *setting = json_string_value(json_array_get(array, i));
+		if (info->nr_settings == TRACE_MAX_SETTINGS) {
+			document->wrong = "settings";
+			return 0;
+		}
+		error = setting ? trace_info_add_setting(info, setting) : 0;
+	}
+	return error;
+}
+
+static int get_memory(struct document *document, struct trace_info *info)
+{
+	const json_t *array = json_object_get(document->object, "memory");
+	for (size_t i = 0; i < json_array_size(array); i++) {
+		struct document part = { .object = json_array_get(array, i) };
+		uint32_t node = (uint32_t)get_u64(&part, "node", TRACE_NONE, TRACE_NONE - 1);
+		if (node == TRACE_NONE || info->nr_memory == TRACE_MAX_MEMORY) {
+			document->wrong = "memory";
+			return 0;
+		}
+		struct trace_memory *memory = trace_info_add_memory(info, node);
+		if (!memory)
+			return -ENOMEM;
+		for (const struct trace_memory_field *field = trace_memory_fields; field->name;
+		     field++)
+			*trace_memory_value(memory, field) = get_u64(&part, field->name,
+								     TRACE_UNKNOWN, INT64_MAX);
+		if (part.wrong)
+			document->wrong = "memory";
+	}
+	return 0;
+}
+
 static int read_document(struct document *document, struct trace_info *info)
 {
 	info->page_bytes = (uint32_t)get_u64(document, "page_bytes", 0, UINT32_MAX);
@@ -124,8 +162,13 @@ static int read_document(struct document *document, struct trace_info *info)
 	info->nr_ticks = get_u64(document, "nr_ticks", 0, INT64_MAX);
 	info->recorder = get_string(document, "recorder");
 	info->program = get_string(document, "program");
-	int error = info->recorder && info->program ? 0 : -ENOMEM;
+	info->machine = get_string(document, "machine");
+	info->kernel = get_string(document, "kernel");
+	bool has_strings = info->recorder && info->program && info->machine && info->kernel;
+	int error = has_strings ? 0 : -ENOMEM;
 	error = error ? error : get_spaces(document, info);
+	error = error ? error : get_settings(document, info);
+	error = error ? error : get_memory(document, info);
 	return error ? error : get_notes(document, info);
 }
 

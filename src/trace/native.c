@@ -7,7 +7,7 @@
  *         -> the first one's events up to the second one's time are a batch
  *
  * Where several events have the same time, mappings come first, then blocked times, samples,
- * counts and accesses; then lower spaces.
+ * counts, nodes and accesses; then lower spaces.
  *
  * Cost: a heap step per batch; see cursor.h for memory.
  */
@@ -43,8 +43,8 @@ bool native_recognise(const uint8_t *bytes, size_t nr_bytes)
 static unsigned rank(const struct cursor *cursor)
 {
 	static const uint8_t ranks[TRACE_NR_KINDS] = {
-		[TRACE_MAPPINGS] = 0, [TRACE_BLOCKED] = 1,  [TRACE_SAMPLES] = 2,
-		[TRACE_COUNTS] = 3,   [TRACE_ACCESSES] = 4,
+		[TRACE_MAPPINGS] = 0, [TRACE_BLOCKED] = 1, [TRACE_SAMPLES] = 2,
+		[TRACE_COUNTS] = 3,   [TRACE_NODES] = 4,   [TRACE_ACCESSES] = 5,
 	};
 	return ranks[cursor->stream->kind] * TRACE_MAX_SPACES + cursor->stream->space;
 }
@@ -166,7 +166,7 @@ void native_close(struct native *native)
 	free(native);
 }
 
-static int check_head(const struct native *native, struct printbuf *err)
+static int check_head(const struct native *native, uint32_t *ret_major, struct printbuf *err)
 {
 	uint8_t head[HEAD_BYTES];
 	uint32_t major = 0, minor = 0;
@@ -174,13 +174,14 @@ static int check_head(const struct native *native, struct printbuf *err)
 	error = error ? error : head_unpack(head, &major, &minor);
 	if (error == -EOPNOTSUPP)
 		return error_set(err, error,
-				 "%s: a recording of format %u, this berth reads format %u; use a "
-				 "later berth",
-				 native->path, major, TRACE_MAJOR);
+				 "%s: a recording of format %u, this berth reads formats up to %u; "
+				 "use a later berth",
+				 native->path, major, TRACE_MAJOR_MAX);
 	if (error == -EBADMSG)
 		return error_set(err, error,
 				 "%s: the head of the recording is cut or damaged; record again",
 				 native->path);
+	*ret_major = major;
 	return error ? error_file(err, error, native->path, "read") : 0;
 }
 
@@ -298,7 +299,8 @@ static int open_file(struct native *native, const struct trace_open_options *opt
 	if (error)
 		return error_file(err, error, native->path, "read");
 	native->file.file_bytes = (uint64_t)status.st_size;
-	error = check_head(native, err);
+	uint32_t major = 0;
+	error = check_head(native, &major, err);
 	if (error)
 		return error;
 	if (open_whole(native, info)) {
@@ -307,6 +309,7 @@ static int open_file(struct native *native, const struct trace_open_options *opt
 			return error;
 	}
 	error = complete_info(native, info, options ? options->ns_per_ktick : 0);
+	info->version = major;
 	native->file.ns_per_ktick = info->ns_per_ktick;
 	native->file.index = &native->index;
 	if (!error && !(options && options->verify_only_headers))

@@ -185,6 +185,7 @@ static void drop_first(struct trace_batch *batch, uint32_t n)
 	ADVANCE(batch->loads, n);
 	ADVANCE(batch->stores, n);
 	ADVANCE(batch->blocked_ns, n);
+	ADVANCE(batch->node, n);
 	ADVANCE(batch->mappings, n);
 }
 

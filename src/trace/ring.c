@@ -154,6 +154,16 @@ void ring_put_blocked(struct ring_producer *producer, uint64_t ticks, uint32_t t
 	publish(producer);
 }
 
+void ring_put_node(struct ring_producer *producer, uint64_t ticks, uint64_t page, uint32_t node)
+{
+	if (!has_room(producer))
+		return;
+	put(producer, (uint64_t)KIND_NODE << KIND_SHIFT | page);
+	put(producer, ticks);
+	put(producer, node);
+	publish(producer);
+}
+
 void ring_put_mapping(struct ring_producer *producer, const struct trace_mapping *mapping)
 {
 	size_t len = mapping->name ? strnlen(mapping->name, RING_NAME_BYTES) : 0;

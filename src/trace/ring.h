@@ -95,6 +95,7 @@ void ring_put_count(struct ring_producer *producer, uint64_t epoch_ticks, uint64
 		    uint32_t loads, uint32_t stores);
 void ring_put_blocked(struct ring_producer *producer, uint64_t ticks, uint32_t thread,
 		      uint64_t blocked_ns);
+void ring_put_node(struct ring_producer *producer, uint64_t ticks, uint64_t page, uint32_t node);
 /* mapping->time_ns is ticks. */
 void ring_put_mapping(struct ring_producer *producer, const struct trace_mapping *mapping);
 void ring_wake_writer(struct recording *recording);

@@ -47,7 +47,7 @@ static int drain_mapping(struct drain *drain, uint64_t first)
 static int drain_small(struct drain *drain, uint64_t first, unsigned kind)
 {
 	static const uint8_t nr_more[] = {
-		[KIND_ACCESS] = 1, [KIND_COUNT] = 2, [KIND_BLOCKED] = 2
+		[KIND_ACCESS] = 1, [KIND_COUNT] = 2, [KIND_BLOCKED] = 2, [KIND_NODE] = 2
 	};
 	if (drain->end - drain->at < nr_more[kind])
 		return -EBADMSG;
@@ -62,6 +62,9 @@ static int drain_small(struct drain *drain, uint64_t first, unsigned kind)
 	else if (kind == KIND_COUNT)
 		drain->error = trace_append_count(drain->appender, ticks, first & PAGE_MASK,
 						  (uint32_t)(more >> 32), (uint32_t)more);
+	else if (kind == KIND_NODE)
+		drain->error = trace_append_node(drain->appender, ticks, first & PAGE_MASK,
+						 (uint32_t)more);
 	else
 		drain->error = trace_append_blocked(drain->appender, ticks, (uint32_t)first, more);
 	return 0;
@@ -78,6 +81,7 @@ static int drain_record(struct drain *drain)
 	case KIND_ACCESS:
 	case KIND_COUNT:
 	case KIND_BLOCKED:
+	case KIND_NODE:
 		return drain_small(drain, first, kind);
 	case KIND_MAPPING:
 		return drain_mapping(drain, first);

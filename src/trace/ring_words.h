@@ -7,6 +7,7 @@
  *     THREAD   kind | thread                      (of the accesses that follow)
  *     COUNT    kind | page,   epoch ticks,   loads << 32 | stores
  *     BLOCKED  kind | thread, ticks, ns
+ *     NODE     kind | page,   ticks,   node
  *     MAPPING  kind | op << 48 | bytes of name,  ticks, page, nr_pages, from_page, detail,
  *              protection << 32 | thread,  name ...
  *
@@ -18,7 +19,7 @@
 
 #include "trace/ring.h"
 
-enum { KIND_ACCESS = 1, KIND_THREAD, KIND_COUNT, KIND_BLOCKED, KIND_MAPPING };
+enum { KIND_ACCESS = 1, KIND_THREAD, KIND_COUNT, KIND_BLOCKED, KIND_MAPPING, KIND_NODE };
 
 #define KIND_SHIFT   60
 #define DETAIL_SHIFT 48

@@ -5,7 +5,8 @@
  * A recording holds, for each space (one mm, one file, or physical memory), ONE sequence of access
  * events in time order, each flagged with the streams it belongs to (a cache miss, a first touch in
  * its interval, or just an access), so that no merging is needed to replay it in order; and beside
- * it sequences of mappings, of blocked time, of samples over ranges, and of counts per epoch.
+ * it sequences of mappings, of blocked time, of samples over ranges, of counts per epoch, and of
+ * the node that each page was found on.
  *
  *     header | block block block ... | info (again, complete) | index | trailer
  *
@@ -42,6 +43,7 @@ enum trace_kind {
 	TRACE_COUNTS,	/* per epoch and page: loads and stores, no order within the epoch */
 	TRACE_MAPPINGS, /* mappings made and undone, processes and threads that come and go */
 	TRACE_BLOCKED,	/* time a thread spent blocked */
+	TRACE_NODES,	/* the node of a page, whenever another one was seen than before */
 	TRACE_NR_KINDS,
 };
 
@@ -52,6 +54,7 @@ enum trace_stream { /* bits of info.streams */
 			    1 << 2, /* every access is there (misses and touches are flagged too) */
 		    TRACE_STREAM_COUNTS = 1 << 3,
 		    TRACE_STREAM_SAMPLES = 1 << 4,
+		    TRACE_STREAM_NODES = 1 << 5, /* needs format 2 (docs/format.md) */
 };
 
 struct trace_cache { /* the modelled shared cache; size 0: none, events are unfiltered */
@@ -72,8 +75,30 @@ struct trace_space {
 	char *name;	 /* command or path; may be "" */
 };
 
+/* Memory of one node as the program started, in pages; TRACE_UNKNOWN where not known. */
+struct trace_memory {
+	uint32_t node;
+	uint64_t total_pages, managed_pages, free_pages;
+	uint64_t min_pages, low_pages, high_pages, promo_pages; /* watermarks, sums over zones */
+	/* Ballast: what is used, and not by the program. */
+	uint64_t kernel_pages, cache_pages, other_pages;
+};
+
+/* The numbers of struct trace_memory by their names; ends with a NULL. */
+struct trace_memory_field {
+	const char *name;
+	size_t offset;
+};
+extern const struct trace_memory_field trace_memory_fields[];
+
+static inline uint64_t *trace_memory_value(const struct trace_memory *memory,
+					   const struct trace_memory_field *field)
+{
+	return (uint64_t *)((char *)(uintptr_t)memory + field->offset);
+}
+
 struct trace_info {
-	uint32_t version;
+	uint32_t version;      /* major version of the format */
 	uint32_t page_bytes;   /* a power of two, 4096 usually */
 	uint64_t ns_per_ktick; /* > 0 */
 	bool clock_measured;   /* ns_per_ktick comes from --baseline */
@@ -89,6 +114,13 @@ struct trace_info {
 	uint32_t nr_spaces;
 	char **notes; /* sentences a reader should see ("exec of /bin/ls was not recorded") */
 	uint32_t nr_notes;
+	/* Where it ran, when that is a machine of its own (the lab); NULL or none otherwise. */
+	char *machine;	 /* its line */
+	char *kernel;	 /* release */
+	char **settings; /* "numa_balancing=2": of the kernel, as the program started */
+	uint32_t nr_settings;
+	struct trace_memory *memory;
+	uint32_t nr_memory;
 	/* Totals, from the index (or counted by a scan of the block headers). */
 	uint64_t nr_events[TRACE_NR_KINDS];
 	uint64_t nr_misses, nr_touches; /* among the accesses; TRACE_UNKNOWN after a cut */
@@ -132,7 +164,7 @@ struct trace_batch {
 	enum trace_kind kind;
 	uint32_t space;
 	uint32_t nr;
-	/* ACCESSES, SAMPLES, COUNTS, BLOCKED: nr entries each */
+	/* all but MAPPINGS: nr entries each */
 	const uint64_t
 		*time_ns; /* SAMPLES: end of the sampling window; COUNTS: start of the epoch */
 	const uint64_t *page;
@@ -146,6 +178,7 @@ struct trace_batch {
 	/* COUNTS */
 	const uint32_t *loads, *stores;
 	const uint64_t *blocked_ns; /* BLOCKED: how long, ending at time_ns in real nanoseconds */
+	const uint32_t *node;	    /* NODES; TRACE_NONE: not in memory any more, or not known */
 	const struct trace_mapping *mappings; /* MAPPINGS */
 };
 

@@ -5,8 +5,8 @@
  *     append -> pending arrays per kind -> (full) columns -> zstd -> frame header | payload
  *                                                                    one write(2), O_APPEND
  *
- * Before a block of accesses goes out, pending mappings and blocked times do, so that a file that
- * ends anywhere has every mapping up to its last access.
+ * Before a block of accesses goes out, pending mappings, blocked times and nodes do, so that a file
+ * that ends anywhere has every mapping up to its last access.
  *
  * Everything is allocated by trace_appender_new(): untouched arrays cost address space only, about
  * 5 MB are used for accesses. Cost: see bench/bench_decode.c.
@@ -210,6 +210,7 @@ static int flush_accesses(struct trace_appender *appender)
 	struct frame frame;
 	flush_rows(appender, TRACE_MAPPINGS);
 	flush_rows(appender, TRACE_BLOCKED);
+	flush_rows(appender, TRACE_NODES);
 	if (appender->error || accesses->nr == 0)
 		return appender->error;
 	block_encode_accesses(&appender->sink, &frame, accesses, appender->scratch, appender->tags);
@@ -295,6 +296,16 @@ int trace_append_blocked(struct trace_appender *appender, uint64_t ticks, uint32
 		[BLOCKED_NS] = blocked_ns,
 	};
 	return append_row(appender, TRACE_BLOCKED, values);
+}
+
+int trace_append_node(struct trace_appender *appender, uint64_t ticks, uint64_t page, uint32_t node)
+{
+	const uint64_t values[NODES_NR_COLUMNS] = {
+		[ROW_TIME] = ticks,
+		[ROW_PAGE] = page,
+		[NODES_NODE] = node,
+	};
+	return append_row(appender, TRACE_NODES, values);
 }
 
 int trace_append_mapping(struct trace_appender *appender, const struct trace_mapping *mapping)

@@ -40,6 +40,9 @@ int trace_append_count(struct trace_appender *appender, uint64_t epoch_ticks, ui
 		       uint32_t loads, uint32_t stores);
 int trace_append_blocked(struct trace_appender *appender, uint64_t ticks, uint32_t thread,
 			 uint64_t blocked_ns);
+/* Only in a file whose info has TRACE_STREAM_NODES. */
+int trace_append_node(struct trace_appender *appender, uint64_t ticks, uint64_t page,
+		      uint32_t node);
 /* mapping->time_ns is ticks here; space is the appender's. */
 int trace_append_mapping(struct trace_appender *appender, const struct trace_mapping *mapping);
 

@@ -261,10 +261,10 @@ static void test_what_is_no_recording_is_refused(void **state)
 	check_refused(scratch, -EISDIR, "is a directory");
 	check_refused("/dev/null", -ESPIPE, "not an ordinary file");
 	check_refused(scratch_path("none"), -ENOENT, "No such file");
-	head_pack(head);
+	head_pack(head, TRACE_MAJOR);
 	write_bytes(scratch_path("head"), head, sizeof(head));
 	check_refused(scratch_path("head"), -EBADMSG, "before its first block");
-	head[8]++;
+	head[8] = TRACE_MAJOR_MAX + 1;
 	uint32_t sum = checksum_of(head, 12);
 	memcpy(head + 12, &sum, sizeof(sum));
 	write_bytes(scratch_path("later"), head, sizeof(head));

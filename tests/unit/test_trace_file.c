@@ -5,6 +5,7 @@
 
 #include <sys/wait.h>
 
+#include "trace/format.h"
 #include "trace_fixture.h"
 
 #define NR_SPACES 4
@@ -115,6 +116,8 @@ static void add_row(struct model *model, struct random *random, unsigned kind, u
 	else if (kind == TRACE_COUNTS)
 		trace_append_count(appender, ticks, numbers[1], (uint32_t)numbers[2],
 				   (uint32_t)numbers[3]);
+	else if (kind == TRACE_NODES)
+		trace_append_node(appender, ticks, numbers[1], (uint32_t)numbers[2]);
 	else
 		trace_append_blocked(appender, ticks, (uint32_t)numbers[2], numbers[3]);
 }
@@ -134,6 +137,7 @@ static void add_events(struct model *model, struct random *random, unsigned spac
 			add_row(model, random,
 				what < 96   ? TRACE_SAMPLES
 				: what < 98 ? TRACE_COUNTS
+				: what < 99 ? TRACE_NODES
 					    : TRACE_BLOCKED,
 				space, ticks, appender);
 	}
@@ -154,6 +158,8 @@ static void check_row(const struct trace_batch *batch, uint32_t i, const uint64_
 	} else if (batch->kind == TRACE_COUNTS) {
 		assert_int_equal(batch->loads[i], numbers[2]);
 		assert_int_equal(batch->stores[i], numbers[3]);
+	} else if (batch->kind == TRACE_NODES) {
+		assert_int_equal(batch->node[i], numbers[2]);
 	} else {
 		assert_int_equal(batch->thread[i], numbers[2]);
 		assert_int_equal(batch->blocked_ns[i], numbers[3]);
@@ -386,7 +392,9 @@ static void test_info_comes_back(void **state)
 	const struct trace_info *info = trace_info(reader);
 	assert_int_equal(info->page_bytes, 4096);
 	assert_int_equal(info->ns_per_ktick, 300);
-	assert_int_equal(info->streams, TRACE_STREAM_MISSES | TRACE_STREAM_TOUCHES);
+	assert_int_equal(info->version, TRACE_MAJOR_NODES);
+	assert_int_equal(info->streams,
+			 TRACE_STREAM_MISSES | TRACE_STREAM_TOUCHES | TRACE_STREAM_NODES);
 	assert_int_equal(info->interval_ns, NS_PER_MS);
 	assert_int_equal(info->cache.size_bytes, 2 * MIB);
 	assert_int_equal(info->cache.ways, 16);
@@ -402,8 +410,74 @@ static void test_info_comes_back(void **state)
 	assert_int_equal(info->spaces[3].pid, -1);
 	assert_int_equal(info->nr_notes, 1);
 	assert_string_equal(info->notes[0], fixture_notes[0]);
+	assert_string_equal(info->machine, fixture_info().machine);
+	assert_string_equal(info->kernel, "6.12.95");
+	assert_int_equal(info->nr_settings, 2);
+	assert_string_equal(info->settings[0], "numa_balancing=2");
+	assert_string_equal(info->settings[1], "");
+	assert_int_equal(info->nr_memory, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(info->memory[i].node, fixture_memory[i].node);
+		for (const struct trace_memory_field *field = trace_memory_fields; field->name;
+		     field++)
+			assert_true(*trace_memory_value(&info->memory[i], field) ==
+				    *trace_memory_value(&fixture_memory[i], field));
+	}
 	trace_close(reader);
 	model_fini(&model);
+	scratch_remove();
+}
+
+/* A reader of format 1 must be able to read what has nothing of format 2. */
+static void test_format_is_the_lowest_that_does(void **state)
+{
+	static const uint32_t streams[] = { TRACE_STREAM_MISSES,
+					    TRACE_STREAM_MISSES | TRACE_STREAM_NODES };
+	scratch_make();
+	for (unsigned i = 0; i < ARRAY_SIZE(streams); i++) {
+		struct trace_info info = fixture_info();
+		int fd = -1;
+		info.streams = streams[i];
+		info.machine = info.kernel = NULL;
+		info.nr_memory = info.nr_settings = 0;
+		assert_int_equal(trace_create(scratch_path("a.berth"), &info, &fd, NULL), 0);
+		close(fd);
+		assert_int_equal(trace_finish(scratch_path("a.berth"), &info, NULL), 0);
+		struct trace_reader *reader = open_kinds(scratch_path("a.berth"), 0);
+		assert_int_equal(trace_info(reader)->version, 1 + i);
+		assert_string_equal(trace_info(reader)->machine, "");
+		assert_int_equal(trace_info(reader)->nr_memory, 0);
+		trace_close(reader);
+	}
+	scratch_remove();
+}
+
+/* Equal times: the reader learns where a page is before it sees the access. */
+static void test_nodes_come_before_accesses(void **state)
+{
+	struct trace_info info = fixture_info();
+	struct trace_appender *appender = NULL;
+	const struct trace_batch *batch;
+	int fd = -1;
+	scratch_make();
+	assert_int_equal(trace_create(scratch_path("a.berth"), &info, &fd, NULL), 0);
+	assert_int_equal(trace_appender_new(fd, 0, 4096, &appender), 0);
+	for (uint64_t i = 0; i < 10; i++) {
+		trace_append_access(appender, 1000 * i, i, TRACE_MISS, 0);
+		trace_append_node(appender, 1000 * i, i, i == 9 ? TRACE_NONE : (uint32_t)i);
+	}
+	assert_int_equal(trace_appender_flush(appender), 0);
+	trace_appender_free(appender);
+	close(fd);
+	assert_int_equal(trace_finish(scratch_path("a.berth"), &info, NULL), 0);
+	struct trace_reader *reader = open_kinds(scratch_path("a.berth"), 0);
+	for (uint64_t i = 0; i < 20; i++) {
+		assert_int_equal(trace_next(reader, &batch, NULL), 1);
+		assert_int_equal(batch->kind, i & 1 ? TRACE_ACCESSES : TRACE_NODES);
+		assert_int_equal(batch->page[0], i / 2);
+		assert_true(i & 1 || batch->node[0] == (i == 18 ? TRACE_NONE : i / 2));
+	}
+	trace_close(reader);
 	scratch_remove();
 }
 

@@ -54,12 +54,19 @@ static struct trace_space fixture_spaces[4] = {
 
 static char *fixture_notes[] = { (char *)"exec of /bin/ls was not recorded" };
 
+static char *fixture_settings[] = { (char *)"numa_balancing=2", (char *)"" };
+
+static struct trace_memory fixture_memory[] = {
+	{ 0, 131072, 120000, 110000, 1000, 1250, 1500, TRACE_UNKNOWN, 6000, 4000, 0 },
+	{ 3, 65536, 65536, 65535, 0, 0, 0, 0, 1, 0, 0 },
+};
+
 static struct trace_info fixture_info(void)
 {
 	return (struct trace_info){
 		.page_bytes = 4096,
 		.ns_per_ktick = 300,
-		.streams = TRACE_STREAM_MISSES | TRACE_STREAM_TOUCHES,
+		.streams = TRACE_STREAM_MISSES | TRACE_STREAM_TOUCHES | TRACE_STREAM_NODES,
 		.interval_ns = NS_PER_MS,
 		.cache = { 2 * MIB, 16, 64, 32 },
 		.recorder = (char *)"test",
@@ -71,6 +78,12 @@ static struct trace_info fixture_info(void)
 		.nr_spaces = 4,
 		.notes = fixture_notes,
 		.nr_notes = 1,
+		.machine = (char *)"node:dram:512MiB@80ns:cpus=0 node:cxl:256MiB@250ns",
+		.kernel = (char *)"6.12.95",
+		.settings = fixture_settings,
+		.nr_settings = 2,
+		.memory = fixture_memory,
+		.nr_memory = 2,
 	};
 }
 
