@@ -17,7 +17,7 @@
 #include "lab/counters.h"
 #include "lab/launcher/cache.h"
 
-/* 9p tags that lab_initrd and the agent have no opinion on; the launcher uses these. */
+/* 9p tags of the host's root and of --share. */
 #define LAB_TAG_HOST  "host"
 #define LAB_TAG_SHARE "share"
 
