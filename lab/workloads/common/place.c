@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placing by hand (place.h), by raw system calls: the same on every kernel, without libnuma.
+ */
+#include <errno.h>
+#include <linux/mempolicy.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lab/workloads/common/place.h"
+#include "lab/workloads/common/work.h"
+
+#define BATCH	  1024
+#define MAX_NODES 64
+/* Fast memory that is left free: the kernel's watermarks lie here, below them it would reclaim. */
+#define MARGIN_BP 200
+
+struct side {
+	uint64_t nodes; /* bit per node */
+	int at;		/* the node that is being filled */
+};
+
+struct batch {
+	void *pages[BATCH];
+	size_t nr;
+};
+
+int place_parse_nodes(const char *text, uint64_t *ret_nodes)
+{
+	uint64_t nodes = 0;
+
+	do {
+		char *end;
+		unsigned long first, last;
+
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		first = last = strtoul(text, &end, 10);
+		if (*end == '-') {
+			if (end[1] < '0' || end[1] > '9')
+				return -EINVAL;
+			last = strtoul(end + 1, &end, 10);
+		}
+		if (last < first || last >= MAX_NODES)
+			return -EINVAL;
+		for (unsigned long node = first; node <= last; node++)
+			nodes |= 1ULL << node;
+		text = end + 1;
+		if (*end != ',' && *end != '\0')
+			return -EINVAL;
+		if (*end == '\0')
+			break;
+	} while (true);
+	*ret_nodes = nodes;
+	return 0;
+}
+
+void place_nodes_to_text(char *text, size_t size, uint64_t nodes)
+{
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (int node = 0; node < MAX_NODES && length < size; node++) {
+		if (nodes >> node & 1)
+			length += (size_t)snprintf(text + length, size - length, "%s%d",
+						   length ? "," : "", node);
+	}
+}
+
+/* Nodes with memory that this process may use; a kernel without NUMA has node 0. */
+static uint64_t allowed_nodes(void)
+{
+	unsigned long mask[1024 / (8 * sizeof(unsigned long))] = { 0 };
+
+	if (syscall(SYS_get_mempolicy, NULL, mask, 1024UL, NULL, MPOL_F_MEMS_ALLOWED) != 0)
+		return 1;
+	return mask[0] ? mask[0] : 1;
+}
+
+static uint64_t wanted_nodes(void)
+{
+	const char *text = getenv("LAB_PLACE");
+	uint64_t nodes;
+
+	if (!text || !*text)
+		return 0;
+	if (place_parse_nodes(text, &nodes) != 0)
+		work_fail(2, "LAB_PLACE=%s: not a list of nodes such as 0 or 0-1", text);
+	return nodes;
+}
+
+bool place_is_wanted(void)
+{
+	static bool is_said;
+	uint64_t wanted = wanted_nodes(), allowed = allowed_nodes();
+	char text[256];
+
+	if (!wanted)
+		return false;
+	if ((allowed & wanted) && (allowed & ~wanted))
+		return true;
+	place_nodes_to_text(text, sizeof(text), allowed);
+	if (!is_said)
+		work_say("placed: nothing, because LAB_PLACE=%s parts no nodes here: memory is on "
+			 "node %s",
+			 getenv("LAB_PLACE"), text);
+	is_said = true;
+	return false;
+}
+
+void place_add(struct place_list *list, const void *start, uint64_t bytes)
+{
+	uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t page = (uintptr_t)start & ~(page_size - 1), end = (uintptr_t)start + bytes;
+
+	for (; page < end; page += page_size) {
+		if (list->nr_pages == list->capacity) {
+			size_t capacity = list->capacity ? 2 * list->capacity : 4096;
+			void **pages = realloc(list->pages, capacity * sizeof(*pages));
+
+			if (!pages)
+				work_fail(1, "no room to list %zu pages", capacity);
+			list->pages = pages;
+			list->capacity = capacity;
+		}
+		list->pages[list->nr_pages++] = (void *)page;
+	}
+}
+
+void place_fini(struct place_list *list)
+{
+	free(list->pages);
+	*list = (struct place_list){ 0 };
+}
+
+/* The node of each page; negative where there is none. */
+static int *look_up(const struct place_list *list)
+{
+	int *nodes = malloc(list->nr_pages * sizeof(*nodes) + 1);
+
+	if (!nodes)
+		work_fail(1, "no room to look up %zu pages", list->nr_pages);
+	for (size_t i = 0; i < list->nr_pages; i += BATCH) {
+		size_t nr = list->nr_pages - i < BATCH ? list->nr_pages - i : BATCH;
+
+		if (syscall(SYS_move_pages, 0, nr, list->pages + i, NULL, nodes + i, 0) != 0)
+			work_fail(1, "where pages lie cannot be asked: %s", strerror(errno));
+	}
+	return nodes;
+}
+
+/* The number after `word` in a node's meminfo, in bytes; 0: not known. */
+static uint64_t meminfo(int node, const char *word)
+{
+	char path[64], text[4096];
+	const char *at;
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	at = strstr(text, word);
+	return at ? strtoull(at + strlen(word), NULL, 10) << 10 : 0;
+}
+
+static size_t free_pages(uint64_t nodes)
+{
+	uint64_t sum = 0;
+
+	for (int node = 0; node < MAX_NODES; node++) {
+		uint64_t margin, unused;
+
+		if (!(nodes >> node & 1))
+			continue;
+		margin = meminfo(node, "MemTotal:") / 10000 * MARGIN_BP;
+		unused = meminfo(node, "MemFree:");
+		sum += unused > margin ? unused - margin : 0;
+	}
+	return sum / (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static bool lies_on(int node, uint64_t nodes)
+{
+	return node >= 0 && node < MAX_NODES && (nodes >> node & 1);
+}
+
+/* Moves a batch to the side's nodes, filling one after the other; keeps what no node took. */
+static void move_batch(struct batch *batch, struct side *side)
+{
+	int target[BATCH], status[BATCH];
+
+	for (; side->at < MAX_NODES && batch->nr; side->at++) {
+		size_t nr_refused = 0;
+
+		if (!(side->nodes >> side->at & 1))
+			continue;
+		for (size_t i = 0; i < batch->nr; i++)
+			target[i] = side->at;
+		memset(status, 0xff, sizeof(status));
+		if (syscall(SYS_move_pages, 0, batch->nr, batch->pages, target, status,
+			    MPOL_MF_MOVE) < 0 &&
+		    errno != ENOMEM)
+			work_fail(1, "pages cannot be moved: %s", strerror(errno));
+		/* A full node refuses for want of memory; a busy page is just left. */
+		for (size_t i = 0; i < batch->nr; i++)
+			if (status[i] == -ENOMEM || (status[i] >= 0 && status[i] != side->at))
+				batch->pages[nr_refused++] = batch->pages[i];
+		batch->nr = nr_refused;
+		if (!nr_refused)
+			return;
+	}
+	batch->nr = 0;
+}
+
+static void move_all(const struct place_list *list, const int *nodes, size_t nr_fast, uint64_t fast,
+		     uint64_t slow)
+{
+	struct side up_side = { fast, 0 }, down_side = { slow, 0 };
+	size_t up = 0, down = list->nr_pages;
+
+	while (up < nr_fast || down > nr_fast) {
+		struct batch batch = { .nr = 0 };
+
+		while (down > nr_fast && batch.nr < BATCH)
+			if (lies_on(nodes[--down], fast))
+				batch.pages[batch.nr++] = list->pages[down];
+		if (batch.nr)
+			move_batch(&batch, &down_side);
+		batch.nr = 0;
+		/* With several fast nodes, room may have come on an earlier one. */
+		up_side.at = 0;
+		for (; up < nr_fast && batch.nr < BATCH; up++)
+			if (!lies_on(nodes[up], fast) && nodes[up] >= 0)
+				batch.pages[batch.nr++] = list->pages[up];
+		if (batch.nr)
+			move_batch(&batch, &up_side);
+	}
+}
+
+static size_t count_on(const int *nodes, size_t nr, uint64_t fast)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < nr; i++)
+		sum += lies_on(nodes[i], fast);
+	return sum;
+}
+
+static void say_where(const struct place_list *list, size_t nr_hot, uint64_t fast)
+{
+	int *nodes = look_up(list);
+	char text[256];
+
+	place_nodes_to_text(text, sizeof(text), fast);
+	work_say("placed: %zu of %zu hot pages on node %s, %zu of %zu others",
+		 count_on(nodes, nr_hot, fast), nr_hot, text,
+		 count_on(nodes + nr_hot, list->nr_pages - nr_hot, fast), list->nr_pages - nr_hot);
+	free(nodes);
+}
+
+void place_pages(const struct place_list *list, size_t nr_hot)
+{
+	uint64_t allowed = allowed_nodes(), fast = wanted_nodes() & allowed;
+	size_t nr_fast, room;
+	int *nodes;
+
+	if (!place_is_wanted())
+		return;
+	if (nr_hot > list->nr_pages)
+		nr_hot = list->nr_pages;
+	nodes = look_up(list);
+	room = count_on(nodes, list->nr_pages, fast) + free_pages(fast);
+	nr_fast = room < list->nr_pages ? room : list->nr_pages;
+	move_all(list, nodes, nr_fast, fast, allowed & ~fast);
+	free(nodes);
+	say_where(list, nr_hot, fast);
+}
