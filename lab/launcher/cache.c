@@ -120,39 +120,35 @@ static char *ask_version(const struct lab_qemu *qemu, struct printbuf *said)
 	return lab_qemu_parse_version(printbuf_str(&out));
 }
 
-int lab_qemu_check(const struct lab_qemu *qemu, struct printbuf *err)
+int lab_qemu_check(const struct lab_qemu *qemu, char **ret_version, struct printbuf *err)
 {
 	PRINTBUF(said);
 	char *version = ask_version(qemu, &said);
-	if (version) {
+	if (version && ret_version)
+		*ret_version = version;
+	else
 		free(version);
+	if (version)
 		return 0;
-	}
-	said.pos = MIN(said.pos, strcspn(printbuf_str(&said), "\n"));
-	error_set(err, -ENOEXEC, "%s: does not run here (", qemu->binary);
+	size_t len = strcspn(printbuf_str(&said), "\n");
+	error_set(err, -ENOEXEC, "%s: not a QEMU that runs here (", qemu->binary);
 	if (err)
-		prt_safe(err, said.pos ? said.buf : "no version", said.pos ? said.pos : 10);
+		prt_safe(err, len ? said.buf : "it names no version", len ? MIN(len, 400) : 19);
 	return error_set(err, -ENOEXEC, ")");
 }
 
 static int own_qemu(const char *path, struct lab_qemu *ret, struct printbuf *err)
 {
-	PRINTBUF(said);
+	PRINTBUF(why);
 	struct lab_qemu qemu = { .binary = strdup(path) };
-	if (!qemu.binary)
-		return error_set(err, -ENOMEM, "out of memory");
-	if (access(path, X_OK) < 0) {
-		int error = -errno;
+	int error = qemu.binary ? 0 : error_set(&why, -ENOMEM, "out of memory");
+	if (!error && access(path, X_OK) < 0)
+		error = error_file(&why, -errno, path, "run");
+	if (!error)
+		error = lab_qemu_check(&qemu, &qemu.version, &why);
+	if (error) {
 		lab_qemu_fini(&qemu);
-		return error_file(err, error, path, "run BERTH_LAB_QEMU");
-	}
-	qemu.version = ask_version(&qemu, &said);
-	if (!qemu.version) {
-		lab_qemu_fini(&qemu);
-		return error_set(err, -ENOEXEC,
-				 "BERTH_LAB_QEMU=%s: does not say a QEMU version; name a "
-				 "qemu-system-x86_64 that runs",
-				 path);
+		return error_set(err, error, "BERTH_LAB_QEMU=%s", printbuf_str(&why));
 	}
 	*ret = qemu;
 	return 0;

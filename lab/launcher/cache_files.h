@@ -15,9 +15,14 @@ char *lab_qemu_parse_version(const char *text);
 /* The system's, when it is new enough; the one unpacked in `tree`. */
 bool lab_qemu_system(struct lab_qemu *ret);
 bool lab_qemu_in(const char *tree, struct lab_qemu *ret);
-/* It starts: its libraries are all there. -ENOEXEC and a sentence. */
-int lab_qemu_check(const struct lab_qemu *qemu, struct printbuf *err);
+/* It starts: its libraries are all there. -ENOEXEC and a sentence. ret_version: malloc'ed, or
+ * NULL. */
+int lab_qemu_check(const struct lab_qemu *qemu, char **ret_version, struct printbuf *err);
 
+#define LAB_KERNELS_MAX 8 /* series in lab_kernel_series[], and more */
+
+/* -EINVAL and a sentence that names the known. */
+int lab_kernel_check_series(const char *name, struct printbuf *err);
 /* The kernel in a folder of the cache's layout. -ENOENT without text: not there. */
 int lab_kernel_in(const char *folder, const char *series, struct lab_kernel *ret,
 		  struct printbuf *err);

@@ -132,22 +132,17 @@ int lab_kernel_in(const char *folder, const char *series, struct lab_kernel *ret
 	return 0;
 }
 
-static int unknown_series(const char *name, struct printbuf *err)
+int lab_kernel_check_series(const char *name, struct printbuf *err)
 {
+	for (size_t i = 0; lab_kernel_series[i]; i++)
+		if (strcmp(lab_kernel_series[i], name) == 0)
+			return 0;
 	if (err)
 		prt_safe(err, name, MIN(strlen(name), 256));
 	error_set(err, -EINVAL, ": an unknown kernel series; there are");
 	for (size_t i = 0; lab_kernel_series[i]; i++)
 		error_set(err, -EINVAL, "%s %s", i ? "," : "", lab_kernel_series[i]);
-	return error_set(err, -EINVAL, "; or name a vmlinuz by a path with a /");
-}
-
-static bool series_is_known(const char *name)
-{
-	for (size_t i = 0; lab_kernel_series[i]; i++)
-		if (strcmp(lab_kernel_series[i], name) == 0)
-			return true;
-	return false;
+	return error_set(err, -EINVAL, "; or give lab run the path of a vmlinuz, with a /");
 }
 
 static int fetched_kernel(const char *series, struct lab_kernel *ret, struct printbuf *err)
@@ -155,9 +150,9 @@ static int fetched_kernel(const char *series, struct lab_kernel *ret, struct pri
 	char *cache = NULL;
 	PRINTBUF(folder);
 	PRINTBUF(why);
-	if (!series_is_known(series))
-		return unknown_series(series, err);
-	int error = lab_cache_dir(&cache, err);
+	int error = lab_kernel_check_series(series, err);
+	if (!error)
+		error = lab_cache_dir(&cache, err);
 	if (error)
 		return error;
 	prt_printf(&folder, "%s/kernels/%s", cache, series);
