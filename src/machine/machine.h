@@ -77,6 +77,8 @@ struct machine *machine_free(struct machine *machine);
 void machine_to_line(struct printbuf *out, const struct machine *machine);
 void machine_to_text(struct printbuf *out, const struct machine *machine);
 void machine_to_json(struct json_writer *json, const char *key, const struct machine *machine);
+/* The same without the object around it, for who has more to say in it. */
+void machine_members_to_json(struct json_writer *json, const struct machine *machine);
 /* Reads what discovery would read of a host or captured root ("host", a directory, a tar) and puts
  * it as a tar into `out`: nothing else, no names, no serial numbers. */
 int machine_capture(const char *argument, struct printbuf *out, struct printbuf *err);

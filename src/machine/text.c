@@ -286,9 +286,8 @@ static void tiers_to_json(struct json_writer *json, const struct machine *machin
 	json_array_end(json);
 }
 
-void machine_to_json(struct json_writer *json, const char *key, const struct machine *machine)
+void machine_members_to_json(struct json_writer *json, const struct machine *machine)
 {
-	json_object_begin(json, key);
 	json_str(json, "name", machine->name);
 	json_u64(json, "page_bytes", machine->page_bytes);
 	if (machine->demotion_enabled >= 0)
@@ -306,5 +305,11 @@ void machine_to_json(struct json_writer *json, const char *key, const struct mac
 		for (uint32_t to = 0; to < machine->nr_nodes; to++)
 			link_to_json(json, machine, from, to);
 	json_array_end(json);
+}
+
+void machine_to_json(struct json_writer *json, const char *key, const struct machine *machine)
+{
+	json_object_begin(json, key);
+	machine_members_to_json(json, machine);
 	json_object_end(json);
 }
