@@ -16,8 +16,8 @@ grep -Eqx 'result: throughput [0-9.]+ Mop/s higher' out || fail "no result: $(ca
 "$hotset" $small --seconds 0.3 --threads 2 >out || fail "status $?"
 [ "$(ops)" -gt 10000 ] || fail "only $(ops) operations in 0.3 s"
 
-"$hotset" $small --operations 100000 --threads 3 --move-every 20000 >out || fail "status $?"
-[ "$(ops)" = 100000 ] || fail "$(ops) operations while moving"
+"$hotset" $small --operations 5000000 --threads 3 --move-every 1000000 >out || fail "status $?"
+[ "$(ops)" = 5000000 ] || fail "$(ops) operations while moving"
 [ "$(grep -c '^moved:' out)" -ge 3 ] || fail "moved only $(grep -c '^moved:' out) times"
 grep -qx 'moved: hot set to MiB 10' out || fail "moved elsewhere: $(cat out)"
 "$hotset" $small --seconds 0.3 --move-every 100ms >out || fail "status $?"
