@@ -39,7 +39,9 @@ struct lab_model {
 	uint32_t is_running;	 /* set by the plugin between START and STOP */
 	uint32_t nr_snapshots;	 /* ever taken; the ring keeps the last LAB_MAX_SNAPSHOTS */
 	uint32_t plugin_version; /* QEMU plugin API the plugin runs under; 0: it never came up */
-	uint64_t nr_unknown;	 /* misses outside all ranges (devices, firmware) */
+	uint64_t nr_unknown;	 /* misses outside all ranges (firmware) */
+	uint32_t line_scale_bp;	 /* delay: felt per modelled time of a line's transfer */
+	uint32_t slack_ns;	 /* delay: of the time before a miss, taken for part of its wait */
 };
 
 struct lab_count {
