@@ -18,8 +18,9 @@ struct lab_options {
 	const struct lab_policy *policy; /* NULL: none */
 	const char *record_path;	 /* NULL: no recording; icount only */
 	uint64_t time_limit_ns;		 /* wall; 0: 10 minutes */
-	uint64_t sample_ns;		 /* guest time between samples; 0: 1 s */
-	const char *share_dir;		 /* NULL: none */
+	uint64_t silence_ns;	  /* wall: a guest that says nothing for so long hangs; 0: 90 s */
+	uint64_t sample_ns;	  /* guest time between samples; 0: 1 s */
+	const char *share_dir;	  /* NULL: none */
 	const char *console_path; /* keeps the console log here; NULL: a file in $TMPDIR that is
 				     removed unless something went wrong */
 	char *const *argv;	  /* the program and its arguments, NULL-terminated */

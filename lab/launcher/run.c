@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One run in the lab, from a machine and a program to a result.
+ *
+ *     run_prepare.c   find QEMU, kernel, agent; lay out the machine; initramfs, sockets, words
+ *     run_loop.c      one poll() over everything until QEMU is gone:
+ *
+ *         guest's frames ---> run_frames.c: stage, samples (result_series.c), program's end
+ *              |  program's output ---> run_output.c ---> our stdout, stderr (at the reader's pace:
+ *              |                        while it waits, no more frames are taken, and the guest
+ *              |                        waits too)
+ *         guest's console --> watch.c, log
+ *         our stdin --------> frames to the guest, as far as it has room
+ *         SIGINT, SIGTERM --> the program's signal; the second time all is ended
+ *         clocks -----------> time limit, silence, boot that never ends
+ *
+ *     run_finish.c    names the end when QEMU ended by itself; keeps or removes the console log
+ *
+ * Nothing is shared between runs but the cache folder, which is only read: several may go on at
+ * once. What a run leaves behind is the console log, when something went wrong or it was asked for.
+ *
+ * Cost: about 150 KB, the samples (result_series.c), and the guest's memory as far as it touched
+ * it.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "lab/launcher/run.h"
+
+uint64_t run_now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* How signals were before, so that the caller finds them as it left them. */
+struct signals {
+	sigset_t mask;
+	struct sigaction pipe;
+};
+
+/* What was ignored when we came (nohup, a shell's background job) stays ignored. */
+static void add_unless_ignored(sigset_t *set, int signal)
+{
+	struct sigaction now;
+	if (sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+		sigaddset(set, signal);
+}
+
+static int take_signals(struct run *run, struct signals *before, struct printbuf *err)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t ours;
+	sigemptyset(&ours);
+	add_unless_ignored(&ours, SIGINT);
+	add_unless_ignored(&ours, SIGTERM);
+	add_unless_ignored(&ours, SIGHUP);
+	run->signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return error_set(err, -errno, "signalfd: %s", error_text(-errno));
+	sigprocmask(SIG_BLOCK, &ours, &before->mask);
+	sigaction(SIGPIPE, &ignore, &before->pipe);
+	return 0;
+}
+
+static void give_signals_back(struct run *run, const struct signals *before)
+{
+	sigprocmask(SIG_SETMASK, &before->mask, NULL);
+	sigaction(SIGPIPE, &before->pipe, NULL);
+	close(run->signal_fd);
+}
+
+static int start(struct run *run, struct printbuf *err)
+{
+	PRINTBUF(command);
+	lab_words_to_text(&command, &run->words);
+	run->result->command = printbuf_steal(&command, NULL);
+	run->start_ns = run->life_ns = run_now_ns();
+	int error = lab_emulator_start(&run->emulator, &run->words, run->qemu.libraries, err);
+	close(run->initrd_fd);
+	run->initrd_fd = -1;
+	return error;
+}
+
+static int run_through(struct run *run, struct printbuf *err)
+{
+	struct signals before;
+	int error = take_signals(run, &before, err);
+	if (error)
+		return error;
+	error = start(run, err);
+	if (!error)
+		error = run_loop(run, err);
+	if (!error)
+		run_finish(run);
+	give_signals_back(run, &before);
+	return error;
+}
+
+static void run_fini(struct run *run)
+{
+	lab_emulator_fini(&run->emulator);
+	lab_channel_fini(&run->channel);
+	lab_words_fini(&run->words);
+	lab_modules_fini(&run->modules);
+	lab_qemu_fini(&run->qemu);
+	lab_kernel_fini(&run->kernel);
+	if (run->initrd_fd >= 0)
+		close(run->initrd_fd);
+	if (run->console_fd >= 0)
+		close(run->console_fd);
+	if (run->console_path && !run->options->console_path)
+		unlink(run->console_path);
+	free(run->console_path);
+	free(run->errors);
+	free(run);
+}
+
+int lab_run(const struct lab_options *options, struct lab_result *ret, struct printbuf *err)
+{
+	struct lab_result result = { .words = PRINTBUF_HEAP, .notes = PRINTBUF_HEAP };
+	struct run *run = calloc(1, sizeof(*run));
+	if (!run)
+		return error_set(err, -ENOMEM, "out of memory");
+	run->options = options;
+	run->result = &result;
+	run->initrd_fd = run->console_fd = run->signal_fd = run->output.fd = -1;
+	run->emulator = (struct lab_emulator){ .pidfd = -1,
+					       .channel_fd = -1,
+					       .console_fd = -1,
+					       .errors_fd = -1,
+					       .guest_channel_fd = -1,
+					       .guest_console_fd = -1 };
+	run->stdin_fd = options->stdin_fd;
+	run->stdout_fd = options->stdout_fd;
+	run->stderr_fd = options->stderr_fd;
+	int error = run_prepare(run, err);
+	if (!error)
+		error = run_through(run, err);
+	run_fini(run);
+	if (error)
+		lab_result_fini(&result);
+	else
+		*ret = result;
+	return error;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* After QEMU is gone: what the end was, and what is kept. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "lab/launcher/run.h"
+
+#define WORDS_MAX 300
+
+/* The last line of what QEMU said. */
+static void prt_errors(struct printbuf *out, char *errors)
+{
+	size_t length = strlen(errors);
+	while (length > 0 && (errors[length - 1] == '\n' || errors[length - 1] == '\r'))
+		errors[--length] = '\0';
+	const char *line = strrchr(errors, '\n');
+	line = line ? line + 1 : errors;
+	prt_safe(out, line, MIN(strlen(line), (size_t)WORDS_MAX));
+}
+
+static void prt_wait_status(struct printbuf *out, int status)
+{
+	if (WIFSIGNALED(status))
+		prt_printf(out, "QEMU was killed by signal %d", WTERMSIG(status));
+	else
+		prt_printf(out, "QEMU ended with status %d", WEXITSTATUS(status));
+}
+
+/* QEMU ended and nobody had told it to. */
+static void name_end(struct run *run)
+{
+	int status = run->emulator.wait_status;
+	const char *death = lab_watch_death(&run->watch);
+	bool is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	if (run->stage == RUN_EXITED || run->stage == RUN_DONE)
+		return; /* the program's own end was told */
+	PRINTBUF(why);
+	prt_wait_status(&why, status);
+	if (run->nr_errors) {
+		prt_str(&why, ": ");
+		prt_errors(&why, run->errors);
+	}
+	if (death)
+		run_end(run, LAB_END_PANIC, "the guest's kernel died: %s", death);
+	else if (!is_clean)
+		run_end(run, LAB_END_EMULATOR, "%s", printbuf_str(&why));
+	else if (run->stage == RUN_BOOTING)
+		run_end(run, LAB_END_NO_BOOT, "the guest did not boot; its last words: %s",
+			run->watch.last[0] ? run->watch.last : "none");
+	else
+		run_end(run, LAB_END_EMULATOR,
+			"the guest was switched off or restarted from inside before the program "
+			"ended");
+}
+
+static bool is_wrong(enum lab_end end)
+{
+	return end != LAB_END_EXITED && end != LAB_END_NOT_RUN && end != LAB_END_SIGNAL;
+}
+
+static void keep_console(struct run *run)
+{
+	if (!run->options->console_path && !is_wrong(run->result->end))
+		return;
+	run->result->console_path = run->console_path;
+	run->console_path = NULL;
+}
+
+static void note_killed_others(struct run *run)
+{
+	const char *killed = lab_watch_sign(&run->watch, LAB_SIGN_OOM);
+	if (killed && run->result->end != LAB_END_OOM)
+		prt_printf(&run->result->notes, "the guest ran out of memory: %s\n", killed);
+}
+
+void run_finish(struct run *run)
+{
+	name_end(run);
+	note_killed_others(run);
+	run->result->qemu_version = run->qemu.version ? strdup(run->qemu.version) : NULL;
+	keep_console(run);
+}
