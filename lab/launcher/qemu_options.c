@@ -193,10 +193,23 @@ void lab_qemu_notes(struct printbuf *notes, const struct machine *machine,
 		    const struct lab_layout *layout)
 {
 	struct bases bases = find_bases(machine, layout);
-	if (bases.latency_ns > 1)
-		prt_printf(notes, "firmware tables tell latencies in steps of %llu ns here\n",
+	bool other_latency = false, other_bandwidth = false;
+	for (uint32_t from = 0; from < machine->nr_nodes; from++) {
+		for (uint32_t to = 0; to < machine->nr_nodes; to++) {
+			const struct machine_link *link = seen(machine, layout, from, to);
+			uint64_t latency_ns = 0, mb = 0;
+			if (!lab_qemu_figures(machine, layout, from, to, &latency_ns, &mb))
+				continue;
+			other_latency |= latency_ns != link->latency_ns;
+			other_bandwidth |= mb * MB_PER_S != link->bandwidth_bytes_per_s;
+		}
+	}
+	if (other_latency)
+		prt_printf(notes,
+			   "firmware tells the guest's kernel latencies in steps of %llu ns\n",
 			   (unsigned long long)bases.latency_ns);
-	if (bases.megabytes_per_s > 1)
-		prt_printf(notes, "firmware tables tell bandwidths in steps of %llu MB/s here\n",
+	if (other_bandwidth)
+		prt_printf(notes,
+			   "firmware tells the guest's kernel bandwidths in steps of %llu MB/s\n",
 			   (unsigned long long)bases.megabytes_per_s);
 }
