@@ -4,13 +4,15 @@
  * to stream from; for each node with CPUs its threads, and the figures they bring.
  *
  *     idle latency     one CPU chases                          4/10 of the pair's time
- *     one CPU          one CPU streams, best of 4 rounds       2/10
- *     all CPUs         every CPU of the node streams, same     2/10
+ *     one CPU          one CPU streams                         2/10
+ *     all CPUs         every CPU of the node, best of 4 rounds 2/10
  *     loaded latency   one chases while the others stream      2/10   (not with one CPU)
  *
- * The idle latency is the quietest tenth of its figures: what disturbs a measurement (other
- * programs, interrupts, a hypervisor that takes the CPU away) only ever makes a chase slower.
- * Loaded, the disturbance is the point, and the median stands. A third of each chase is warm-up.
+ * The idle latency and one CPU's bandwidth are the quietest tenth of their figures, each of some
+ * milliseconds: what disturbs a measurement (other programs, interrupts, a hypervisor that takes
+ * the CPU away) only ever makes it slower. Loaded, the disturbance is the point, and the median
+ * stands. What all CPUs stream is counted from the first one's start to the last one's end, so
+ * that nobody who came late counts as fast. A third of each run with figures is warm-up.
  *
  * Buffers are four times the caches that the CPUs tell of, at least 64 MiB, at most a quarter of
  * what is free on the node and of what cgroups leave; half of that goes, with a note, when touching
@@ -37,8 +39,8 @@
 #define FREE_SHARE	  4 /* of a node's free memory one buffer takes at most one in so many */
 #define STREAM_PART_MIN	  (256 * KIB)
 #define NR_ROUNDS	  4
-#define NR_CHUNKS_OF_PAIR 200 /* of a pair's time is one figure of a chase */
-#define CHUNK_MIN_NS	  NS_PER_MS
+#define NR_CHUNKS_OF_PAIR 1000 /* of a pair's time is one figure */
+#define CHUNK_MIN_NS	  (NS_PER_MS / 4)
 #define CHUNK_MAX_NS	  (10 * NS_PER_MS)
 #define QUIETEST	  10
 
@@ -143,6 +145,11 @@ static double chunk_at(struct measure_worker *worker, uint32_t part)
 	return worker->chunks[worker->nr_chunks / part];
 }
 
+static uint64_t chunk_ns(const struct plan *plan)
+{
+	return MIN(MAX(plan->pair_ns / NR_CHUNKS_OF_PAIR, CHUNK_MIN_NS), CHUNK_MAX_NS);
+}
+
 static void prepare_chase(struct plan *plan, struct buffers *buffers, uint32_t cpu,
 			  uint64_t time_ns, struct measure_worker *worker)
 {
@@ -151,22 +158,22 @@ static void prepare_chase(struct plan *plan, struct buffers *buffers, uint32_t c
 		.cpu = cpu,
 		.memory = buffers->at,
 		.warmup_ns = time_ns / 3,
-		.chunk_ns = MIN(MAX(plan->pair_ns / NR_CHUNKS_OF_PAIR, CHUNK_MIN_NS), CHUNK_MAX_NS),
+		.chunk_ns = chunk_ns(plan),
 		.chunks = plan->chunks,
 	};
 }
 
-static void prepare_streams(const struct buffers *buffers, const uint32_t *cpus, uint32_t nr,
-			    struct measure_worker *workers)
+static void prepare_streams(const struct plan *plan, const struct buffers *buffers,
+			    const uint32_t *cpus, uint32_t nr, struct measure_worker *workers)
 {
-	size_t part = buffers->stream.nr_bytes / nr;
+	size_t part = buffers->stream.nr_bytes / nr & ~(size_t)(MEASURE_LINE - 1);
 	for (uint32_t i = 0; i < nr; i++)
 		workers[i] = (struct measure_worker){
 			.kind = MEASURE_STREAM,
 			.cpu = cpus[i],
-			.memory = buffers->stream.start +
-				  i * (part & ~(uint64_t)(MEASURE_LINE - 1)),
+			.memory = buffers->stream.start + i * part,
 			.nr_bytes = part,
+			.chunk_ns = chunk_ns(plan),
 		};
 }
 
@@ -183,19 +190,41 @@ static int run_idle(struct plan *plan, struct buffers *buffers, uint32_t cpu,
 	return error;
 }
 
+static int run_one_stream(struct plan *plan, const struct buffers *buffers, uint32_t cpu,
+			  struct measure_pair *pair)
+{
+	struct measure_worker worker;
+	uint64_t time_ns = plan->pair_ns / 5;
+	prepare_streams(plan, buffers, &cpu, 1, &worker);
+	worker.warmup_ns = time_ns / 3;
+	worker.chunks = plan->chunks;
+	int error = measure_run(&worker, 1, time_ns);
+	double line_ns = chunk_at(&worker, QUIETEST);
+	if (line_ns > 0)
+		pair->one_cpu_bytes_per_s = MEASURE_LINE * (double)NS_PER_S / line_ns;
+	return error;
+}
+
+/* Bytes per second of all together, from the first one's start to the last one's end. */
+static double rate_of(const struct measure_worker *workers, uint32_t nr)
+{
+	uint64_t began_ns = UINT64_MAX, ended_ns = 0, bytes = 0;
+	for (uint32_t i = 0; i < nr; i++) {
+		began_ns = MIN(began_ns, workers[i].began_ns);
+		ended_ns = MAX(ended_ns, workers[i].ended_ns);
+		bytes += workers[i].streamed_bytes;
+	}
+	return ended_ns > began_ns ? (double)bytes * NS_PER_S / (double)(ended_ns - began_ns) : 0;
+}
+
 static int run_streams(struct plan *plan, const struct buffers *buffers, const uint32_t *cpus,
-		       uint32_t nr, struct measure_worker *workers, double *ret)
+		       uint32_t nr, struct measure_worker *workers, struct measure_pair *pair)
 {
 	int error = 0;
-	*ret = 0;
 	for (int round = 0; round < NR_ROUNDS && !error; round++) {
-		double sum = 0;
-		prepare_streams(buffers, cpus, nr, workers);
+		prepare_streams(plan, buffers, cpus, nr, workers);
 		error = measure_run(workers, nr, plan->pair_ns / (5 * NR_ROUNDS));
-		for (uint32_t i = 0; i < nr && !error; i++)
-			sum += (double)workers[i].streamed_bytes * NS_PER_S /
-			       (double)MAX(workers[i].streamed_ns, 1);
-		*ret = MAX(*ret, sum);
+		pair->all_cpus_bytes_per_s = MAX(pair->all_cpus_bytes_per_s, rate_of(workers, nr));
 	}
 	return error;
 }
@@ -205,7 +234,7 @@ static int run_loaded(struct plan *plan, struct buffers *buffers, const uint32_t
 {
 	uint64_t time_ns = plan->pair_ns / 5;
 	prepare_chase(plan, buffers, cpus[0], time_ns, &workers[0]);
-	prepare_streams(buffers, cpus + 1, nr - 1, workers + 1);
+	prepare_streams(plan, buffers, cpus + 1, nr - 1, workers + 1);
 	int error = measure_run(workers, nr, time_ns);
 	buffers->at = workers[0].memory;
 	pair->loaded_ns = chunk_at(&workers[0], 2);
@@ -247,16 +276,16 @@ static int run_pair(struct plan *plan, struct buffers *buffers, struct measure_p
 	struct measure_worker *workers = calloc(nr, sizeof(*workers));
 	error = workers ? run_idle(plan, buffers, cpus[0], pair) : -ENOMEM;
 	if (!error)
-		error = run_streams(plan, buffers, cpus, 1, workers, &pair->one_cpu_bytes_per_s);
+		error = run_one_stream(plan, buffers, cpus[0], pair);
 	pair->all_cpus_bytes_per_s = pair->one_cpu_bytes_per_s;
 	if (!error && nr > 1)
-		error = run_streams(plan, buffers, cpus, nr, workers, &pair->all_cpus_bytes_per_s);
+		error = run_streams(plan, buffers, cpus, nr, workers, pair);
 	if (!error && nr > 1)
 		error = run_loaded(plan, buffers, cpus, nr, workers, pair);
 	pair->nr_cpus = nr;
 	free(workers);
 	free(cpus);
-	if (!error && pair->idle_ns <= 0)
+	if (!error && (pair->idle_ns <= 0 || pair->one_cpu_bytes_per_s <= 0))
 		return error_set(err, -EAGAIN,
 				 "the CPU was away for all of its time; give it more by "
 				 "--measure-time");

@@ -129,6 +129,7 @@ static void run_chase(struct measure_worker *worker, uint64_t end_ns)
 {
 	uint64_t nr_steps = 64 * CHASE_UNROLL, before = measure_now_ns();
 	uint64_t warm_ns = before + worker->warmup_ns;
+	worker->began_ns = before;
 	while (before < end_ns && worker->nr_chunks < MEASURE_MAX_CHUNKS) {
 		worker->memory = chase(worker->memory, nr_steps);
 		uint64_t after = measure_now_ns();
@@ -139,6 +140,7 @@ static void run_chase(struct measure_worker *worker, uint64_t end_ns)
 			worker->chunks[worker->nr_chunks++] = (double)took_ns / (double)nr_steps;
 		before = after;
 	}
+	worker->ended_ns = before;
 }
 
 static uint64_t sum_block(const char *const streams[NR_STREAMS], size_t nr_bytes)
@@ -155,21 +157,37 @@ static uint64_t sum_block(const char *const streams[NR_STREAMS], size_t nr_bytes
 	return sums[0] + sums[1];
 }
 
+static void add_chunk(struct measure_worker *worker, uint64_t took_ns, uint64_t nr_bytes)
+{
+	if (worker->chunks && worker->nr_chunks < MEASURE_MAX_CHUNKS)
+		worker->chunks[worker->nr_chunks++] = (double)took_ns * MEASURE_LINE /
+						      (double)nr_bytes;
+}
+
 static void run_stream(struct measure_worker *worker, uint64_t end_ns)
 {
 	size_t stream_bytes = worker->nr_bytes / NR_STREAMS / STREAM_BLOCK * STREAM_BLOCK, at = 0;
-	uint64_t start_ns = measure_now_ns(), now = start_ns;
+	uint64_t now = measure_now_ns(), chunk_at_ns = now, chunk_bytes = 0;
 	volatile uint64_t sink = 0; /* sums are of no interest, but must not be left out */
+	worker->began_ns = now;
 	while (now < end_ns) {
 		const char *streams[NR_STREAMS];
 		for (int i = 0; i < NR_STREAMS; i++)
 			streams[i] = worker->memory + (size_t)i * stream_bytes + at;
 		sink += sum_block(streams, STREAM_BLOCK);
 		at = at + STREAM_BLOCK < stream_bytes ? at + STREAM_BLOCK : 0;
-		worker->streamed_bytes += NR_STREAMS * STREAM_BLOCK;
+		chunk_bytes += NR_STREAMS * STREAM_BLOCK;
 		now = measure_now_ns();
+		if (now - chunk_at_ns < worker->chunk_ns)
+			continue;
+		if (now >= worker->began_ns + worker->warmup_ns)
+			add_chunk(worker, now - chunk_at_ns, chunk_bytes);
+		worker->streamed_bytes += chunk_bytes;
+		chunk_bytes = 0;
+		chunk_at_ns = now;
 	}
-	worker->streamed_ns = now - start_ns;
+	worker->streamed_bytes += chunk_bytes;
+	worker->ended_ns = now;
 }
 
 static int pin(uint32_t cpu)
@@ -213,7 +231,7 @@ int measure_run(struct measure_worker *workers, uint32_t nr_workers, uint64_t ti
 	for (uint32_t i = 0; i < nr_workers; i++) {
 		struct measure_worker *worker = &workers[i];
 		worker->nr_chunks = 0;
-		worker->streamed_bytes = worker->streamed_ns = 0;
+		worker->streamed_bytes = worker->began_ns = worker->ended_ns = 0;
 		threads[i].worker = worker;
 		threads[i].shared = &shared;
 		worker->error = -pthread_create(&threads[i].id, NULL, run_worker, &threads[i]);

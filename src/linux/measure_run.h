@@ -9,7 +9,7 @@
 #include "base/types.h"
 
 #define MEASURE_LINE	   64	/* bytes between what is touched: a cache line */
-#define MEASURE_MAX_CHUNKS 4096 /* of a chase; each becomes one figure */
+#define MEASURE_MAX_CHUNKS 4096 /* of a worker; each becomes one figure */
 
 enum measure_kind { MEASURE_CHASE, MEASURE_STREAM };
 
@@ -19,13 +19,13 @@ struct measure_worker {
 	/* Chase: any line of the cycle, and where it stopped afterwards. Stream: unchanged. */
 	char *memory;
 	size_t nr_bytes;    /* stream: of its part of the memory */
-	uint64_t warmup_ns; /* chase: passed before figures count */
-	uint64_t chunk_ns;  /* chase: about how long one figure takes */
+	uint64_t warmup_ns; /* passed before figures count */
+	uint64_t chunk_ns;  /* about how long one figure takes, at least */
 	/* Results. */
 	int error;	/* the CPU could not be had, or no thread */
-	double *chunks; /* chase: ns per step, MEASURE_MAX_CHUNKS of room */
+	double *chunks; /* ns per line, MEASURE_MAX_CHUNKS of room; NULL: none wanted */
 	uint32_t nr_chunks;
-	uint64_t streamed_bytes, streamed_ns;
+	uint64_t streamed_bytes, began_ns, ended_ns;
 };
 
 /* Runs all workers at the same time for `time_ns`; 0 or the first worker's error. */
