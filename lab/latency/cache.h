@@ -7,6 +7,7 @@
  * A set of up to 16 ways is one host cache line, so a look-up touches one. 2 MiB of modelled cache
  * are 128 KiB of tags, which stay in the host's own L2. Why LRU by order and not by age: the order
  * is the state, nothing else is stored, and a hit in the first way (most of them) moves nothing.
+ * 32 bits of tag tell 256 GiB apart for each set, and there are thousands of sets.
  */
 #ifndef BERTH_LAB_LATENCY_CACHE_H
 #define BERTH_LAB_LATENCY_CACHE_H
