@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "changes.h"
 #include "guest.h"
 
 #define BLOCKED_MIN_NS ((uint64_t)50 * NS_PER_US)
@@ -163,130 +164,52 @@ static void look_at_buffers(struct thread *thread, uint64_t result)
 			look_at_buffer(thread, &buffers[i], result);
 }
 
-static void did_mmap(struct thread *thread, uint64_t at)
+/* What the guest's file descriptor is open on. */
+static const char *file_name(int fd, char name[RING_PATH_BYTES])
 {
-	const uint64_t *arguments = thread->arguments;
-	uint64_t flags = arguments[3];
-	char name[RING_PATH_BYTES] = "[anon]";
-	if (!(flags & MAP_ANONYMOUS)) {
-		char link[64];
-		snprintf(link, sizeof(link), "/proc/self/fd/%d", (int)arguments[4]);
-		ssize_t len = readlink(link, name, sizeof(name) - 1);
-		name[MAX(len, 0)] = '\0';
-	}
+	char link[64];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t len = readlink(link, name, RING_PATH_BYTES - 1);
+	name[MAX(len, 0)] = '\0';
+	return name;
+}
+
+static void did_change(struct thread *thread, const struct mapping_change *change)
+{
+	char path[RING_PATH_BYTES];
+	const char *name = change->name;
+	uint64_t detail = change->op == TRACE_REMAP ? change->from : change->detail;
+	if (change->op == TRACE_MAP && !name)
+		name = file_name((int)thread->arguments[4], path);
 	core_lock();
-	if (flags & MAP_FIXED) {
-		core_forget(at, arguments[1]);
-		core_mapping(thread, TRACE_UNMAP, at, arguments[1], NULL, 0, 0);
-	}
-	core_mapping(thread, TRACE_MAP, at, arguments[1], name, 0, (uint32_t)arguments[2]);
-	core_unlock();
-}
-
-static void did_unmap(struct thread *thread, uint64_t at, uint64_t nr_bytes)
-{
-	core_lock();
-	core_forget(at, nr_bytes);
-	core_mapping(thread, TRACE_UNMAP, at, nr_bytes, NULL, 0, 0);
-	core_unlock();
-}
-
-static void did_map(struct thread *thread, uint64_t at, uint64_t nr_bytes, const char *name)
-{
-	core_lock();
-	core_mapping(thread, TRACE_MAP, at, nr_bytes, name, 0, PROT_READ | PROT_WRITE);
-	core_unlock();
-}
-
-static uint64_t page_up(uint64_t address)
-{
-	return (address + 4095) & ~(uint64_t)4095;
-}
-
-static void did_mremap(struct thread *thread, uint64_t to)
-{
-	uint64_t from = thread->arguments[0];
-	uint64_t old_bytes = page_up(thread->arguments[1]);
-	uint64_t new_bytes = page_up(thread->arguments[2]);
-	if (new_bytes < old_bytes)
-		did_unmap(thread, from + new_bytes, old_bytes - new_bytes);
-	if (to != from) {
-		core_lock();
-		core_forget(to, new_bytes);
-		core_move(from, to, MIN(old_bytes, new_bytes));
-		core_mapping(thread, TRACE_REMAP, to, MIN(old_bytes, new_bytes), NULL, from, 0);
-		core_unlock();
-	}
-	if (new_bytes > old_bytes)
-		did_map(thread, to + old_bytes, new_bytes - old_bytes, "[anon]");
-}
-
-static void did_brk(struct thread *thread, uint64_t now)
-{
-	static uint64_t last; /* page-aligned; under the guest's own order of brk calls */
-	uint64_t end = page_up(now);
-	if (last && end > last)
-		did_map(thread, last, end - last, "[heap]");
-	else if (last && end < last)
-		did_unmap(thread, end, last - end);
-	last = end;
-}
-
-static void did_madvise(struct thread *thread)
-{
-	const uint64_t *arguments = thread->arguments;
-	bool discards = arguments[2] == MADV_DONTNEED || arguments[2] == MADV_FREE ||
-			arguments[2] == MADV_REMOVE;
-	core_lock();
-	if (discards)
-		core_forget(arguments[0], arguments[1]);
-	core_mapping(thread, discards ? TRACE_DISCARD : TRACE_ADVICE, arguments[0], arguments[1],
-		     NULL, arguments[2], 0);
-	core_unlock();
-}
-
-static void did_mprotect(struct thread *thread)
-{
-	core_lock();
-	core_mapping(thread, TRACE_PROTECT, thread->arguments[0], thread->arguments[1], NULL,
-		     thread->arguments[2], (uint32_t)thread->arguments[2]);
+	if (change->op == TRACE_UNMAP || change->op == TRACE_DISCARD || change->op == TRACE_REMAP)
+		core_forget(change->address, change->nr_bytes);
+	if (change->op == TRACE_REMAP)
+		core_move(change->from, change->address, change->nr_bytes);
+	core_mapping(thread, change->op, change->address, change->nr_bytes, name, detail,
+		     change->protection);
 	core_unlock();
 }
 
 static void did_shmat(struct thread *thread, uint64_t at)
 {
 	struct shmid_ds status;
-	if (shmctl((int)thread->arguments[0], IPC_STAT, &status) == 0)
-		did_map(thread, at, status.shm_segsz, "[shm]");
+	if (shmctl((int)thread->arguments[0], IPC_STAT, &status) < 0)
+		return;
+	core_lock();
+	core_mapping(thread, TRACE_MAP, at, status.shm_segsz, "[shm]", 0, PROT_READ | PROT_WRITE);
+	core_unlock();
 }
 
 static void change_maps(struct thread *thread, uint64_t result)
 {
-	switch (thread->call) {
-	case SYS_mmap:
-		did_mmap(thread, result);
-		break;
-	case SYS_munmap:
-		did_unmap(thread, thread->arguments[0], thread->arguments[1]);
-		break;
-	case SYS_mremap:
-		did_mremap(thread, result);
-		break;
-	case SYS_brk:
-		did_brk(thread, result);
-		break;
-	case SYS_madvise:
-		did_madvise(thread);
-		break;
-	case SYS_mprotect:
-		did_mprotect(thread);
-		break;
-	case SYS_shmat:
+	static uint64_t heap_end; /* under the guest's own order of brk calls */
+	struct mapping_change changes[MAPPING_CHANGES_MAX];
+	unsigned nr = mapping_changes(thread->call, thread->arguments, result, &heap_end, changes);
+	for (unsigned i = 0; i < nr; i++)
+		did_change(thread, &changes[i]);
+	if (thread->call == SYS_shmat)
 		did_shmat(thread, result);
-		break;
-	default:
-		break;
-	}
 }
 
 /* If the process ends in this call, berth record knows that the exec succeeded. */
