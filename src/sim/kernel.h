@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "sim/cost.h"
+#include "sim/stage.h"
 
 #define KERNEL_NOWHERE	 UINT16_MAX
 #define KERNEL_UNLIMITED UINT64_MAX
@@ -25,8 +26,9 @@ enum kernel_page_bits {
 	KERNEL_ACCESSED =
 		1 << 0, /* set by every access when kernel.keeps_bits, cleared by readers */
 	KERNEL_DIRTY = 1 << 1,
-	KERNEL_HINT = 1 << 2,	/* armed for a hint fault */
-	KERNEL_ACTIVE = 1 << 3, /* on the active list */
+	KERNEL_HINT = 1 << 2,  /* armed for a hint fault */
+	KERNEL_YOUNG = 1 << 3, /* the kernel's own accessed bit: set by every access when
+				* kernel.ops->hint_fault, cleared by ageing and reclaim */
 };
 
 struct kernel_page {
@@ -60,8 +62,9 @@ struct kernel {
 	uint64_t values[TUNABLES_MAX]; /* of ops->tunables */
 	uint64_t now_ns;	       /* the kernel's clock: recording time x dilation */
 	struct random random;
-	bool keeps_bits; /* somebody reads accessed bits */
-	void *state;	 /* the preset's own */
+	bool keeps_bits;	   /* somebody reads accessed bits */
+	const struct stage *stage; /* addresses of pages; NULL: none of the presets that scan */
+	void *state;		   /* the preset's own */
 	struct kernel_stats stats;
 };
 
@@ -87,6 +90,20 @@ struct kernel_ops {
 
 	/* WHEN: at every access event, after it was charged. NULL: does not need to see them. */
 	void (*access)(struct kernel *kernel, uint32_t page, uint8_t flags);
+
+	/* The page was armed (KERNEL_HINT); the kernel disarms it.
+	 * WHEN: at the first access after arming, after it was charged. Not NULL: pages get
+	 * KERNEL_YOUNG at every access. */
+	void (*hint_fault)(struct kernel *kernel, uint32_t page, uint8_t flags);
+
+	/* Page numbers are below nr_pages from now on. 0 or -ENOMEM. May be NULL. */
+	int (*grow)(struct kernel *kernel, uint32_t nr_pages);
+
+	/* The counters of /proc/vmstat that the preset keeps, under Linux's names. May be NULL.
+	 * WHEN: at the end. */
+	void (*counters)(const struct kernel *kernel,
+			 void (*emit)(void *context, const char *name, uint64_t value),
+			 void *context);
 
 	/* WHEN: at every tick, before any agent. NULL: nothing to do. */
 	void (*tick)(struct kernel *kernel);

@@ -62,6 +62,8 @@ static int set_up(struct simulation *simulation, const struct simulation_config 
 	int error = kernel_new(config->kernel, config->cost, &simulation->account,
 			       config->capacity_pages, config->kernel_values, config->seed,
 			       &simulation->kernel, err);
+	if (!error)
+		simulation->kernel->stage = config->stage;
 	if (!error && config->agent) {
 		simulation->kernel->keeps_bits = true;
 		error = new_engine(simulation, config, err);
@@ -86,7 +88,8 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 		simulation_free(simulation);
 		return error;
 	}
-	simulation->is_plain = !config->agent && !config->kernel->access;
+	simulation->is_plain = !config->agent && !config->kernel->access &&
+			       !config->kernel->hint_fault;
 	simulation->pinned = config->kernel->pin ? config->kernel->pin(config->cost)
 						 : KERNEL_NOWHERE;
 	*ret = simulation;
@@ -226,10 +229,11 @@ static int run_watched(struct simulation *simulation, const struct stage_events 
 			if (push_touched(simulation, page))
 				return -ENOMEM;
 		}
-		if (flags & TRACE_WRITE)
-			entry->bits |= KERNEL_DIRTY;
+		entry->bits |= KERNEL_YOUNG | (flags & TRACE_WRITE ? KERNEL_DIRTY : 0);
 		if (flags & TRACE_MISS)
 			take_hardware(simulation, page, flags);
+		if (entry->bits & KERNEL_HINT)
+			kernel->ops->hint_fault(kernel, page, flags);
 		if (kernel->ops->access)
 			kernel->ops->access(kernel, page, flags);
 	}

@@ -24,7 +24,7 @@ int kernel_grow(struct kernel *kernel, uint32_t nr_pages)
 		pages[i] = nowhere;
 	kernel->pages = pages;
 	kernel->nr_pages = nr_pages;
-	return 0;
+	return kernel->ops->grow ? kernel->ops->grow(kernel, nr_pages) : 0;
 }
 
 bool kernel_take(struct kernel *kernel, uint32_t page, uint32_t node)

@@ -5,12 +5,12 @@
 #include "sim/kernel.h"
 
 extern const struct kernel_ops kernel_linux_none;
+extern const struct kernel_ops kernel_linux_numab;
+extern const struct kernel_ops kernel_linux_tiering;
 extern const struct kernel_ops kernel_interleave;
 
 const struct kernel_ops *const kernels[] = {
-	&kernel_linux_none,
-	&kernel_interleave,
-	NULL,
+	&kernel_linux_none, &kernel_linux_numab, &kernel_linux_tiering, &kernel_interleave, NULL,
 };
 
 const struct kernel_ops *kernel_find(const char *name)

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* kswapd; kswapd.h has the picture and the sources. */
+#include "sim/kernel/kswapd.h"
+
+#define ROUNDS_MAX 256 /* of one run, whatever the budget: a round that wins nothing costs none */
+
+bool kswapd_is_balanced(const struct kswapd_view *view)
+{
+	uint64_t mark = view->aims_at_promo ? view->marks.promo : view->marks.high;
+	return view->free_pages(view->context) > mark;
+}
+
+static void begin(struct kswapd *kswapd)
+{
+	kswapd->state = KSWAPD_WORKING;
+	kswapd->priority = KSWAPD_DEF_PRIORITY;
+	kswapd->nr_reclaimed = 0;
+	kswapd->nr_runs++;
+}
+
+void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view)
+{
+	if (kswapd->state == KSWAPD_WORKING || kswapd->nr_failures >= KSWAPD_MAX_FAILURES ||
+	    kswapd_is_balanced(view))
+		return;
+	kswapd->nr_low_quickly += kswapd->state == KSWAPD_NAPPING;
+	begin(kswapd);
+}
+
+static uint32_t bits(uint64_t value)
+{
+	return value ? 64 - (uint32_t)__builtin_clzll(value) : 0;
+}
+
+/* (total >> priority) x inactive / total = what is wanted. */
+static void choose_priority(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t wanted)
+{
+	if (kswapd->priority != KSWAPD_DEF_PRIORITY || wanted < 64)
+		return;
+	int64_t priority = (int64_t)bits(view->inactive_pages(view->context)) - 1 -
+			   (int64_t)bits(wanted - 1);
+	kswapd->priority = (uint32_t)MIN(MAX(priority, KSWAPD_DEF_PRIORITY / 2),
+					 KSWAPD_DEF_PRIORITY);
+}
+
+/* One turn of balance_pgdat's loop. */
+static void round_of(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t budget_pages)
+{
+	uint64_t wanted = MAX(view->marks.high, KSWAPD_CLUSTER);
+	uint64_t scanned = 0, reclaimed = 0;
+	choose_priority(kswapd, view, wanted);
+	view->shrink(view->context, kswapd->priority, MIN(wanted, budget_pages), &scanned,
+		     &reclaimed);
+	kswapd->nr_reclaimed += reclaimed;
+	if (reclaimed > 0)
+		kswapd->nr_failures = 0;
+	if (MAX(scanned, reclaimed) < wanted || reclaimed == 0)
+		kswapd->priority--;
+}
+
+static void nap(struct kswapd *kswapd, uint64_t now_ms)
+{
+	kswapd->state = KSWAPD_NAPPING;
+	kswapd->nap_until_ms = now_ms + KSWAPD_NAP_MS;
+}
+
+static void end_of_nap(struct kswapd *kswapd, const struct kswapd_view *view)
+{
+	if (kswapd_is_balanced(view)) {
+		kswapd->state = KSWAPD_ASLEEP;
+		return;
+	}
+	kswapd->nr_high_quickly++;
+	begin(kswapd);
+}
+
+uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms,
+		    uint64_t budget_pages)
+{
+	uint64_t total = 0;
+	if (kswapd->state == KSWAPD_NAPPING && now_ms >= kswapd->nap_until_ms)
+		end_of_nap(kswapd, view);
+	for (unsigned i = 0; i < ROUNDS_MAX && kswapd->state == KSWAPD_WORKING; i++) {
+		if (kswapd_is_balanced(view)) {
+			nap(kswapd, now_ms);
+			break;
+		}
+		if (total >= budget_pages)
+			break;
+		uint64_t before = kswapd->nr_reclaimed;
+		round_of(kswapd, view, budget_pages - total);
+		total += kswapd->nr_reclaimed - before;
+		if (kswapd->priority >= 1)
+			continue;
+		kswapd->nr_failures += kswapd->nr_reclaimed == 0;
+		kswapd->state = KSWAPD_ASLEEP;
+		if (kswapd->nr_failures < KSWAPD_MAX_FAILURES)
+			begin(kswapd);
+	}
+	return total;
+}

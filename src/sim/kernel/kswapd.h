@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kswapd of one node: who wakes it, how long it works, when it naps, sleeps or gives up.
+ *
+ *     asleep --woken, node not balanced--> working: priority 12, 11, ... 1
+ *        ^                                    | balanced            | 1 passed, nothing won
+ *        +--- 100 ms and still balanced --- napping            failures + 1; 16: hopeless
+ *
+ * Balanced: free pages above HIGH, or above PROMO when hint faults promote. One round reclaims
+ * HIGH pages at most and lowers the priority when it looked at fewer than that or won nothing.
+ *
+ * Follows mm/vmscan.c kswapd, balance_pgdat, kswapd_shrink_node, kswapd_try_to_sleep,
+ * wakeup_kswapd, set_initial_priority (6.12). In the kernel it is a thread beside the program;
+ * here it works at ticks, as many pages as its CPU time between two ticks allows.
+ */
+#ifndef BERTH_SIM_KERNEL_KSWAPD_H
+#define BERTH_SIM_KERNEL_KSWAPD_H
+
+#include "base/types.h"
+#include "sim/kernel/watermark.h"
+
+#define KSWAPD_DEF_PRIORITY 12
+#define KSWAPD_MAX_FAILURES 16	/* MAX_RECLAIM_RETRIES */
+#define KSWAPD_NAP_MS	    100 /* HZ / 10 */
+#define KSWAPD_CLUSTER	    32	/* SWAP_CLUSTER_MAX */
+
+enum kswapd_state { KSWAPD_ASLEEP, KSWAPD_NAPPING, KSWAPD_WORKING };
+
+struct kswapd {
+	enum kswapd_state state;
+	uint64_t nap_until_ms;
+	uint32_t priority;
+	uint64_t nr_reclaimed; /* since it began this balance */
+	uint32_t nr_failures;
+	/* vmstat. */
+	uint64_t nr_runs;	  /* pageoutrun */
+	uint64_t nr_low_quickly;  /* kswapd_low_wmark_hit_quickly */
+	uint64_t nr_high_quickly; /* kswapd_high_wmark_hit_quickly */
+};
+
+struct kswapd_view { /* the node now */
+	struct watermarks marks;
+	bool aims_at_promo;
+	uint64_t (*free_pages)(void *context);
+	uint64_t (*inactive_pages)(void *context); /* outside the two youngest generations */
+	/* One visit: looks at pages at `priority`, at most nr_to_reclaim; adds to the two. */
+	void (*shrink)(void *context, uint32_t priority, uint64_t nr_to_reclaim,
+		       uint64_t *ret_scanned, uint64_t *ret_reclaimed);
+	void *context;
+};
+
+bool kswapd_is_balanced(const struct kswapd_view *view);
+/* An allocation found all nodes below LOW, or a promotion no room. */
+void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view);
+/* Works for at most budget_pages of reclaim. Returns how many it reclaimed. WHEN: at every tick. */
+uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms,
+		    uint64_t budget_pages);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Linux with its tiering: the preset that puts the pieces together. linux-none.c is the same
+ * kernel with all of it off, and cheaper.
+ *
+ *     birth --> linux_alloc.c: zonelist and watermarks --> mglru (node)
+ *     access to an armed page --> linux_fault.c: hot.c decides, promotes, or wakes kswapd
+ *     tick --> scan.c arms ranges; kswapd.c works: mglru takes cold pages --> linux_reclaim.c
+ *
+ * Cost: 11 bytes per page number beside the table of kernel.h.
+ */
+#ifndef BERTH_SIM_KERNEL_LINUX_H
+#define BERTH_SIM_KERNEL_LINUX_H
+
+#include "sim/kernel.h"
+#include "sim/kernel/areas.h"
+#include "sim/kernel/hot.h"
+#include "sim/kernel/kswapd.h"
+#include "sim/kernel/mglru.h"
+#include "sim/kernel/scan.h"
+#include "sim/kernel/watermark.h"
+
+enum linux_tunable {
+	LINUX_NUMA_BALANCING, /* bits: 1 locality, 2 tiering */
+	LINUX_DEMOTION,
+	LINUX_SCAN_DELAY_MS,
+	LINUX_SCAN_PERIOD_MIN_MS,
+	LINUX_SCAN_PERIOD_MAX_MS,
+	LINUX_SCAN_SIZE_MB,
+	LINUX_HOT_THRESHOLD_MS,
+	LINUX_RATE_LIMIT_MBPS,
+	LINUX_WATERMARK_SCALE,
+	LINUX_MIN_FREE_KBYTES,
+	LINUX_THRESHOLD_FIXED,
+	LINUX_FREE_SPACE_BYPASS,
+	LINUX_NR_TUNABLES,
+};
+
+enum linux_counter { /* of /proc/vmstat */
+		     LINUX_NUMA_PTE_UPDATES,
+		     LINUX_NUMA_HINT_FAULTS,
+		     LINUX_NUMA_HINT_FAULTS_LOCAL,
+		     LINUX_NUMA_PAGES_MIGRATED,
+		     LINUX_PGMIGRATE_SUCCESS,
+		     LINUX_PGMIGRATE_FAIL,
+		     LINUX_PGPROMOTE_SUCCESS,
+		     LINUX_PGDEMOTE_KSWAPD,
+		     LINUX_PGDEMOTE_DIRECT,
+		     LINUX_ALLOCSTALL,
+		     LINUX_NR_COUNTERS,
+};
+
+struct linux_node {
+	struct watermarks marks;
+	uint64_t bypass_pages;
+	struct hot_node hot;
+	struct mglru lru;
+	struct kswapd kswapd;
+	uint32_t *targets; /* where demotion goes: the next tier's nearest first, then the rest */
+	uint32_t nr_targets;
+	bool is_top; /* at or above the slowest tier that has CPUs */
+};
+
+struct linux_space {
+	struct areas areas;
+	struct scan_task task;
+	uint64_t nr_resident;
+	bool is_used;
+};
+
+struct linux_kernel {
+	struct kernel *kernel;
+	struct scan_config scan;
+	struct hot_config hot;
+	struct linux_node *nodes;
+	struct mglru_pages lru;
+	uint16_t *armed_ms; /* [page]: when it was armed, HOT_TIME_BITS of it */
+	uint32_t nr_armed;  /* entries of armed_ms */
+	struct linux_space *spaces;
+	uint32_t nr_spaces;
+	uint32_t scanned_space; /* being scanned, for arm() */
+	uint64_t tick_ms;	/* last scheduler tick that was looked at */
+	uint64_t tick_ns;
+	bool is_direct; /* reclaim on behalf of an allocation, not by kswapd */
+	uint64_t counters[LINUX_NR_COUNTERS];
+};
+
+static inline struct linux_kernel *linux_of(const struct kernel *kernel)
+{
+	return kernel->state;
+}
+
+static inline uint64_t linux_now_ms(const struct kernel *kernel)
+{
+	return kernel->now_ns / NS_PER_MS;
+}
+
+/* linux.c */
+int linux_start(struct kernel *kernel, struct printbuf *err);
+void linux_stop(struct kernel *kernel);
+struct linux_space *linux_space_of(struct linux_kernel *state,
+				   uint32_t space); /* NULL: no memory */
+
+/* linux_alloc.c */
+int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish);
+void linux_release(struct kernel *kernel, uint32_t page);
+int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
+
+/* linux_fault.c */
+void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags);
+void linux_scan_tick(struct kernel *kernel);
+
+/* linux_reclaim.c */
+void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret);
+void linux_wake_kswapd(struct linux_kernel *state, uint32_t node);
+void linux_kswapd_tick(struct kernel *kernel);
+/* Direct reclaim of one node; returns pages freed there. */
+uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Allocation: the zonelist of the touching CPU's node, one watermark at a time.
+ *
+ *     above LOW somewhere? --> the first such node, and nobody is woken
+ *     else wake every node's kswapd; above MIN somewhere? --> the first such node
+ *     else direct reclaim, then whatever is left
+ *
+ * Hence fast memory below LOW with room in slow memory spills, and does not wake its kswapd.
+ * Follows mm/page_alloc.c get_page_from_freelist, __alloc_pages_slowpath (6.12). Not modelled:
+ * per-CPU lists, lowmem reserves, fragmentation, the out-of-memory killer (a full machine ends the
+ * simulation).
+ */
+#include "sim/kernel/linux.h"
+
+#include "base/error.h"
+
+#define DIRECT_BATCH 32 /* SWAP_CLUSTER_MAX */
+
+enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
+
+static bool has_room(const struct linux_kernel *state, uint32_t node, enum mark mark)
+{
+	const struct watermarks *marks = &state->nodes[node].marks;
+	uint64_t keep = mark == MARK_LOW ? marks->low : mark == MARK_MIN ? marks->min : 0;
+	return state->kernel->nodes[node].free_pages > keep;
+}
+
+static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node, enum mark mark)
+{
+	return has_room(state, node, mark) && kernel_take(state->kernel, page, node);
+}
+
+/* The wish first, then the zonelist. */
+static bool take_falling(struct linux_kernel *state, uint32_t page, uint32_t wish, enum mark mark)
+{
+	struct kernel *kernel = state->kernel;
+	if (wish < kernel->cost->nr_nodes && take_from(state, page, wish, mark))
+		return true;
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
+		if (take_from(state, page, kernel->fallback[i], mark)) {
+			kernel->stats.nr_fallen += i > 0 || wish < kernel->cost->nr_nodes;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish)
+{
+	struct kernel *kernel = state->kernel;
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
+		linux_wake_kswapd(state, kernel->fallback[i]);
+	if (take_falling(state, page, wish, MARK_MIN))
+		return true;
+	state->counters[LINUX_ALLOCSTALL]++;
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
+		linux_reclaim(kernel, kernel->fallback[i], DIRECT_BATCH);
+	return take_falling(state, page, wish, MARK_MIN) ||
+	       take_falling(state, page, wish, MARK_NONE);
+}
+
+static int enter(struct linux_kernel *state, uint32_t page)
+{
+	struct kernel *kernel = state->kernel;
+	mglru_add(&state->nodes[kernel->pages[page].node].lru, &state->lru, page, false);
+	if (!kernel->stage)
+		return 0;
+	struct stage_page address = stage_page(kernel->stage, page);
+	struct linux_space *space = linux_space_of(state, address.space);
+	if (!space)
+		return -ENOMEM;
+	space->nr_resident++;
+	return areas_touch(&space->areas, address.page);
+}
+
+int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	if (!take_falling(state, page, wish, MARK_LOW) && !take_slowly(state, page, wish))
+		return -ENOMEM;
+	return enter(state, page);
+}
+
+void linux_release(struct kernel *kernel, uint32_t page)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	if (state->lru.gens[page])
+		mglru_del(&state->nodes[kernel->pages[page].node].lru, &state->lru, page);
+	if (kernel->stage) {
+		struct linux_space *space = linux_space_of(state,
+							   stage_page(kernel->stage, page).space);
+		if (space && space->nr_resident > 0)
+			space->nr_resident--;
+	}
+	kernel_give(kernel, page);
+}
+
+/* A page keeps on its new node what it was on the old one: active or not. */
+int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	uint32_t from = kernel->pages[page].node;
+	if (from != to && !has_room(state, to, MARK_LOW))
+		return -ENOSPC;
+	bool is_listed = state->lru.gens[page] != 0;
+	bool is_active = is_listed && mglru_is_active(&state->nodes[from].lru, &state->lru, page);
+	int error = kernel_migrate_plain(kernel, page, to);
+	if (error)
+		return error;
+	if (is_listed)
+		mglru_del(&state->nodes[from].lru, &state->lru, page);
+	mglru_add(&state->nodes[to].lru, &state->lru, page, is_active);
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hint faults: arming pages, and what a fault on an armed page leads to.
+ *
+ * Follows mm/mprotect.c change_pte_range (which pages are armed), mm/memory.c do_numa_page,
+ * mm/migrate.c migrate_misplaced_folio_prepare (room above HIGH, or kswapd is woken) and
+ * kernel/sched/fair.c task_numa_fault (which faults count for the scan period). All memory is
+ * private to its space and each space has one task, on the CPUs of the home node.
+ */
+#include "sim/kernel/linux.h"
+
+#include "base/error.h"
+
+#define SCAN_ENTRY_NS 10   /* to arm one entry, flush included; only the 3 % cap sees it */
+#define TICKS_MAX     4096 /* scheduler ticks looked at in one tick of the simulation */
+
+static bool may_arm(const struct linux_kernel *state, const struct kernel_page *page)
+{
+	uint64_t mode = state->kernel->values[LINUX_NUMA_BALANCING];
+	if (page->node == KERNEL_NOWHERE || page->bits & KERNEL_HINT ||
+	    page->node == state->kernel->cost->home)
+		return false;
+	return (mode & 1) || !state->nodes[page->node].is_top;
+}
+
+static uint64_t arm(void *context, uint64_t start, uint64_t end)
+{
+	struct linux_kernel *state = context;
+	struct kernel *kernel = state->kernel;
+	uint16_t now = (uint16_t)hot_latency_ms(0, linux_now_ms(kernel));
+	uint64_t nr = 0;
+	for (uint64_t page = start; page < end; page++) {
+		uint32_t number = stage_find(kernel->stage, state->scanned_space, page);
+		if (number >= kernel->nr_pages || !may_arm(state, &kernel->pages[number]))
+			continue;
+		kernel->pages[number].bits |= KERNEL_HINT;
+		state->armed_ms[number] = now;
+		nr++;
+	}
+	state->counters[LINUX_NUMA_PTE_UPDATES] += nr;
+	return nr;
+}
+
+static const struct scan_ops arm_ops = { .arm = arm };
+
+static void scan_space(struct linux_kernel *state, uint32_t number, uint64_t now_ms)
+{
+	struct linux_space *space = &state->spaces[number];
+	uint64_t runtime_ns = now_ms * NS_PER_MS;
+	if (!space->is_used || space->nr_resident == 0 ||
+	    !scan_is_due(&space->task, &state->scan, now_ms, runtime_ns, space->nr_resident))
+		return;
+	state->scanned_space = number;
+	uint64_t nr = scan_run(&space->task, &state->scan, now_ms, space->nr_resident,
+			       space->areas.items, space->areas.nr, &arm_ops, state);
+	scan_charge(&space->task, nr * SCAN_ENTRY_NS);
+}
+
+/* Every 4 ms of the kernel's time, as the scheduler's tick. */
+void linux_scan_tick(struct kernel *kernel)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	uint64_t step_ms = SCAN_TICK_NS / NS_PER_MS;
+	uint64_t now_ms = linux_now_ms(kernel);
+	if (!kernel->stage || kernel->values[LINUX_NUMA_BALANCING] == 0)
+		return;
+	if (now_ms - state->tick_ms > step_ms * TICKS_MAX)
+		state->tick_ms = now_ms - step_ms * TICKS_MAX;
+	for (; state->tick_ms + step_ms <= now_ms; state->tick_ms += step_ms)
+		for (uint32_t i = 0; i < state->nr_spaces; i++)
+			scan_space(state, i, state->tick_ms + step_ms);
+}
+
+/* Room above HIGH, or kswapd shall make some. */
+static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home)
+{
+	if (state->kernel->nodes[home].free_pages > state->nodes[home].marks.high + 1)
+		return true;
+	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2)
+		linux_wake_kswapd(state, home);
+	return false;
+}
+
+static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
+{
+	struct kernel *kernel = state->kernel;
+	uint64_t now_ms = linux_now_ms(kernel);
+	bool uses_time = kernel->values[LINUX_NUMA_BALANCING] & 2 &&
+			 !state->nodes[kernel->pages[page].node].is_top;
+	if (!uses_time)
+		return true; /* one task per space: every fault is private */
+	uint64_t latency_ms = hot_latency_ms(state->armed_ms[page], now_ms);
+	state->hot.bypass_pages = kernel->values[LINUX_FREE_SPACE_BYPASS]
+					  ? state->nodes[home].bypass_pages
+					  : UINT64_MAX;
+	return hot_verdict_is_promotion(hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
+						   latency_ms, kernel->nodes[home].free_pages, 1));
+}
+
+static bool promote(struct linux_kernel *state, uint32_t page, uint32_t home)
+{
+	bool was_top = state->nodes[state->kernel->pages[page].node].is_top;
+	if (!has_room_for_promotion(state, home))
+		return false;
+	if (kernel_migrate(state->kernel, page, home)) {
+		state->counters[LINUX_PGMIGRATE_FAIL]++;
+		return false;
+	}
+	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
+	state->counters[LINUX_NUMA_PAGES_MIGRATED]++;
+	state->counters[LINUX_PGPROMOTE_SUCCESS] += !was_top;
+	return true;
+}
+
+void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	uint32_t home = kernel->cost->home;
+	uint32_t node = kernel->pages[page].node;
+	struct stage_page address = stage_page(kernel->stage, page);
+	struct linux_space *space = linux_space_of(state, address.space);
+	(void)flags;
+	kernel->pages[page].bits &= (uint8_t)~KERNEL_HINT;
+	state->counters[LINUX_NUMA_HINT_FAULTS]++;
+	state->counters[LINUX_NUMA_HINT_FAULTS_LOCAL] += node == home;
+	struct scan_area *area = areas_find(&space->areas, address.page);
+	if (area)
+		scan_area_faulted(area);
+	bool is_tried = node != home && is_wanted(state, page, home);
+	bool is_moved = is_tried && promote(state, page, home);
+	if (!is_moved && !state->nodes[node].is_top && kernel->values[LINUX_NUMA_BALANCING] & 2)
+		return;
+	struct scan_fault fault = { .nr_pages = 1,
+				    .is_local = node == home,
+				    .is_private = true,
+				    .has_failed = is_tried && !is_moved };
+	scan_fault(&space->task, &state->scan, &fault, linux_now_ms(kernel), space->nr_resident);
+}

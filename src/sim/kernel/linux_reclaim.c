@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reclaim: kswapd and direct reclaim take cold pages off a node, and demotion gives them a place in
+ * the tiers below.
+ *
+ * Follows mm/vmscan.c shrink_folio_list and demote_folio_list, mm/memory-tiers.c
+ * next_demotion_node: first the nearest node of the next tier (a random one among equals), then any
+ * node below that has room above LOW; the target's kswapd is woken when the first has none. There
+ * is no swap in this model: the slowest tier, and every node when demotion is off, has nothing to
+ * reclaim.
+ *
+ * kswapd's CPU time is the only brake: between two ticks it moves as many pages as their cost
+ * (docs/cost-model.md, migration) fits into that time.
+ */
+#include "sim/kernel/linux.h"
+
+/* What callbacks of one node need. */
+struct visit {
+	struct linux_kernel *state;
+	uint32_t node;
+};
+
+static bool can_demote(const struct linux_kernel *state, uint32_t node)
+{
+	return state->kernel->values[LINUX_DEMOTION] && state->nodes[node].nr_targets > 0;
+}
+
+static bool clear_young(void *context, uint32_t page)
+{
+	struct kernel_page *entry = &((struct linux_kernel *)context)->kernel->pages[page];
+	bool was_young = entry->bits & KERNEL_YOUNG;
+	entry->bits &= (uint8_t)~KERNEL_YOUNG;
+	return was_young;
+}
+
+static void age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
+{
+	if (state->kernel->pages[page].node == node && clear_young(state, page))
+		mglru_activate(&state->nodes[node].lru, &state->lru, page);
+}
+
+/* The 64 entries around, within their page table. */
+static void look_around(void *context, uint32_t node, uint32_t page)
+{
+	struct linux_kernel *state = context;
+	const struct stage *stage = state->kernel->stage;
+	if (!stage)
+		return;
+	struct stage_page address = stage_page(stage, page);
+	uint64_t start = address.page / AREAS_GAP * AREAS_GAP, end = start + AREAS_GAP;
+	if (address.page - start < MGLRU_BATCH / 2)
+		end = start + MGLRU_BATCH;
+	else if (end - address.page < MGLRU_BATCH / 2)
+		start = end - MGLRU_BATCH;
+	else
+		start = address.page - MGLRU_BATCH / 2, end = address.page + MGLRU_BATCH / 2;
+	for (uint64_t at = start; at < end; at++) {
+		uint32_t number = stage_find(stage, address.space, at);
+		if (number < state->kernel->nr_pages)
+			age_page(state, node, number);
+	}
+}
+
+static void walk(void *context, uint32_t node)
+{
+	struct linux_kernel *state = context;
+	for (uint32_t page = 0; page < state->kernel->nr_pages; page++)
+		age_page(state, node, page);
+}
+
+static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target)
+{
+	if (state->kernel->nodes[target].free_pages <= state->nodes[target].marks.low ||
+	    kernel_migrate(state->kernel, page, target))
+		return false;
+	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
+	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD]++;
+	return true;
+}
+
+static bool evict(void *context, uint32_t node, uint32_t page)
+{
+	struct linux_kernel *state = context;
+	const struct linux_node *from = &state->nodes[node];
+	for (uint32_t i = 0; i < from->nr_targets; i++) {
+		if (demote_to(state, page, from->targets[i]))
+			return true;
+		if (i == 0)
+			linux_wake_kswapd(state, from->targets[0]);
+	}
+	state->counters[LINUX_PGMIGRATE_FAIL]++;
+	return false;
+}
+
+static const struct mglru_ops lru_ops = { clear_young, look_around, walk, evict };
+
+/* kswapd stops within a visit as soon as the node has what it wants and a batch more. */
+static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
+{
+	struct linux_kernel *state = context;
+	struct kswapd_view view;
+	(void)nr_reclaimed;
+	linux_view(state, node, &view);
+	uint64_t mark = view.aims_at_promo ? view.marks.promo : view.marks.high;
+	return state->kernel->nodes[node].free_pages > mark + MGLRU_BATCH;
+}
+
+static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *ret_scanned,
+		   uint64_t *ret_reclaimed)
+{
+	struct visit *visit = context;
+	struct linux_kernel *state = visit->state;
+	struct mglru_shrink request = {
+		.node = visit->node,
+		.priority = priority,
+		.budget_pages = nr_to_reclaim,
+		.is_enough = is_enough,
+	};
+	if (!can_demote(state, visit->node))
+		return;
+	mglru_shrink(&state->nodes[visit->node].lru, &state->lru, &request, &lru_ops, state);
+	*ret_scanned += request.nr_scanned;
+	*ret_reclaimed += request.nr_reclaimed;
+}
+
+static uint64_t free_pages_of(void *context)
+{
+	const struct visit *visit = context;
+	return visit->state->kernel->nodes[visit->node].free_pages;
+}
+
+static uint64_t inactive_pages_of(void *context)
+{
+	const struct visit *visit = context;
+	return can_demote(visit->state, visit->node)
+		       ? mglru_nr_inactive(&visit->state->nodes[visit->node].lru)
+		       : 0;
+}
+
+void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret)
+{
+	*ret = (struct kswapd_view){
+		.marks = state->nodes[node].marks,
+		.aims_at_promo = state->kernel->values[LINUX_NUMA_BALANCING] & 2,
+		.free_pages = free_pages_of,
+		.inactive_pages = inactive_pages_of,
+		.shrink = shrink,
+	};
+}
+
+void linux_wake_kswapd(struct linux_kernel *state, uint32_t node)
+{
+	struct visit visit = { state, node };
+	struct kswapd_view view;
+	linux_view(state, node, &view);
+	view.context = &visit;
+	kswapd_wake(&state->nodes[node].kswapd, &view);
+}
+
+static uint64_t budget_of(const struct linux_kernel *state, uint32_t node, uint64_t elapsed_ns)
+{
+	const struct cost_model *cost = state->kernel->cost;
+	const struct linux_node *from = &state->nodes[node];
+	if (from->nr_targets == 0)
+		return 0;
+	uint64_t page_ps = MAX(cost->move_ps[node * cost->nr_nodes + from->targets[0]], 1);
+	return cost_scale(elapsed_ns, COST_PS_PER_NS, page_ps);
+}
+
+void linux_kswapd_tick(struct kernel *kernel)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	uint64_t elapsed_ns = kernel->now_ns - state->tick_ns;
+	state->tick_ns = kernel->now_ns;
+	for (uint32_t node = 0; node < kernel->cost->nr_nodes; node++) {
+		struct visit visit = { state, node };
+		struct kswapd_view view;
+		linux_view(state, node, &view);
+		view.context = &visit;
+		kswapd_run(&state->nodes[node].kswapd, &view, linux_now_ms(kernel),
+			   budget_of(state, node, elapsed_ns));
+	}
+}
+
+uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
+{
+	struct linux_kernel *state = linux_of(kernel);
+	struct visit visit = { state, node };
+	uint64_t scanned = 0, reclaimed = 0;
+	state->is_direct = true;
+	for (uint32_t priority = MGLRU_DEF_PRIORITY; priority >= 1 && reclaimed < nr_pages;
+	     priority--)
+		shrink(&visit, priority, nr_pages - reclaimed, &scanned, &reclaimed);
+	state->is_direct = false;
+	return reclaimed;
+}
