@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The modelled Linux as a whole and its larger pieces: the multi-generational LRU, kswapd's cycle
+ * between its marks, where allocations fall, areas, and a hot set that starts in slow memory.
+ */
+#include "test.h"
+
+#include "base/random.h"
+#include "sim/kernel/linux.h"
+#include "sim_fixture.h"
+
+struct lru_world { /* pages 0..nr-1 of one node */
+	struct mglru lru;
+	struct mglru_pages pages;
+	bool young[512], gone[512];
+	uint64_t nr_evicted;
+	uint32_t last_evicted;
+	bool refuses;
+	uint64_t enough;
+};
+
+static bool world_clear_young(void *context, uint32_t page)
+{
+	struct lru_world *world = context;
+	bool was = world->young[page];
+	world->young[page] = false;
+	return was;
+}
+
+static void world_look_around(void *context, uint32_t node, uint32_t page)
+{
+}
+
+static void world_walk(void *context, uint32_t node)
+{
+	struct lru_world *world = context;
+	for (uint32_t i = 0; i < ARRAY_SIZE(world->young); i++)
+		if (!world->gone[i] && world_clear_young(world, i))
+			mglru_activate(&world->lru, &world->pages, i);
+}
+
+static bool world_evict(void *context, uint32_t node, uint32_t page)
+{
+	struct lru_world *world = context;
+	if (world->refuses)
+		return false;
+	world->gone[page] = true;
+	world->nr_evicted++;
+	world->last_evicted = page;
+	return true;
+}
+
+static bool world_is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
+{
+	return nr_reclaimed >= ((struct lru_world *)context)->enough;
+}
+
+static const struct mglru_ops world_ops = { world_clear_young, world_look_around, world_walk,
+					    world_evict };
+
+static void world_init(struct lru_world *world, uint32_t nr)
+{
+	*world = (struct lru_world){ .enough = UINT64_MAX };
+	mglru_init(&world->lru);
+	assert_int_equal(mglru_pages_grow(&world->pages, 512), 0);
+	for (uint32_t i = 0; i < 512; i++)
+		world->gone[i] = i >= nr;
+	for (uint32_t i = 0; i < nr; i++)
+		mglru_add(&world->lru, &world->pages, i, false);
+}
+
+static uint64_t world_shrink(struct lru_world *world, uint32_t priority, uint64_t budget)
+{
+	struct mglru_shrink shrink = { .priority = priority,
+				       .budget_pages = budget,
+				       .is_enough = world_is_enough };
+	mglru_shrink(&world->lru, &world->pages, &shrink, &world_ops, world);
+	assert_true(mglru_is_valid(&world->lru, &world->pages));
+	return shrink.nr_reclaimed;
+}
+
+/* New pages are second youngest: no eviction before ageing, and none at the default priority. */
+static void test_mglru_needs_ageing_before_it_evicts_what_is_new(void **state)
+{
+	struct lru_world world;
+	world_init(&world, 512);
+	assert_int_equal(world_shrink(&world, MGLRU_DEF_PRIORITY, 64), 0);
+	assert_int_equal(world.lru.nr_walks, 0);
+	uint64_t reclaimed = 0;
+	for (int i = 0; i < 4; i++)
+		reclaimed += world_shrink(&world, 2, 64);
+	assert_true(world.lru.nr_walks > 0);
+	assert_true(reclaimed >= 64);
+	mglru_pages_fini(&world.pages);
+}
+
+static void test_mglru_spares_what_is_young(void **state)
+{
+	struct lru_world world;
+	world_init(&world, 512);
+	for (int round = 0; round < 40; round++) {
+		for (uint32_t i = 0; i < 100; i++)
+			world.young[i] = true;
+		world_shrink(&world, 4, 16);
+	}
+	for (uint32_t i = 0; i < 100; i++)
+		assert_false(world.gone[i]);
+	assert_true(world.nr_evicted >= 300);
+	mglru_pages_fini(&world.pages);
+}
+
+static void test_mglru_keeps_its_lists_whole(void **state)
+{
+	struct lru_world world;
+	struct random random;
+	random_init(&random, 7);
+	world_init(&world, 512);
+	for (int step = 0; step < 20000; step++) {
+		uint32_t page = (uint32_t)random_below(&random, 512);
+		if (world.gone[page]) {
+			world.gone[page] = world.young[page] = false;
+			mglru_add(&world.lru, &world.pages, page, page % 3 == 0);
+		} else if (random_below(&random, 4) == 0) {
+			mglru_del(&world.lru, &world.pages, page);
+			world.gone[page] = true;
+		} else {
+			world.young[page] = true;
+		}
+		world.refuses = step % 7 == 0;
+		if (step % 16 == 0)
+			world_shrink(&world, 1 + (uint32_t)random_below(&random, 12), 40);
+	}
+	uint64_t present = 0;
+	for (uint32_t i = 0; i < 512; i++)
+		present += !world.gone[i];
+	assert_int_equal(mglru_nr_total(&world.lru), present);
+	mglru_pages_fini(&world.pages);
+}
+
+struct pond { /* a node for kswapd: so many cold pages can be had */
+	uint64_t free, cold;
+};
+
+static uint64_t pond_free(void *context)
+{
+	return ((struct pond *)context)->free;
+}
+
+static uint64_t pond_cold(void *context)
+{
+	return ((struct pond *)context)->cold;
+}
+
+static void pond_shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim,
+			uint64_t *ret_scanned, uint64_t *ret_reclaimed)
+{
+	struct pond *pond = context;
+	uint64_t nr = MIN(MIN(pond->cold >> priority, nr_to_reclaim), pond->cold);
+	pond->cold -= nr;
+	pond->free += nr;
+	*ret_scanned += nr;
+	*ret_reclaimed += nr;
+}
+
+static struct kswapd_view pond_view(struct pond *pond, bool aims_at_promo)
+{
+	return (struct kswapd_view){ .marks = { 100, 200, 300, 400 },
+				     .aims_at_promo = aims_at_promo,
+				     .free_pages = pond_free,
+				     .inactive_pages = pond_cold,
+				     .shrink = pond_shrink,
+				     .context = pond };
+}
+
+static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
+{
+	for (int promo = 0; promo <= 1; promo++) {
+		struct pond pond = { .free = 150, .cold = 1 << 20 };
+		struct kswapd_view view = pond_view(&pond, promo);
+		struct kswapd kswapd = { 0 };
+		assert_int_equal(kswapd_run(&kswapd, &view, 0, UINT64_MAX), 0);
+		kswapd_wake(&kswapd, &view);
+		kswapd_run(&kswapd, &view, 10, UINT64_MAX);
+		assert_true(pond.free > (promo ? 400 : 300));
+		assert_true(pond.free <= (promo ? 700 : 600)); /* a round of HIGH at most */
+		assert_int_equal(kswapd.state, KSWAPD_NAPPING);
+		kswapd_run(&kswapd, &view, 109, UINT64_MAX);
+		assert_int_equal(kswapd.state, KSWAPD_NAPPING);
+		kswapd_run(&kswapd, &view, 110, UINT64_MAX);
+		assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
+		assert_int_equal(kswapd.nr_runs, 1);
+		/* Between LOW and its mark nobody wakes it: it sleeps. */
+		kswapd_wake(&kswapd, &view);
+		assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
+	}
+}
+
+static void test_kswapd_goes_on_after_a_nap_that_was_too_early(void **state)
+{
+	struct pond pond = { .free = 150, .cold = 1 << 20 };
+	struct kswapd_view view = pond_view(&pond, false);
+	struct kswapd kswapd = { 0 };
+	kswapd_wake(&kswapd, &view);
+	kswapd_run(&kswapd, &view, 10, UINT64_MAX);
+	pond.free = 50;
+	kswapd_wake(&kswapd, &view);
+	assert_int_equal(kswapd.state, KSWAPD_WORKING);
+	assert_int_equal(kswapd.nr_low_quickly, 1);
+	kswapd_run(&kswapd, &view, 20, UINT64_MAX);
+	pond.free = 250;
+	kswapd_run(&kswapd, &view, 120, UINT64_MAX);
+	assert_int_equal(kswapd.nr_high_quickly, 1);
+	assert_true(pond.free > 300);
+}
+
+static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
+{
+	struct pond pond = { .free = 50, .cold = 0 };
+	struct kswapd_view view = pond_view(&pond, false);
+	struct kswapd kswapd = { 0 };
+	kswapd_wake(&kswapd, &view);
+	for (int i = 0; i < 100; i++)
+		kswapd_run(&kswapd, &view, (uint64_t)i, UINT64_MAX);
+	assert_int_equal(kswapd.nr_failures, KSWAPD_MAX_FAILURES);
+	assert_int_equal(kswapd.nr_runs, KSWAPD_MAX_FAILURES);
+	pond.cold = 1 << 20;
+	kswapd_wake(&kswapd, &view);
+	assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
+}
+
+static void test_kswapd_keeps_to_its_time(void **state)
+{
+	struct pond pond = { .free = 0, .cold = 1 << 20 };
+	struct kswapd_view view = pond_view(&pond, true);
+	struct kswapd kswapd = { 0 };
+	kswapd_wake(&kswapd, &view);
+	assert_int_equal(kswapd_run(&kswapd, &view, 1, 30), 30);
+	assert_int_equal(pond.free, 30);
+	assert_int_equal(kswapd.state, KSWAPD_WORKING);
+}
+
+static void test_areas_hold_what_was_touched(void **state)
+{
+	struct areas areas = { 0 };
+	struct random random;
+	random_init(&random, 3);
+	for (int i = 0; i < 9000; i++) {
+		uint64_t page = random_below(&random, 64) * 100000 + random_below(&random, 3000);
+		assert_int_equal(areas_touch(&areas, page), 0);
+		assert_non_null(areas_find(&areas, page));
+	}
+	assert_true(areas_is_valid(&areas));
+	assert_int_equal(areas.nr, 64);
+	assert_null(areas_find(&areas, 50000));
+	areas_fini(&areas);
+}
+
+static void test_areas_join_over_small_gaps(void **state)
+{
+	struct areas areas = { 0 };
+	areas_touch(&areas, 1000);
+	areas_touch(&areas, 2000);
+	assert_int_equal(areas.nr, 2);
+	areas_touch(&areas, 1500);
+	assert_int_equal(areas.nr, 1);
+	assert_int_equal(areas.items[0].start, 1000);
+	assert_int_equal(areas.items[0].end, 2001);
+	areas_touch(&areas, 0);
+	areas_touch(&areas, UINT64_MAX - 1);
+	assert_int_equal(areas.nr, 3);
+	assert_true(areas_is_valid(&areas));
+	areas_fini(&areas);
+}
+
+#define TWO "node:dram:64MiB@80ns/100GBps:cpus=0 node:cxl:128MiB@250ns/30GBps"
+
+struct box {
+	struct machine *machine;
+	struct cost_model *cost;
+	struct cost_account account;
+	struct kernel *kernel;
+};
+
+static void box_open(struct box *box, const char *name)
+{
+	box->machine = machine_of(TWO);
+	assert_int_equal(cost_model_new(box->machine, 4096, 64, NULL, &box->cost, NULL), 0);
+	assert_int_equal(cost_account_init(&box->account, box->cost), 0);
+	uint64_t capacity[2] = { 16384, 32768 };
+	assert_int_equal(kernel_new(kernel_find(name), box->cost, &box->account, capacity, NULL, 0,
+				    &box->kernel, NULL),
+			 0);
+	assert_int_equal(kernel_grow(box->kernel, 65536), 0);
+}
+
+static void box_close(struct box *box)
+{
+	struct linux_kernel *linux_state = linux_of(box->kernel);
+	assert_true(kernel_is_valid(box->kernel));
+	for (uint32_t i = 0; i < 2; i++)
+		assert_true(mglru_is_valid(&linux_state->nodes[i].lru, &linux_state->lru));
+	kernel_free(box->kernel);
+	cost_account_fini(&box->account);
+	cost_model_free(box->cost);
+	machine_free(box->machine);
+}
+
+/* Fast memory is filled down to LOW; then slow memory is used and kswapd sleeps on. */
+static void test_linux_spills_at_low_without_waking_kswapd(void **state)
+{
+	struct box box;
+	box_open(&box, "linux-tiering");
+	struct linux_kernel *linux_state = linux_of(box.kernel);
+	const struct watermarks *marks = &linux_state->nodes[0].marks;
+	for (uint32_t page = 0; page < 20000; page++)
+		assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);
+	assert_int_equal(box.kernel->nodes[0].free_pages, marks->low);
+	assert_int_equal(linux_state->nodes[0].kswapd.state, KSWAPD_ASLEEP);
+	assert_int_equal(linux_state->counters[LINUX_PGDEMOTE_KSWAPD], 0);
+	box_close(&box);
+}
+
+/* With both nodes at LOW everybody is woken; demotion then has no room below. */
+static void test_linux_uses_the_last_page_and_says_when_it_is_full(void **state)
+{
+	struct box box;
+	box_open(&box, "linux-tiering");
+	uint32_t page = 0;
+	while (kernel_fault(box.kernel, page, UINT32_MAX) == 0)
+		page++;
+	assert_int_equal(page, 16384 + 32768);
+	assert_true(linux_of(box.kernel)->counters[LINUX_ALLOCSTALL] > 0);
+	for (uint32_t i = 0; i < page; i += 2)
+		kernel_release(box.kernel, i);
+	assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);
+	box_close(&box);
+}
+
+/* A failed promotion wakes kswapd, which demotes cold pages up to PROMO. */
+static void test_linux_kswapd_demotes_up_to_promo(void **state)
+{
+	struct box box;
+	box_open(&box, "linux-tiering");
+	struct linux_kernel *linux_state = linux_of(box.kernel);
+	const struct watermarks *marks = &linux_state->nodes[0].marks;
+	for (uint32_t page = 0; page < 20000; page++)
+		kernel_fault(box.kernel, page, UINT32_MAX);
+	linux_wake_kswapd(linux_state, 0);
+	for (int tick = 1; tick < 200; tick++) {
+		box.kernel->now_ns = (uint64_t)tick * 10 * NS_PER_MS;
+		box.kernel->ops->tick(box.kernel);
+	}
+	assert_true(box.kernel->nodes[0].free_pages > marks->promo);
+	assert_true(box.kernel->nodes[0].free_pages <= marks->promo + 2 * MGLRU_BATCH);
+	assert_int_equal(linux_state->counters[LINUX_PGDEMOTE_KSWAPD],
+			 box.kernel->nodes[0].free_pages - marks->low);
+	assert_int_equal(linux_state->nodes[0].kswapd.state, KSWAPD_ASLEEP);
+	box_close(&box);
+}
