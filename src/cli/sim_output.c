@@ -429,9 +429,14 @@ static void figures_to_json(struct json_writer *json, const struct sim_result *r
 	json_object_end(json);
 }
 
-static void result_to_json(struct json_writer *json, const struct sim_output *output,
-			   const struct sim_result *result)
+static void counter_to_json(void *context, const char *name, uint64_t value)
 {
+	json_u64(context, name, value);
+}
+
+static void result_to_json(struct json_writer *json, const struct sim_output *output, size_t index)
+{
+	const struct sim_result *result = sim_set_result(output->set, index);
 	static const char *const kinds[] = { "kernel", "agent", "bound" };
 	json_object_begin(json, NULL);
 	json_str(json, "policy", result->policy);
@@ -445,6 +450,9 @@ static void result_to_json(struct json_writer *json, const struct sim_output *ou
 	if (!result->error) {
 		figures_to_json(json, result);
 		nodes_to_json(json, output, result);
+		json_object_begin(json, "vmstat");
+		sim_set_counters(output->set, index, counter_to_json, json);
+		json_object_end(json);
 	}
 	json_object_end(json);
 }
@@ -481,7 +489,7 @@ void sim_output_to_json(struct printbuf *out, const struct sim_output *output)
 	json_array_end(&json);
 	json_array_begin(&json, "results");
 	for (size_t i = 0; i < sim_set_nr_results(output->set); i++)
-		result_to_json(&json, output, sim_set_result(output->set, i));
+		result_to_json(&json, output, i);
 	json_array_end(&json);
 	json_object_end(&json);
 	prt_ensure_newline(out);

@@ -16,7 +16,8 @@
 #include "sim/simulation.h"
 #include "sim/spec.h"
 
-#define NOTES_MAX 4
+#define KERNEL_TICK_NS (10 * NS_PER_MS)
+#define NOTES_MAX      4
 
 struct sim_run { /* one result and where it comes from */
 	const struct sim_spec *spec;
@@ -141,6 +142,20 @@ static int new_capacities(struct sim_set *set, const struct sim_config *config,
 	return 0;
 }
 
+/* Kernels that scan measure in milliseconds of their own time: a tick must not be longer than
+ * KERNEL_TICK_NS of it, unless the user chose one. */
+static void shorten_tick(const struct sim_set *set, const struct sim_config *config,
+			 uint64_t *values)
+{
+	bool scans = set->below.kernel && set->below.kernel->hint_fault;
+	for (size_t i = 0; i < set->nr_specs; i++)
+		scans |= set->specs[i].kernel && set->specs[i].kernel->hint_fault;
+	if (!scans || (config->cost && strstr(config->cost, "tick=")))
+		return;
+	uint64_t tick_ns = MAX(KERNEL_TICK_NS / set->dilate, cost_tunables[COST_TICK].min);
+	values[COST_TICK] = MIN(values[COST_TICK], tick_ns);
+}
+
 static int new_model(struct sim_set *set, const struct sim_config *config,
 		     const struct trace_info *info, struct printbuf *err)
 {
@@ -153,6 +168,7 @@ static int new_model(struct sim_set *set, const struct sim_config *config,
 	if (config->dilate > SIM_DILATE_MAX)
 		return error_set(err, -EINVAL, "--dilate %llu: too large; write 1 to %d",
 				 (unsigned long long)config->dilate, SIM_DILATE_MAX);
+	shorten_tick(set, config, values);
 	error = cost_model_new(config->machine, info->page_bytes, info->cache.line_bytes, values,
 			       &set->cost, err);
 	if (error)
@@ -312,6 +328,14 @@ struct sim_set *sim_set_free(struct sim_set *set)
 int sim_set_feed(struct sim_set *set, const struct trace_batch *batch, struct printbuf *err)
 {
 	return stage_feed(set->stage, batch, err);
+}
+
+void sim_set_counters(const struct sim_set *set, size_t index,
+		      void (*emit)(void *context, const char *name, uint64_t value), void *context)
+{
+	const struct simulation *simulation = set->runs[index].simulation;
+	if (simulation && simulation->kernel->ops->counters)
+		simulation->kernel->ops->counters(simulation->kernel, emit, context);
 }
 
 static void fill_from_account(struct sim_result *result, const struct cost_account *account)

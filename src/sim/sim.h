@@ -90,6 +90,10 @@ struct sim_set *sim_set_free(struct sim_set *set);
 /* Policies in the order given, sizes inner: result[policy * nr_fast + size]. */
 size_t sim_set_nr_results(const struct sim_set *set);
 const struct sim_result *sim_set_result(const struct sim_set *set, size_t index);
+/* The /proc/vmstat counters that the kernel of a result kept, under Linux's names; nothing for
+ * bounds and for kernels that keep none. WHEN: after the end. */
+void sim_set_counters(const struct sim_set *set, size_t index,
+		      void (*emit)(void *context, const char *name, uint64_t value), void *context);
 /* Misses of the recording, whatever the policy. */
 uint64_t sim_set_nr_misses(const struct sim_set *set);
 /* Memory that all simulations share: the map of pages. */
