@@ -16,10 +16,12 @@ grep -Eqx 'result: throughput [0-9.]+ Mop/s higher' out || fail "no result: $(ca
 "$hotset" $small --seconds 0.3 --threads 2 >out || fail "status $?"
 [ "$(ops)" -gt 10000 ] || fail "only $(ops) operations in 0.3 s"
 
-"$hotset" $small --operations 5000000 --threads 3 --move-every 1000000 >out || fail "status $?"
-[ "$(ops)" = 5000000 ] || fail "$(ops) operations while moving"
-[ "$(grep -c '^moved:' out)" -ge 3 ] || fail "moved only $(grep -c '^moved:' out) times"
+"$hotset" $small --operations 100000 --move-every 20000 >out || fail "status $?"
+[ "$(ops)" = 100000 ] || fail "$(ops) operations while moving"
+[ "$(grep -c ^moved: out)" = 5 ] || fail "moved $(grep -c ^moved: out) times, not 5"
 grep -qx 'moved: hot set to MiB 10' out || fail "moved elsewhere: $(cat out)"
+"$hotset" $small --operations 4M --threads 3 --move-every 500k >out || fail "status $?"
+[ "$(ops)" = 4000000 ] || fail "$(ops) operations while moving with threads"
 "$hotset" $small --seconds 0.3 --move-every 100ms >out || fail "status $?"
 grep -q '^moved:' out || fail "never moved in time"
 

@@ -283,3 +283,15 @@ void place_pages(const struct place_list *list, size_t nr_hot)
 	free(nodes);
 	say_where(list, nr_hot, fast);
 }
+
+void place_away(const struct place_list *list)
+{
+	uint64_t allowed = allowed_nodes(), fast = wanted_nodes() & allowed;
+	int *nodes;
+
+	if (!place_is_wanted())
+		return;
+	nodes = look_up(list);
+	move_all(list, nodes, 0, fast, allowed & ~fast);
+	free(nodes);
+}

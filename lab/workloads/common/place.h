@@ -39,6 +39,8 @@ void place_add(struct place_list *list, const void *start, uint64_t bytes);
 void place_fini(struct place_list *list);
 /* Moves as above; the first nr_hot of the list are called hot in the line. */
 void place_pages(const struct place_list *list, size_t nr_hot);
+/* Moves all of the list to the nodes that are not fast; says nothing. */
+void place_away(const struct place_list *list);
 
 /* Pure: reads "0", "0-1", "0,2-3" into a set of nodes below 64. 0 or -EINVAL. */
 int place_parse_nodes(const char *text, uint64_t *ret_nodes);

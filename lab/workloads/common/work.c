@@ -51,9 +51,10 @@ static int parse_number(const char *text, const struct suffix *suffixes, double 
 
 	if (text[0] < '0' || text[0] > '9')
 		return -EINVAL;
-	if (text[strspn(text, "0123456789.")] == 'x')
-		return -EINVAL;
 	number = strtod(text, &end);
+	/* No exponents and no hexadecimal: a suffix follows the digits. */
+	if (end != text + strspn(text, "0123456789."))
+		return -EINVAL;
 	for (; suffixes->word; suffixes++) {
 		if (strcmp(end, suffixes->word) == 0) {
 			if (number * suffixes->factor > 0x1p62)
