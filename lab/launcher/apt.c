@@ -70,6 +70,12 @@ int explain_failure(int status, const char *program, const char *doing, const ch
 				 "%s: the disk is full; free some space, or set BERTH_LAB_CACHE to "
 				 "a folder elsewhere",
 				 doing);
+	case APT_NO_KEY:
+		return error_set(
+			err, -EIO,
+			"%s: the archive is signed with a key that is not known here (%s); "
+			"upgrade the package debian-archive-keyring",
+			doing, printbuf_str(&line));
 	default:
 		return error_set(err, -EIO, "%s: %s failed: %s", doing, program,
 				 line.pos ? printbuf_str(&line) : "no word why");

@@ -287,36 +287,43 @@ bool kernel_name_fits(const char *name, const char *prefix, const char *series)
 	return dash && strcmp(dash, tail) == 0;
 }
 
-enum apt_trouble apt_trouble(const char *said, struct printbuf *line)
+/* The first line that begins with E: or W:, else the first. */
+static void add_first_word(struct printbuf *line, const char *said)
 {
-	static const char *const network[] = {
-		"Could not resolve",
-		"Temporary failure resolving",
-		"Could not connect",
-		"Unable to connect",
-		"Cannot initiate the connection",
-		"Network is unreachable",
-		"Connection failed",
-		"Connection timed out",
-		"connection timed out",
-		"Connection refused",
-		"No route to host",
-	};
-	static const char *const space[] = { "No space left on device", "enough free space",
-					     "Disk quota exceeded" };
 	const char *first = NULL;
-	for (const char *at = said; at && *at; at = strchr(at, '\n')) {
+	for (const char *at = said; at && *at && !first; at = strchr(at, '\n')) {
 		at += *at == '\n';
-		if (!first && (strncmp(at, "E: ", 3) == 0 || strncmp(at, "W: ", 3) == 0))
+		if (strncmp(at, "E: ", 3) == 0 || strncmp(at, "W: ", 3) == 0)
 			first = at + 3;
 	}
 	first = first ? first : said;
 	prt_safe(line, first, MIN(strcspn(first, "\n"), (size_t)400));
-	for (size_t i = 0; i < ARRAY_SIZE(space); i++)
-		if (strstr(said, space[i]))
-			return APT_NO_SPACE;
-	for (size_t i = 0; i < ARRAY_SIZE(network); i++)
-		if (strstr(said, network[i]))
-			return APT_NO_NETWORK;
+}
+
+enum apt_trouble apt_trouble(const char *said, struct printbuf *line)
+{
+	static const struct {
+		enum apt_trouble trouble;
+		const char *words;
+	} signs[] = {
+		{ APT_NO_SPACE, "No space left on device" },
+		{ APT_NO_SPACE, "enough free space" },
+		{ APT_NO_SPACE, "Disk quota exceeded" },
+		{ APT_NO_KEY, "NO_PUBKEY" },
+		{ APT_NO_NETWORK, "Could not resolve" },
+		{ APT_NO_NETWORK, "Temporary failure resolving" },
+		{ APT_NO_NETWORK, "ould not connect" },
+		{ APT_NO_NETWORK, "Unable to connect" },
+		{ APT_NO_NETWORK, "Cannot initiate the connection" },
+		{ APT_NO_NETWORK, "Network is unreachable" },
+		{ APT_NO_NETWORK, "Connection failed" },
+		{ APT_NO_NETWORK, "onnection timed out" },
+		{ APT_NO_NETWORK, "Connection refused" },
+		{ APT_NO_NETWORK, "No route to host" },
+	};
+	add_first_word(line, said);
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (strstr(said, signs[i].words))
+			return signs[i].trouble;
 	return APT_OTHER;
 }

@@ -43,7 +43,7 @@ int apt_status_percent(const char *line);
  * but no -rt-amd64, -cloud-amd64, -unsigned, -dbg. */
 bool kernel_name_fits(const char *name, const char *prefix, const char *series);
 
-enum apt_trouble { APT_OTHER, APT_NO_NETWORK, APT_NO_SPACE };
+enum apt_trouble { APT_OTHER, APT_NO_NETWORK, APT_NO_SPACE, APT_NO_KEY };
 /* What apt's or a program's messages tell; the first line that begins with E: or W: to `line`. */
 enum apt_trouble apt_trouble(const char *said, struct printbuf *line);
 

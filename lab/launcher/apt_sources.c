@@ -47,19 +47,18 @@ static struct piece trim(struct piece piece)
 static struct piece next_word(struct piece *rest, const char *separators)
 {
 	struct piece word = *rest;
-	while (word.len && strchr(separators, word.at[0]) && word.at[0]) {
+	if (word.len == 0)
+		return word;
+	while (word.len && strchr(separators, word.at[0])) {
 		word.at++;
 		word.len--;
 	}
 	*rest = word;
 	word.len = 0;
-	while (word.len < rest->len && rest->at[word.len] &&
-	       !strchr(separators, rest->at[word.len]))
+	while (word.len < rest->len && !strchr(separators, rest->at[word.len]))
 		word.len++;
 	rest->at += word.len;
 	rest->len -= word.len;
-	if (rest->len && !rest->at[0]) /* a NUL is no text: nothing after it counts */
-		rest->len = 0;
 	return word;
 }
 
@@ -257,10 +256,10 @@ static int parse_line(struct apt_entries *entries, struct piece line)
 
 int apt_entries_parse(struct apt_entries *entries, const char *text, size_t nr, bool is_deb822)
 {
-	struct piece rest = { text, nr };
 	int error = 0;
 	if (nr > APT_MAX_TEXT)
 		return -E2BIG;
+	struct piece rest = { text, strnlen(text, nr) }; /* nothing counts after a NUL */
 	if (is_deb822)
 		return parse_deb822(entries, rest);
 	while (rest.len && !error)

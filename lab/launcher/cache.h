@@ -61,7 +61,9 @@ int lab_cache_dir(char **ret, struct printbuf *err);
 int lab_file(const char *name, char **ret, struct printbuf *err);
 
 struct lab_setup_options {
-	const char **kernels; /* series; none: LAB_KERNEL_DEFAULT */
+	/* Series; none: LAB_KERNEL_DEFAULT. A path (with a '/') is a vmlinuz that is only checked.
+	 */
+	const char **kernels;
 	size_t nr_kernels;
 	bool refresh; /* look for newer ones of what is there */
 	/* What is done now; percent -1: not known. `bytes`: of all that is fetched, 0: unknown. */

@@ -45,7 +45,6 @@ struct setup {
 	char *cache, *work;
 	struct debian debian;
 	bool has_debian; /* read already */
-	bool is_missing; /* what is fetched now does not work as it is */
 	int lock_fd;
 };
 
@@ -137,7 +136,11 @@ static int work_folder(struct setup *setup, const char *kind, const char *name, 
 {
 	PRINTBUF(path);
 	prt_printf(&path, "%s/%s%s", setup->work, kind, name);
-	int error = make_dirs(printbuf_str(&path), err);
+	int error = 0;
+	if (mkdir(setup->work, 0700) < 0 && errno != EEXIST) /* a proxy's password may be in it */
+		error = error_file(err, -errno, setup->work, "write");
+	if (!error)
+		error = make_dirs(printbuf_str(&path), err);
 	if (!error)
 		*ret = printbuf_steal(&path, NULL);
 	return error;
@@ -172,6 +175,7 @@ struct component {
 	const char *title; /* "QEMU", "kernel 6.12" */
 	const char *place; /* below the cache folder: "qemu", "kernels/6.12" */
 	const char *main_package;
+	bool is_there;	     /* and works: only a newer one is fetched */
 	uint64_t room_bytes; /* besides the packages */
 	int (*unpack)(const char *debs, const struct apt_packages *packages, const char *folder,
 		      struct printbuf *err);
@@ -241,7 +245,7 @@ static int fetch_component(struct setup *setup, struct apt_view *view,
 	char *place = lab_path(setup->cache, component->place);
 	char *present = place ? lab_read_line(place, "package") : NULL;
 	bool is_newest = present && strcmp(present, main_package->version) == 0 &&
-			 !setup->is_missing;
+			 component->is_there;
 	free(present);
 	free(place);
 	if (is_newest)
@@ -260,7 +264,7 @@ static int fetch_component(struct setup *setup, struct apt_view *view,
 	return error;
 }
 
-static int fetch_qemu(struct setup *setup, struct printbuf *err)
+static int fetch_qemu(struct setup *setup, bool is_there, struct printbuf *err)
 {
 	static const char name[] = "qemu-system-x86";
 	PRINTBUF(sources);
@@ -281,10 +285,14 @@ static int fetch_qemu(struct setup *setup, struct printbuf *err)
 				  LAB_QEMU_MAJOR_MIN, setup->debian.release,
 				  backports ? " nor its backports" : "");
 	if (!error) {
-		const struct component component = {
-			"qemu",	     "QEMU",	"qemu", name, sum_bytes(&packages, true),
-			unpack_qemu, check_qemu
-		};
+		const struct component component = { .name = "qemu",
+						     .title = "QEMU",
+						     .place = "qemu",
+						     .main_package = name,
+						     .is_there = is_there,
+						     .room_bytes = sum_bytes(&packages, true),
+						     .unpack = unpack_qemu,
+						     .check = check_qemu };
 		error = fetch_component(setup, &view, &component, &packages, err);
 	}
 	free(backports);
@@ -357,6 +365,14 @@ static int find_kernel(struct apt_view *view, const char *series, struct apt_pac
 	return apt_show(view, names, ret, err);
 }
 
+static bool kernel_is_there(const char *series)
+{
+	struct lab_kernel kernel = {};
+	bool is_there = lab_cache_kernel(series, &kernel, NULL) == 0;
+	lab_kernel_fini(&kernel);
+	return is_there;
+}
+
 static int fetch_kernel(struct setup *setup, struct apt_view *view, const char *series,
 			struct printbuf *err)
 {
@@ -371,13 +387,14 @@ static int fetch_kernel(struct setup *setup, struct apt_view *view, const char *
 		error = error_set(err, -ENOENT, "kernel %s: apt does not know %s any more", series,
 				  printbuf_str(&name));
 	if (!error) {
-		const struct component component = { series,
-						     printbuf_str(&title),
-						     printbuf_str(&place),
-						     printbuf_str(&name),
-						     KERNEL_BYTES,
-						     unpack_kernel,
-						     check_kernel };
+		const struct component component = { .name = series,
+						     .title = printbuf_str(&title),
+						     .place = printbuf_str(&place),
+						     .main_package = printbuf_str(&name),
+						     .is_there = kernel_is_there(series),
+						     .room_bytes = KERNEL_BYTES,
+						     .unpack = unpack_kernel,
+						     .check = check_kernel };
 		error = fetch_component(setup, view, &component, &packages, err);
 	}
 	apt_packages_fini(&packages);
@@ -429,11 +446,19 @@ static int set_up_qemu(struct setup *setup, struct printbuf *err)
 		return error;
 	bool is_given = is_there && ((own && *own) || lab_qemu_system(&system));
 	lab_qemu_fini(&system);
-	setup->is_missing = !is_there;
-	return is_given ? 0 : fetch_qemu(setup, err);
+	return is_given ? 0 : fetch_qemu(setup, is_there, err);
 }
 
-/* Each once, in the order asked for. -EINVAL: unknown. */
+/* A vmlinuz of the user's own: there is nothing to fetch, but it must be one. */
+static int check_own_kernel(const char *path, struct printbuf *err)
+{
+	struct lab_kernel kernel = {};
+	int error = lab_cache_kernel(path, &kernel, err);
+	lab_kernel_fini(&kernel);
+	return error;
+}
+
+/* Each series once, in the order asked for. -EINVAL: unknown. */
 static int list_series(const struct lab_setup_options *options, const char **ret, size_t *ret_nr,
 		       struct printbuf *err)
 {
@@ -442,12 +467,14 @@ static int list_series(const struct lab_setup_options *options, const char **ret
 	size_t nr_asked = options->nr_kernels ? options->nr_kernels : 1, nr = 0;
 	for (size_t i = 0; i < nr_asked; i++) {
 		bool is_again = false;
-		int error = lab_kernel_check_series(asked[i], err);
+		bool is_path = strchr(asked[i], '/') != NULL;
+		int error = is_path ? check_own_kernel(asked[i], err)
+				    : lab_kernel_check_series(asked[i], err);
 		if (error)
 			return error;
 		for (size_t k = 0; k < nr; k++)
 			is_again |= strcmp(ret[k], asked[i]) == 0;
-		if (!is_again)
+		if (!is_again && !is_path)
 			ret[nr++] = asked[i];
 	}
 	*ret_nr = nr;
@@ -459,14 +486,9 @@ static int set_up_kernels(struct setup *setup, const char *const *series, size_t
 {
 	const char *missing[LAB_KERNELS_MAX];
 	size_t nr_missing = 0;
-	for (size_t i = 0; i < nr; i++) {
-		struct lab_kernel kernel = {};
-		PRINTBUF(why);
-		bool is_there = lab_cache_kernel(series[i], &kernel, &why) == 0;
-		lab_kernel_fini(&kernel);
-		if (!is_there || setup->options->refresh)
+	for (size_t i = 0; i < nr; i++)
+		if (setup->options->refresh || !kernel_is_there(series[i]))
 			missing[nr_missing++] = series[i];
-	}
 	return nr_missing ? fetch_kernels(setup, missing, nr_missing, err) : 0;
 }
 

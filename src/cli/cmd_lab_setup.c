@@ -84,23 +84,24 @@ static const struct column columns[] = {
 	{ "path", "where", COLUMN_TEXT },
 };
 
-/* A row with the size of `folder` below the cache, when the file is from there. */
+/* A row with the size of `folder` below the cache, when the file is from there; NULL: it is not. */
 static void add_row(struct table *table, const char *name, const char *version, const char *path,
 		    const char *cache, const char *folder)
 {
 	PRINTBUF(place);
-	prt_printf(&place, "%s/%s", cache, folder);
+	prt_printf(&place, "%s/%s", cache, folder ? folder : "");
 	table_row(table);
 	table_text(table, name);
 	table_text(table, version);
-	if (strncmp(path, printbuf_str(&place), place.pos) == 0)
+	if (folder && strncmp(path, printbuf_str(&place), place.pos) == 0)
 		table_u64(table, folder_bytes(printbuf_str(&place)));
 	else
 		table_none(table);
 	table_text(table, path);
 }
 
-static void list_what_is_there(struct table *table, const char *cache)
+static void list_what_is_there(struct table *table, const char *cache,
+			       const struct option_list *kernels)
 {
 	struct lab_qemu qemu = {};
 	if (lab_cache_qemu(&qemu, NULL) == 0)
@@ -117,9 +118,16 @@ static void list_what_is_there(struct table *table, const char *cache)
 				printbuf_str(&folder));
 		lab_kernel_fini(&kernel);
 	}
+	for (size_t i = 0; i < kernels->nr; i++) {
+		struct lab_kernel kernel = {};
+		if (strchr(kernels->items[i], '/') &&
+		    lab_cache_kernel(kernels->items[i], &kernel, NULL) == 0)
+			add_row(table, "own kernel", kernel.version, kernel.vmlinuz, cache, NULL);
+		lab_kernel_fini(&kernel);
+	}
 }
 
-static int report(enum output_format format)
+static int report(const struct setup_options *options)
 {
 	char *cache = NULL;
 	PRINTBUF(out);
@@ -129,18 +137,18 @@ static int report(enum output_format format)
 		return fail(&err, error);
 	struct table *table = table_new(columns, ARRAY_SIZE(columns));
 	if (table)
-		list_what_is_there(table, cache);
+		list_what_is_there(table, cache, &options->kernels);
 	free(cache);
 	if (!table || table_has_error(table)) {
 		table_free(table);
 		return fail(&err, -ENOMEM);
 	}
-	if (format == FORMAT_JSON) {
+	if (options->format == FORMAT_JSON) {
 		struct json_writer json;
 		json_writer_init(&json, &out, false);
 		table_to_json(&json, NULL, table);
 		prt_char(&out, '\n');
-	} else if (format == FORMAT_CSV) {
+	} else if (options->format == FORMAT_CSV) {
 		table_to_csv(&out, table);
 	} else {
 		table_to_text(&out, table);
@@ -161,16 +169,16 @@ static int run(const void *values, int nr_arguments, char **arguments)
 						 .data = &progress };
 	int error = lab_setup(&setup, &err);
 	clear_line(&progress);
-	return error ? fail(&err, error) : report(options->format);
+	return error ? fail(&err, error) : report(options);
 }
 
 static const struct option option_table[] = {
 	{ .name = "kernel",
-	  .argument = "SERIES",
+	  .argument = "SERIES|PATH",
 	  .kind = OPTION_LIST,
 	  .offset = offsetof(struct setup_options, kernels),
 	  .help = "A kernel to fetch, in its newest version: 6.12 (the default) or 7.3. May be "
-		  "given several times." },
+		  "given several times. The path of a vmlinuz of your own is only checked." },
 	{ .name = "refresh",
 	  .kind = OPTION_FLAG,
 	  .offset = offsetof(struct setup_options, refresh),
@@ -187,14 +195,14 @@ static const struct option option_table[] = {
 
 const struct command command_lab_setup = {
 	.name = "lab setup",
-	.usage = "[--kernel SERIES]... [--refresh] [--format text|json|csv]",
+	.usage = "[--kernel SERIES|PATH]... [--refresh] [--format text|json|csv]",
 	.summary = "fetch QEMU and kernels for the lab",
 	.about = "Fetches what the lab runs: QEMU 10 (unless the system has it) and kernels. They "
 		 "come from the machine's own Debian mirror: the suites are derived from its apt "
 		 "entries, which stay as they are, and apt verifies the signatures. Nothing is "
 		 "installed, and no root is needed: everything lies below ~/.cache/berth/lab "
 		 "($XDG_CACHE_HOME/berth/lab, or $BERTH_LAB_CACHE), which may be copied to a "
-		 "machine without network, or removed.\n"
+		 "machine of the same release without network, or removed.\n"
 		 "What is there is not fetched again. An interrupted setup is continued by the "
 		 "next. $BERTH_LAB_QEMU names a QEMU of your own; lab run --kernel PATH takes a "
 		 "vmlinuz of your own.",
