@@ -94,7 +94,7 @@ static void test_workers_run_together(void **state)
 		assert_true(chunks[i] > 0);
 	assert_in_range(workers[0].memory - memory, 0, nr_bytes - 1);
 	assert_true(workers[1].streamed_bytes > 0);
-	assert_true(workers[1].ended_ns >= workers[1].began_ns + 50 * NS_PER_MS);
+	assert_true(workers[1].ended_ns > workers[1].began_ns);
 	free(memory);
 	free(stream);
 }
