@@ -291,6 +291,12 @@ static void did_clone(struct record *record, struct record_space *space, uint64_
 		space->nr_unborn_threads--;
 }
 
+static bool is_in_user_space(uint64_t address, uint64_t nr_bytes)
+{
+	const uint64_t end = (uint64_t)1 << (PAGES_BITS + PAGE_SHIFT);
+	return address < end && nr_bytes <= end - address;
+}
+
 static void did_change(struct record *record, struct record_space *space,
 		       const struct mapping_change *change)
 {
@@ -299,7 +305,8 @@ static void did_change(struct record *record, struct record_space *space,
 	const char *name = change->op == TRACE_MAP && !change->name ? "[file]" : change->name;
 	bool forgets = change->op == TRACE_UNMAP || change->op == TRACE_DISCARD ||
 		       change->op == TRACE_REMAP;
-	if (first + nr > (uint64_t)1 << PAGES_BITS)
+	if (!is_in_user_space(change->address, change->nr_bytes) ||
+	    !is_in_user_space(change->from, change->nr_bytes))
 		return;
 	if (forgets)
 		pages_forget(&space->pages, first, nr);

@@ -48,7 +48,7 @@ static int skip_pointers(struct words *words)
 	return error;
 }
 
-static void note(struct vector *vector, uint64_t type, uint64_t value)
+static void note_value(struct vector *vector, uint64_t type, uint64_t value)
 {
 	if (type == AT_PHDR)
 		vector->headers = value;
@@ -77,7 +77,7 @@ static int read_vector(uint64_t stack, record_read_fn *read, struct vector *ret)
 		error = error ? error : next_word(&words, &value);
 		if (error || type == AT_NULL)
 			break;
-		note(ret, type, value);
+		note_value(ret, type, value);
 	}
 	return error;
 }
@@ -96,8 +96,8 @@ void record_read_string(record_read_fn *read, uint64_t address, char *to, size_t
 	to[len] = '\0';
 }
 
-static void add(struct record_image_parts *parts, uint64_t start, uint64_t end, uint32_t protection,
-		const char *name)
+static void add_part(struct record_image_parts *parts, uint64_t start, uint64_t end,
+		     uint32_t protection, const char *name)
 {
 	start &= ~(uint64_t)4095;
 	end = (end + 4095) & ~(uint64_t)4095;
@@ -142,7 +142,7 @@ static int add_loads(struct record_image_parts *parts, record_read_fn *read, uin
 		uint32_t protection = (header->p_flags & PF_R ? PROT_READ : 0) |
 				      (header->p_flags & PF_W ? PROT_WRITE : 0) |
 				      (header->p_flags & PF_X ? PROT_EXEC : 0);
-		add(parts, start, start + header->p_memsz, protection, name);
+		add_part(parts, start, start + header->p_memsz, protection, name);
 	}
 	return 0;
 }
@@ -175,7 +175,7 @@ int record_image_read(const struct record_image *image, record_read_fn *read,
 		record_read_string(read, vector.name, ret->program, sizeof(ret->program));
 		top = vector.name + strlen(ret->program) + 1 + 8;
 	}
-	add(ret, image->stack - RECORD_STACK_RESERVE, top, PROT_READ | PROT_WRITE, "[stack]");
+	add_part(ret, image->stack - RECORD_STACK_RESERVE, top, PROT_READ | PROT_WRITE, "[stack]");
 	error = add_loads(ret, read, vector.headers, vector.nr_headers, ret->program, &interpreter);
 	if (error)
 		return error;
@@ -184,6 +184,7 @@ int record_image_read(const struct record_image *image, record_read_fn *read,
 	if (vector.loader)
 		error = add_loader(ret, read, vector.loader);
 	if (vector.vdso)
-		add(ret, vector.vdso, vector.vdso + VDSO_BYTES, PROT_READ | PROT_EXEC, "[vdso]");
+		add_part(ret, vector.vdso, vector.vdso + VDSO_BYTES, PROT_READ | PROT_EXEC,
+			 "[vdso]");
 	return error;
 }
