@@ -30,7 +30,7 @@
 #include <time.h>
 
 #define NR_ROUNDS     3		 /* fewer leave patterns */
-#define STREAM_BLOCK  (64 * KIB) /* between looks at the clock */
+#define STREAM_BLOCK  (16 * KIB) /* of each stream, between looks at the clock */
 #define NR_STREAMS    2
 #define CHASE_UNROLL  8
 #define START_NS      (2 * NS_PER_MS)  /* for threads to come up before all begin */

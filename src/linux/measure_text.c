@@ -24,10 +24,10 @@ static double difference_of(double measured, double claimed)
 /* One more field of an aligned row, right-justified. */
 static void prt_number(struct printbuf *row, double value)
 {
+	char text[32] = "-";
 	if (value > 0)
-		prt_fixed(row, value, value < 9.995 ? 2 : 1);
-	else
-		prt_char(row, '-');
+		snprintf(text, sizeof(text), value < 1000 ? "%.3g" : "%.0f", value);
+	prt_str(row, text);
 	prt_char(row, '\r');
 }
 
