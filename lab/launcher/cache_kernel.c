@@ -250,11 +250,15 @@ static char *find_in_tree(const char *tree, const char *name)
 
 int lab_kernel_module(const struct lab_kernel *kernel, const char *name, char **ret)
 {
-	PRINTBUF(file);
+	static const char *const ends[] = { ".ko", ".ko.xz", ".ko.zst", ".ko.gz" };
+	char *path = NULL;
 	if (!kernel->modules_dir)
 		return -ENOENT;
-	prt_printf(&file, "%s.ko", name);
-	char *path = lab_path_if_there(kernel->modules_dir, printbuf_str(&file));
+	for (size_t i = 0; i < ARRAY_SIZE(ends) && !path; i++) {
+		PRINTBUF(file);
+		prt_printf(&file, "%s%s", name, ends[i]);
+		path = lab_path_if_there(kernel->modules_dir, printbuf_str(&file));
+	}
 	if (!path)
 		path = find_in_tree(kernel->modules_dir, name);
 	if (!path)

@@ -10,7 +10,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 
@@ -61,24 +60,18 @@ static const char *const module_names[] = { "netfs", "9pnet", "9pnet_virtio", "9
 
 int lab_modules_find(const struct lab_kernel *kernel, struct lab_modules *ret, struct printbuf *err)
 {
-	static const char *const endings[] = { ".ko", ".ko.xz" };
 	struct lab_modules found = { 0 };
 	size_t nr = 0;
-	for (size_t i = 0; kernel->modules_dir && i < ARRAY_SIZE(module_names); i++) {
-		for (size_t k = 0; k < ARRAY_SIZE(endings); k++) {
-			PRINTBUF(path);
-			prt_printf(&path, "%s/%s%s", kernel->modules_dir, module_names[i],
-				   endings[k]);
-			if (access(printbuf_str(&path), F_OK) != 0)
-				continue;
-			found.names[nr] = strdup(printbuf_str(&path) + strlen(kernel->modules_dir) +
-						 1);
-			if (!found.names[nr++]) {
-				lab_modules_fini(&found);
-				return error_set(err, -ENOMEM, "%s: %s", kernel->modules_dir,
-						 error_text(-ENOMEM));
-			}
-			break;
+	for (size_t i = 0; i < ARRAY_SIZE(module_names); i++) {
+		char *path = NULL;
+		if (lab_kernel_module(kernel, module_names[i], &path) < 0)
+			continue;
+		found.names[nr] = strdup(path + strlen(kernel->modules_dir) + 1);
+		free(path);
+		if (!found.names[nr++]) {
+			lab_modules_fini(&found);
+			return error_set(err, -ENOMEM, "%s: %s", kernel->modules_dir,
+					 error_text(-ENOMEM));
 		}
 	}
 	*ret = found;
@@ -92,10 +85,16 @@ void lab_modules_fini(struct lab_modules *modules)
 	*modules = (struct lab_modules){ 0 };
 }
 
+const char *lab_module_file(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+	return slash ? slash + 1 : name;
+}
+
 void lab_conf_modules(struct printbuf *conf, const struct lab_modules *modules)
 {
 	for (size_t i = 0; modules->names[i]; i++)
-		lab_conf_add(conf, "module", modules->names[i]);
+		lab_conf_add(conf, "module", lab_module_file(modules->names[i]));
 }
 
 /* What each word is for:

@@ -37,7 +37,9 @@ struct lab_modules {
 int lab_modules_find(const struct lab_kernel *kernel, struct lab_modules *ret,
 		     struct printbuf *err);
 void lab_modules_fini(struct lab_modules *modules);
-/* A line "module NAME" for each. */
+/* What the module at `name` below kernel->modules_dir is called in the guest: its last part. */
+const char *lab_module_file(const char *name);
+/* A line "module FILE" for each. */
 void lab_conf_modules(struct printbuf *conf, const struct lab_modules *modules);
 
 /* The kernel's command line for a quick boot whose death is seen: `extra` (NULL: none) comes last,

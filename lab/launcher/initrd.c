@@ -103,7 +103,7 @@ static int add_modules(struct printbuf *out, const struct lab_kernel *kernel,
 		PRINTBUF(path);
 		PRINTBUF(name);
 		prt_printf(&path, "%s/%s", kernel->modules_dir, modules->names[i]);
-		prt_printf(&name, "modules/%s", modules->names[i]);
+		prt_printf(&name, "modules/%s", lab_module_file(modules->names[i]));
 		int error = add_host_file(out, printbuf_str(&name), 0644, printbuf_str(&path), err);
 		if (error)
 			return error;
