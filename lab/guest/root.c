@@ -199,8 +199,19 @@ static void set_host_name(void)
 		sethostname(name, length);
 }
 
+/* Mounts and modules wait for grace periods, which are long where nothing else happens. */
+static void hurry_grace_periods(bool is_hurried)
+{
+	int fd = open("/sys/kernel/rcu_expedited", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, is_hurried ? "1" : "0", 1) < 0)
+		port_say(LAB_MESSAGE, "rcu_expedited: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 bool root_mount(const struct agent_conf *conf)
 {
+	hurry_grace_periods(true);
 	for (size_t i = 0; i < conf->nr_modules; i++) {
 		if (!load_module(conf->modules[i]))
 			return false;
@@ -219,6 +230,7 @@ bool root_mount(const struct agent_conf *conf)
 	/* As a login on Debian has them; the kernel gives process 1 less. */
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 1024, 1 << 20 });
 	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, RLIM_INFINITY });
+	hurry_grace_periods(false);
 	return true;
 }
 

@@ -9,6 +9,8 @@
  *
  * Uncompressed: 2 MB is copied faster than unpacked, by an emulated processor above all. /dev and
  * /dev/console are there because the kernel gives process 1 its console before anything is mounted.
+ * Modules lose their signature for the same reason: the guest would spend its time on it, and the
+ * host's package manager has checked the package they are from.
  *
  * Follows Documentation/driver-api/early-userspace/buffer-format.rst (6.12).
  */
@@ -79,6 +81,21 @@ static int read_all(int fd, struct printbuf *out)
 	}
 }
 
+/* Cuts the signature at the end of a module: bytes, a struct of 12 whose last four are their number
+ * (big-endian), and a magic text. Follows include/linux/module_signature.h (6.12). */
+static size_t length_without_signature(const char *bytes, size_t nr)
+{
+	static const char magic[] = "~Module signature appended~\n";
+	const size_t nr_magic = sizeof(magic) - 1, nr_struct = 12;
+	if (nr < nr_magic + nr_struct || memcmp(bytes + nr - nr_magic, magic, nr_magic) != 0)
+		return nr;
+	const uint8_t *end = (const uint8_t *)bytes + nr - nr_magic;
+	size_t signature = (size_t)end[-4] << 24 | (size_t)end[-3] << 16 | (size_t)end[-2] << 8 |
+			   end[-1];
+	size_t rest = nr - nr_magic - nr_struct;
+	return signature <= rest ? rest - signature : nr;
+}
+
 static int add_host_file(struct printbuf *out, const char *name, unsigned mode, const char *path,
 			 struct printbuf *err)
 {
@@ -91,7 +108,8 @@ static int add_host_file(struct printbuf *out, const char *name, unsigned mode, 
 		error = -ENOMEM;
 	if (error)
 		return error_file(err, error, path, "read");
-	lab_cpio_file(out, name, mode, printbuf_str(&bytes), bytes.pos);
+	lab_cpio_file(out, name, mode, printbuf_str(&bytes),
+		      length_without_signature(printbuf_str(&bytes), bytes.pos));
 	return 0;
 }
 

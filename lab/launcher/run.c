@@ -84,7 +84,9 @@ static int start(struct run *run, struct printbuf *err)
 	run->start_ns = run->life_ns = run_now_ns();
 	int error = lab_emulator_start(&run->emulator, &run->words, run->qemu.libraries, err);
 	close(run->initrd_fd);
-	run->initrd_fd = -1;
+	if (run->kernel_fd >= 0)
+		close(run->kernel_fd);
+	run->initrd_fd = run->kernel_fd = -1;
 	return error;
 }
 
@@ -113,6 +115,8 @@ static void run_fini(struct run *run)
 	lab_kernel_fini(&run->kernel);
 	if (run->initrd_fd >= 0)
 		close(run->initrd_fd);
+	if (run->kernel_fd >= 0)
+		close(run->kernel_fd);
 	if (run->console_fd >= 0)
 		close(run->console_fd);
 	if (run->console_path && !run->options->console_path)
@@ -130,7 +134,7 @@ int lab_run(const struct lab_options *options, struct lab_result *ret, struct pr
 		return error_set(err, -ENOMEM, "out of memory");
 	run->options = options;
 	run->result = &result;
-	run->initrd_fd = run->console_fd = run->signal_fd = run->output.fd = -1;
+	run->initrd_fd = run->kernel_fd = run->console_fd = run->signal_fd = run->output.fd = -1;
 	run->emulator = (struct lab_emulator){ .pidfd = -1,
 					       .channel_fd = -1,
 					       .console_fd = -1,

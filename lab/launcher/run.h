@@ -43,6 +43,7 @@ struct run {
 	struct lab_channel channel;
 	struct lab_watch watch;
 	int initrd_fd, console_fd, signal_fd;
+	int kernel_fd; /* unpacked; -1: QEMU boots the file as it is */
 	char *console_path;
 	char *errors; /* what QEMU said, LAB_ERRORS_MAX + 1 bytes, NUL-terminated */
 	size_t nr_errors;
@@ -52,7 +53,7 @@ struct run {
 	enum run_stage stage;
 	bool has_end;	    /* result->end and words are final, QEMU is being ended */
 	bool is_over_limit; /* the program was told to end for lack of time */
-	bool was_killed;     /* and told again, by SIGKILL */
+	bool was_killed;    /* and told again, by SIGKILL */
 	int host_signal;    /* that came to us; 0 none */
 	uint64_t guest_start_ns;
 	uint64_t start_ns, program_ns; /* wall: QEMU's start, the program's */

@@ -18,6 +18,7 @@
 #include "lab/launcher/initrd.h"
 #include "lab/launcher/qemu_options.h"
 #include "lab/launcher/run.h"
+#include "lab/launcher/vmlinux.h"
 
 #define SAMPLE_NS_DEFAULT NS_PER_S
 /* What Debian's own x86-64 needs and a little more (x86-64-v2), all quick under TCG; random
@@ -238,11 +239,15 @@ static void add_devices(struct run *run)
 	lab_words_option(words, "-device", "virtserialport,chardev=frames,name=%s", LAB_PORT_NAME);
 }
 
+/* Unpacked where that can be done here, for a quicker boot; else the kernel unpacks itself. */
 static void add_kernel(struct run *run)
 {
 	PRINTBUF(line);
 	lab_kernel_command_line(&line, run->options->time, NULL);
-	lab_words_option(&run->words, "-kernel", "%s", run->kernel.vmlinuz);
+	if (run->kernel_fd >= 0)
+		lab_words_option(&run->words, "-kernel", "/proc/self/fd/%d", run->kernel_fd);
+	else
+		lab_words_option(&run->words, "-kernel", "%s", run->kernel.vmlinuz);
 	lab_words_option(&run->words, "-initrd", "/proc/self/fd/%d", run->initrd_fd);
 	lab_words_option(&run->words, "-append", "%s", printbuf_str(&line));
 }
@@ -321,6 +326,8 @@ static int put_together(struct run *run, const char *share, struct printbuf *err
 	if (error)
 		return error;
 	lab_emulator_keep(&run->emulator, run->initrd_fd);
+	if (lab_vmlinux(run->kernel.vmlinuz, &run->kernel_fd, NULL) == 0)
+		lab_emulator_keep(&run->emulator, run->kernel_fd);
 	write_words(run, share);
 	return open_console(run, err);
 }
