@@ -55,8 +55,11 @@ struct lab_node_series { /* per sample; bytes */
 
 struct lab_result {
 	enum lab_end end;
-	int status;	       /* exit status for the caller: the program's, or 1 */
-	struct printbuf words; /* a sentence when end is not EXITED */
+	int status; /* exit status for the caller: the program's, or 1 */
+	enum lab_time time;
+	char *policy;				       /* its text; NULL: none was asked for */
+	char **argv;				       /* NULL-terminated, as given */
+	struct printbuf words;			       /* a sentence when end is not EXITED */
 	char *kernel_release, *qemu_version, *command; /* command: QEMU's, quoted for a shell */
 	char *console_path;			       /* kept log; NULL when it was removed */
 	uint64_t boot_wall_ns;			       /* QEMU's start to the program's start */
@@ -70,8 +73,9 @@ struct lab_result {
 	uint64_t *vmstat_series;
 	struct lab_node_series *nodes; /* per machine node index */
 	uint32_t nr_nodes;
+	uint32_t *guest_node;	     /* [machine's node index]: its number in the guest */
 	struct lab_shared *counters; /* a copy; NULL: no model */
-	uint32_t *sample_snapshot;   /* index into counters->snapshots, UINT32_MAX: none */
+	uint32_t *sample_snapshot;   /* [sample] index into counters->snapshots, UINT32_MAX: none */
 	char *tiers, *demotion, *zoneinfo, *cmdline; /* sections of the first sample */
 	struct printbuf notes; /* sentences, one per line: "2 CPUs became 1 for icount", ... */
 };

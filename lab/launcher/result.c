@@ -15,7 +15,7 @@ void lab_result_fini(struct lab_result *result)
 {
 	char *const texts[] = { result->kernel_release, result->qemu_version, result->command,
 				result->console_path,	result->tiers,	      result->demotion,
-				result->zoneinfo,	result->cmdline };
+				result->zoneinfo,	result->cmdline,      result->policy };
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		free(texts[i]);
 	for (size_t i = 0; i < result->nr_vmstat; i++)
@@ -26,6 +26,10 @@ void lab_result_fini(struct lab_result *result)
 		free(result->nodes[i].file_bytes);
 		free(result->nodes[i].used_bytes);
 	}
+	for (size_t i = 0; result->argv && result->argv[i]; i++)
+		free(result->argv[i]);
+	free(result->argv);
+	free(result->guest_node);
 	free(result->vmstat);
 	free(result->sample_ns);
 	free(result->vmstat_series);

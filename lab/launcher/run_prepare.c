@@ -304,13 +304,33 @@ static void tell_what_is_other(struct run *run)
 	lab_qemu_notes(notes, run->options->machine, &run->layout);
 }
 
-static int make_series(struct run *run, struct printbuf *err)
+static char **copy_words(char *const *words)
 {
-	run->result->nr_nodes = run->layout.nr_nodes;
-	run->result->nodes = calloc(run->layout.nr_nodes, sizeof(*run->result->nodes));
+	struct lab_words copy = { 0 };
+	for (size_t i = 0; words[i]; i++)
+		lab_words_add(&copy, words[i]);
+	if (!copy.has_error)
+		return copy.items;
+	lab_words_fini(&copy);
+	return NULL;
+}
+
+static int make_result(struct run *run, struct printbuf *err)
+{
+	const struct lab_options *options = run->options;
+	struct lab_result *result = run->result;
+	size_t nr = run->layout.nr_nodes;
+	result->nr_nodes = run->layout.nr_nodes;
+	result->nodes = calloc(nr, sizeof(*result->nodes));
+	result->guest_node = calloc(nr, sizeof(*result->guest_node));
+	result->argv = copy_words(options->argv);
+	result->policy = options->policy ? strdup(options->policy->text) : NULL;
+	result->time = options->time;
 	run->errors = calloc(1, LAB_ERRORS_MAX + 1);
-	if (!run->result->nodes || !run->errors)
+	if (!result->nodes || !result->guest_node || !result->argv || !run->errors ||
+	    (options->policy && !result->policy))
 		return error_set(err, -ENOMEM, "out of memory");
+	memcpy(result->guest_node, run->layout.guest_node, nr * sizeof(*result->guest_node));
 	return 0;
 }
 
@@ -344,7 +364,7 @@ int run_prepare(struct run *run, struct printbuf *err)
 	if (!error)
 		error = find_share(run, &share, err);
 	if (!error)
-		error = make_series(run, err);
+		error = make_result(run, err);
 	if (!error)
 		error = put_together(run, share, err);
 	if (!error)
