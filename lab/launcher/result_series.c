@@ -71,7 +71,7 @@ static uint64_t counter(const struct lab_vmstats *vmstat, size_t at, const char 
 static void keep_text(char **to, const char *text)
 {
 	if (!*to && text)
-		*to = strdup(text);
+		*to = strndup(text, strlen(text) - (*text && text[strlen(text) - 1] == '\n'));
 }
 
 static void fill_row(struct run *run, const struct lab_reading *reading, size_t row)

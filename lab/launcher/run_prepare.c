@@ -60,9 +60,9 @@ static int check_memory(const struct run *run, struct printbuf *err)
 static int find_parts(struct run *run, struct printbuf *err)
 {
 	const char *kernel = run->options->kernel;
-	int error = lab_cache_qemu(&run->qemu, err);
+	int error = lab_cache_kernel(kernel ? kernel : LAB_KERNEL_DEFAULT, &run->kernel, err);
 	if (!error)
-		error = lab_cache_kernel(kernel ? kernel : LAB_KERNEL_DEFAULT, &run->kernel, err);
+		error = lab_cache_qemu(&run->qemu, err);
 	if (!error)
 		error = lab_modules_find(&run->kernel, &run->modules, err);
 	return error;
@@ -358,11 +358,11 @@ int run_prepare(struct run *run, struct printbuf *err)
 	char *share = NULL;
 	int error = lab_layout_init(options->machine, options->time, &run->layout, err);
 	if (!error)
-		error = find_parts(run, err);
-	if (!error)
 		error = check_memory(run, err);
 	if (!error)
 		error = find_share(run, &share, err);
+	if (!error)
+		error = find_parts(run, err);
 	if (!error)
 		error = make_result(run, err);
 	if (!error)
