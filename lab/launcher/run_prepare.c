@@ -97,18 +97,6 @@ static bool is_set(const char *const *environment, const char *name)
 	return false;
 }
 
-/* The fastest tier, by the guest's node numbers: where static-best puts what is hot. */
-static void fastest_nodes(const struct run *run, struct printbuf *out)
-{
-	const struct machine *machine = run->options->machine;
-	struct set nodes = SET_EMPTY;
-	for (uint32_t i = 0; i < machine->nr_nodes; i++)
-		if (machine->nodes[i].tier == 0)
-			set_add(&nodes, run->layout.guest_node[i]);
-	set_to_text(out, &nodes);
-	set_fini(&nodes);
-}
-
 static void add_environment(const struct run *run, struct printbuf *conf)
 {
 	static const char *const plain[] = {
@@ -124,11 +112,9 @@ static void add_environment(const struct run *run, struct printbuf *conf)
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		if (!is_set(more, plain[i]))
 			lab_conf_add(conf, "env", plain[i]);
-	if (run->options->policy && run->options->policy->needs_placement &&
-	    !is_set(more, "LAB_PLACE=")) {
+	if (run->options->policy && run->options->policy->place && !is_set(more, "LAB_PLACE=")) {
 		PRINTBUF(place);
-		prt_str(&place, "LAB_PLACE=");
-		fastest_nodes(run, &place);
+		prt_printf(&place, "LAB_PLACE=%s", run->options->policy->place);
 		lab_conf_add(conf, "env", printbuf_str(&place));
 	}
 	for (size_t i = 0; more && more[i]; i++)

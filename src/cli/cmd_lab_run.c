@@ -85,13 +85,49 @@ static int run_and_report(const struct lab_run_options *values, const struct lab
 	return status;
 }
 
+/* `machine` becomes the one that the policy runs on. */
+static int take_policy(const struct lab_run_options *given, struct lab_options *options,
+		       struct machine **machine, struct lab_policy *policy)
+{
+	PRINTBUF(err);
+	struct machine *fast = NULL;
+	const char *kernel = given->kernel ? given->kernel : LAB_KERNEL_DEFAULT;
+	if (!given->policy)
+		return 0;
+	int error = lab_policy_parse_for(given->policy, *machine,
+					 strchr(kernel, '/') ? NULL : kernel, options->time, policy,
+					 &err);
+	if (!error && policy->is_all_fast)
+		error = lab_all_fast(*machine, &fast, &err);
+	if (error)
+		return fail_run(&err, error);
+	if (fast) {
+		machine_free(*machine);
+		*machine = fast;
+	}
+	options->policy = policy;
+	return 0;
+}
+
+static int run_on(const struct lab_run_options *given, struct lab_options *options,
+		  struct machine **machine)
+{
+	struct lab_policy policy = { 0 };
+	int status = take_policy(given, options, machine, &policy);
+	options->machine = *machine;
+	if (!status)
+		status = run_and_report(given, options);
+	lab_policy_fini(&policy);
+	return status;
+}
+
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct lab_run_options *given = values;
+	bool is_icount = given->time && strcmp(given->time, "icount") == 0;
 	struct lab_options options = {
 		.kernel = given->kernel,
-		.time = given->time && strcmp(given->time, "icount") == 0 ? LAB_TIME_ICOUNT
-									  : LAB_TIME_DELAY,
+		.time = is_icount ? LAB_TIME_ICOUNT : LAB_TIME_DELAY,
 		.has_no_model = given->no_model,
 		.time_limit_ns = given->time_limit_ns,
 		.sample_ns = given->sample_ns,
@@ -112,8 +148,7 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	int error = machine_open(given->machine, &machine, &err);
 	if (error)
 		return fail(&err, error);
-	options.machine = machine;
-	int status = run_and_report(given, &options);
+	int status = run_on(given, &options, &machine);
 	machine_free(machine);
 	return status;
 }
@@ -130,6 +165,9 @@ static const struct option lab_run_options[] = {
 	  "delay (the default): slow memory is felt, guest time is wall time. icount: one CPU, "
 	  "guest time is the instruction count, runs repeat.",
 	  "delay|icount" },
+	{ 'P', "policy", "POLICY", OPTION_STRING, FIELD(policy),
+	  "What places memory; none when not given: as the kernel comes. See the list below.",
+	  NULL },
 	{ 0, "time-limit", "TIME", OPTION_NS, FIELD(time_limit_ns),
 	  "Of the program, in wall time: SIGTERM, then SIGKILL, then the end of all. 10min.",
 	  NULL },
@@ -179,4 +217,5 @@ const struct command command_lab_run = {
 	.max_arguments = -1,
 	.takes_program = true,
 	.run = run,
+	.more_help = lab_policy_help,
 };
