@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lab/launcher/lab.h"
+#include "lab/launcher/model.h"
 
 #define SPARK_COLUMNS 24
 
@@ -136,19 +137,6 @@ static void prt_nodes(struct printbuf *out, const struct lab_result *result,
 	prt_ensure_newline(out);
 }
 
-static struct lab_count sum_counts(const struct lab_shared *shared, uint32_t phase, uint32_t node)
-{
-	struct lab_count sum = { 0 };
-	for (uint32_t v = 0; v < shared->model.nr_vcpus && v < LAB_MAX_VCPUS; v++) {
-		const struct lab_count *count = &shared->vcpus[v].counts[phase][node];
-		sum.nr_load_misses += count->nr_load_misses;
-		sum.nr_store_misses += count->nr_store_misses;
-		sum.nr_sequential += count->nr_sequential;
-		sum.wait_ns += count->wait_ns;
-	}
-	return sum;
-}
-
 static bool has_counts(const struct lab_count *count)
 {
 	return count->nr_load_misses || count->nr_store_misses || count->nr_sequential;
@@ -164,7 +152,7 @@ static void prt_misses(struct printbuf *out, const struct lab_result *result,
 		   result->time == LAB_TIME_ICOUNT ? "modelled wait" : "felt wait");
 	for (uint32_t phase = 0; phase < LAB_MAX_PHASES; phase++) {
 		for (uint32_t i = 0; i < result->nr_nodes; i++) {
-			struct lab_count count = sum_counts(result->counters, phase, i);
+			struct lab_count count = lab_count_of(result->counters, i, phase);
 			if (!has_counts(&count))
 				continue;
 			prt_printf(&rows, "%u\t%u\t", phase, machine->nodes[i].id);

@@ -109,6 +109,8 @@ static void run_fini(struct run *run)
 {
 	lab_emulator_fini(&run->emulator);
 	lab_channel_fini(&run->channel);
+	if (run->counting.shared)
+		lab_counting_fini(&run->counting);
 	lab_words_fini(&run->words);
 	lab_modules_fini(&run->modules);
 	lab_qemu_fini(&run->qemu);

@@ -10,6 +10,7 @@
 #include "lab/launcher/emulator.h"
 #include "lab/launcher/lab.h"
 #include "lab/launcher/layout.h"
+#include "lab/launcher/model.h"
 #include "lab/launcher/sample.h"
 #include "lab/launcher/watch.h"
 
@@ -39,6 +40,7 @@ struct run {
 	struct lab_modules modules;
 	struct lab_layout layout;
 	struct lab_words words;
+	struct lab_counting counting; /* the latency model; shared NULL: none */
 	struct lab_emulator emulator;
 	struct lab_channel channel;
 	struct lab_watch watch;

@@ -76,9 +76,24 @@ static void note_killed_others(struct run *run)
 		prt_printf(&run->result->notes, "the guest ran out of memory: %s\n", killed);
 }
 
+/* The counters, and which of their snapshots belongs to which sample. */
+static void keep_counters(struct run *run)
+{
+	struct lab_result *result = run->result;
+	if (!run->counting.shared)
+		return;
+	if (!lab_counting_is_up(&run->counting))
+		prt_str(&result->notes, "QEMU did not load the latency model\n");
+	result->counters = lab_counting_copy(&run->counting);
+	for (size_t i = 0; i < result->nr_samples && result->counters; i++)
+		result->sample_snapshot[i] = lab_find_snapshot(result->counters,
+							       result->sample_snapshot[i]);
+}
+
 void run_finish(struct run *run)
 {
 	name_end(run);
+	keep_counters(run);
 	note_killed_others(run);
 	run->result->qemu_version = run->qemu.version ? strdup(run->qemu.version) : NULL;
 	keep_console(run);

@@ -320,6 +320,26 @@ static int make_result(struct run *run, struct printbuf *err)
 	return 0;
 }
 
+/* The latency model: memory shared with a plugin of QEMU. */
+static int make_model(struct run *run, struct printbuf *err)
+{
+	char *plugin = NULL;
+	PRINTBUF(value);
+	if (run->options->has_no_model)
+		return 0;
+	int error = lab_file("libberth-latency.so", &plugin, err);
+	if (!error)
+		error = lab_counting_init(run->options->machine, &run->layout, run->options->time,
+					  NULL, &run->counting, err);
+	if (!error) {
+		lab_emulator_keep(&run->emulator, run->counting.fd);
+		lab_counting_words(&value, plugin, &run->counting, NULL);
+		lab_words_option(&run->words, "-plugin", "%s", printbuf_str(&value));
+	}
+	free(plugin);
+	return error;
+}
+
 static int put_together(struct run *run, const char *share, struct printbuf *err)
 {
 	PRINTBUF(conf);
@@ -335,7 +355,8 @@ static int put_together(struct run *run, const char *share, struct printbuf *err
 	if (lab_vmlinux(run->kernel.vmlinuz, &run->kernel_fd, NULL) == 0)
 		lab_emulator_keep(&run->emulator, run->kernel_fd);
 	write_words(run, share);
-	return open_console(run, err);
+	error = make_model(run, err);
+	return error ? error : open_console(run, err);
 }
 
 int run_prepare(struct run *run, struct printbuf *err)
