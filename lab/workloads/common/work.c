@@ -93,6 +93,10 @@ int work_parse(enum work_kind kind, const char *text, void *ret)
 
 	if (kind == WORK_TIME_OR_COUNT)
 		return parse_period(text, ret);
+	if (kind == WORK_TEXT) {
+		*(const char **)ret = text;
+		return 0;
+	}
 	if (parse_number(text, by_kind[kind], &number, &word) != 0)
 		return -EINVAL;
 	if (kind == WORK_SHARE && number > 1)
@@ -111,10 +115,12 @@ static const char *const kind_words[] = {
 	[WORK_SHARE] = "a share such as 90% or 0.9",
 	[WORK_NUMBER] = "a number such as 0.99",
 	[WORK_TIME_OR_COUNT] = "a time such as 10s or a count of operations such as 20M",
+	[WORK_TEXT] = "a word",
 };
 static const char *const kind_names[] = {
 	[WORK_SIZE] = "SIZE",	[WORK_TIME] = "TIME",	  [WORK_COUNT] = "COUNT",
 	[WORK_SHARE] = "SHARE", [WORK_NUMBER] = "NUMBER", [WORK_TIME_OR_COUNT] = "TIME|COUNT",
+	[WORK_TEXT] = "WORD",
 };
 
 static void print_default(const struct work_option *option)
@@ -122,6 +128,10 @@ static void print_default(const struct work_option *option)
 	const struct work_period *period = option->value;
 	uint64_t number = 0;
 
+	if (option->kind == WORK_TEXT) {
+		printf(" [%s]", *(const char **)option->value);
+		return;
+	}
 	if (option->kind == WORK_SHARE || option->kind == WORK_NUMBER) {
 		printf(" [%g]", *(double *)option->value);
 		return;
@@ -169,7 +179,7 @@ static void read_option(const struct work_option *option, const char *text)
 		work_fail(2, "--%s needs %s", option->name, kind_words[option->kind]);
 	if (work_parse(option->kind, text, option->value) != 0)
 		work_fail(2, "--%s %s: not %s", option->name, text, kind_words[option->kind]);
-	if (option->kind == WORK_TIME_OR_COUNT)
+	if (option->kind == WORK_TIME_OR_COUNT || option->kind == WORK_TEXT)
 		return;
 	if (value_of(option) < option->min)
 		work_fail(2, "--%s %s: too little; %.15g is the least", option->name, text,

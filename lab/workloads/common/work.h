@@ -41,6 +41,7 @@ enum work_kind {
 	WORK_SHARE,	    /* double, 0 to 1: 90% or 0.9 */
 	WORK_NUMBER,	    /* double: 0.99 */
 	WORK_TIME_OR_COUNT, /* struct work_period: 10s or 20M */
+	WORK_TEXT,	    /* const char * */
 };
 
 struct work_period { /* at most one is not 0; both 0: never */
