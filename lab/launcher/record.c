@@ -162,14 +162,25 @@ static void fill_recording(struct lab_recorder *recorder)
 	recording->cache_ways = info->cache.ways;
 }
 
+int lab_recorder_check(const struct lab_options *options, struct printbuf *err)
+{
+	if (!options->record_path)
+		return 0;
+	if (options->time != LAB_TIME_ICOUNT)
+		return error_set(err, -EINVAL,
+				 "%s: only a run under icount has the clock of a recording; say "
+				 "--time icount",
+				 options->record_path);
+	if (options->has_no_model)
+		return error_set(err, -EINVAL,
+				 "%s: it is the latency model that records; leave it in",
+				 options->record_path);
+	return 0;
+}
+
 int lab_recorder_new(const struct lab_options *options, const struct lab_model *model,
 		     struct lab_recorder **ret, struct printbuf *err)
 {
-	if (options->time != LAB_TIME_ICOUNT || options->has_no_model)
-		return error_set(err, -EINVAL,
-				 "%s: a recording needs the clock and the cache of the latency "
-				 "model under icount; say --time icount",
-				 options->record_path);
 	struct lab_recorder *recorder = calloc(1, sizeof(*recorder));
 	if (!recorder)
 		return error_set(err, -ENOMEM, "out of memory");

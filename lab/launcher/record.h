@@ -28,7 +28,9 @@
 
 struct lab_recorder;
 
-/* Makes FILE.part and the shared memory. -EINVAL: not under icount; -EISDIR, -EACCES, ... */
+/* -EINVAL: a recording was asked for of a run that cannot be recorded. */
+int lab_recorder_check(const struct lab_options *options, struct printbuf *err);
+/* Makes FILE.part and the shared memory. -EISDIR, -EACCES, ... */
 int lab_recorder_new(const struct lab_options *options, const struct lab_model *model,
 		     struct lab_recorder **ret, struct printbuf *err);
 /* To be inherited by QEMU, and named to the plugin as record=FD; stays ours. */

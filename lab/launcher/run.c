@@ -81,8 +81,10 @@ static int start(struct run *run, struct printbuf *err)
 	PRINTBUF(command);
 	lab_words_to_text(&command, &run->words);
 	run->result->command = printbuf_steal(&command, NULL);
+	int error = run->recorder ? lab_recorder_start(run->recorder, err) : 0;
 	run->start_ns = run->life_ns = run_now_ns();
-	int error = lab_emulator_start(&run->emulator, &run->words, run->qemu.libraries, err);
+	if (!error)
+		error = lab_emulator_start(&run->emulator, &run->words, run->qemu.libraries, err);
 	close(run->initrd_fd);
 	if (run->kernel_fd >= 0)
 		close(run->kernel_fd);
@@ -109,6 +111,7 @@ static void run_fini(struct run *run)
 {
 	lab_emulator_fini(&run->emulator);
 	lab_channel_fini(&run->channel);
+	lab_recorder_free(run->recorder);
 	if (run->counting.shared)
 		lab_counting_fini(&run->counting);
 	lab_words_fini(&run->words);

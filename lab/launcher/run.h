@@ -11,6 +11,7 @@
 #include "lab/launcher/lab.h"
 #include "lab/launcher/layout.h"
 #include "lab/launcher/model.h"
+#include "lab/launcher/record.h"
 #include "lab/launcher/sample.h"
 #include "lab/launcher/watch.h"
 
@@ -40,7 +41,8 @@ struct run {
 	struct lab_modules modules;
 	struct lab_layout layout;
 	struct lab_words words;
-	struct lab_counting counting; /* the latency model; shared NULL: none */
+	struct lab_counting counting;  /* the latency model; shared NULL: none */
+	struct lab_recorder *recorder; /* NULL: none was asked for */
 	struct lab_emulator emulator;
 	struct lab_channel channel;
 	struct lab_watch watch;

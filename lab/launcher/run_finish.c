@@ -90,9 +90,21 @@ static void keep_counters(struct run *run)
 							       result->sample_snapshot[i]);
 }
 
+/* A recording that failed does not undo the run: the status tells. */
+static void finish_recording(struct run *run)
+{
+	PRINTBUF(why);
+	if (!run->recorder || lab_recorder_finish(run->recorder, run->result, &why) == 0)
+		return;
+	prt_printf(&run->result->notes, "%s\n", printbuf_str(&why));
+	if (run->result->end == LAB_END_EXITED)
+		run->result->status = EXIT_PARTLY;
+}
+
 void run_finish(struct run *run)
 {
 	name_end(run);
+	finish_recording(run);
 	keep_counters(run);
 	note_killed_others(run);
 	run->result->qemu_version = run->qemu.version ? strdup(run->qemu.version) : NULL;

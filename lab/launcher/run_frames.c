@@ -49,6 +49,8 @@ static void on_started(struct run *run, const struct lab_incoming *frame)
 	run->program_ns = run_now_ns();
 	run->result->boot_wall_ns = run->program_ns - run->start_ns;
 	run->stage = RUN_PROGRAM;
+	if (run->recorder)
+		lab_recorder_started(run->recorder, pid);
 	if (run->stdin_fd < 0)
 		lab_channel_send_input(&run->channel, NULL, 0);
 }
@@ -73,6 +75,8 @@ static void on_sample(struct run *run, const struct lab_incoming *frame)
 		note(run, printbuf_str(&err), err.pos);
 		return;
 	}
+	if (run->recorder)
+		lab_recorder_sample(run->recorder, &reading, &run->layout);
 	if (result_add_sample(run, &reading) < 0)
 		note(run, "out of memory for a sample", 26);
 	lab_reading_fini(&reading);

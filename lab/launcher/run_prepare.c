@@ -320,20 +320,37 @@ static int make_result(struct run *run, struct printbuf *err)
 	return 0;
 }
 
+/* `words`: what the plugin is told of it. */
+static int make_recorder(struct run *run, struct printbuf *words, struct printbuf *err)
+{
+	int error = lab_recorder_new(run->options, &run->counting.shared->model, &run->recorder,
+				     err);
+	if (error)
+		return error;
+	int fd = lab_recorder_fd(run->recorder);
+	lab_emulator_keep(&run->emulator, fd);
+	prt_printf(words, "%d", fd);
+	return 0;
+}
+
 /* The latency model: memory shared with a plugin of QEMU. */
 static int make_model(struct run *run, struct printbuf *err)
 {
 	char *plugin = NULL;
 	PRINTBUF(value);
+	PRINTBUF(record);
 	if (run->options->has_no_model)
 		return 0;
 	int error = lab_file("libberth-latency.so", &plugin, err);
 	if (!error)
 		error = lab_counting_init(run->options->machine, &run->layout, run->options->time,
 					  NULL, &run->counting, err);
+	if (!error && run->options->record_path)
+		error = make_recorder(run, &record, err);
 	if (!error) {
 		lab_emulator_keep(&run->emulator, run->counting.fd);
-		lab_counting_words(&value, plugin, &run->counting, NULL);
+		lab_counting_words(&value, plugin, &run->counting,
+				   run->recorder ? printbuf_str(&record) : NULL);
 		lab_words_option(&run->words, "-plugin", "%s", printbuf_str(&value));
 	}
 	free(plugin);
@@ -363,7 +380,9 @@ int run_prepare(struct run *run, struct printbuf *err)
 {
 	const struct lab_options *options = run->options;
 	char *share = NULL;
-	int error = lab_layout_init(options->machine, options->time, &run->layout, err);
+	int error = lab_recorder_check(options, err);
+	if (!error)
+		error = lab_layout_init(options->machine, options->time, &run->layout, err);
 	if (!error)
 		error = check_memory(run, err);
 	if (!error)

@@ -124,11 +124,12 @@ static int run_on(const struct lab_run_options *given, struct lab_options *optio
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct lab_run_options *given = values;
-	bool is_icount = given->time && strcmp(given->time, "icount") == 0;
+	const char *time = given->time ? given->time : given->record ? "icount" : "delay";
 	struct lab_options options = {
 		.kernel = given->kernel,
-		.time = is_icount ? LAB_TIME_ICOUNT : LAB_TIME_DELAY,
+		.time = strcmp(time, "icount") == 0 ? LAB_TIME_ICOUNT : LAB_TIME_DELAY,
 		.has_no_model = given->no_model,
+		.record_path = given->record,
 		.time_limit_ns = given->time_limit_ns,
 		.sample_ns = given->sample_ns,
 		.silence_ns = given->silence_ns,
@@ -165,6 +166,10 @@ static const struct option lab_run_options[] = {
 	  "delay (the default): slow memory is felt, guest time is wall time. icount: one CPU, "
 	  "guest time is the instruction count, runs repeat.",
 	  "delay|icount" },
+	{ 0, "record", "FILE", OPTION_STRING, FIELD(record),
+	  "Write this very run as a recording: the program's touches and misses, its mappings, "
+	  "the node of each page, the memory at the start. Under icount, which it implies.",
+	  NULL },
 	{ 'P', "policy", "POLICY", OPTION_STRING, FIELD(policy),
 	  "What places memory; none when not given: as the kernel comes. See the list below.",
 	  NULL },
@@ -209,7 +214,10 @@ const struct command command_lab_run = {
 		    "  berth lab run -M 'node:dram:512MiB:cpus=0-1 node:cxl:1GiB' -- numactl -H\n"
 		    "  # the same program, the same time, twice\n"
 		    "  berth lab run -M 'node:dram:512MiB:cpus=0 node:cxl:1GiB' --time icount "
-		    "--format json -o run.json -- hotset\n",
+		    "--format json -o run.json -- hotset\n"
+		    "  # record what the program's pages did there\n"
+		    "  berth lab run -M 'node:dram:512MiB:cpus=0 node:cxl:1GiB' --record "
+		    "hotset.berth -- hotset\n",
 	.options = lab_run_options,
 	.nr_options = ARRAY_SIZE(lab_run_options),
 	.options_size = sizeof(struct lab_run_options),
