@@ -242,7 +242,7 @@ int apt_show(struct apt_view *view, const char *const *names, struct apt_package
 	const char *argv[APT_MAX_PACKAGES + 4] = { "apt-cache", "show", "--no-all-versions" };
 	struct apt_call call = { view->options, "package records", 0 };
 	PRINTBUF(out);
-	for (size_t i = 0; names[i] && i < APT_MAX_PACKAGES; i++)
+	for (size_t i = 0; i < APT_MAX_PACKAGES && names[i]; i++)
 		argv[3 + i] = names[i];
 	if (!names[0])
 		return 0;
