@@ -15,8 +15,9 @@
 
 #define BATCH	  1024
 #define MAX_NODES 64
-/* Fast memory that is left free: the kernel's watermarks lie here, below them it would reclaim. */
+/* Fast memory that is left free beside the kernel's watermarks: what lists per CPU hold. */
 #define MARGIN_BP 200
+#define PASSES	  4 /* a node that was full for a moment refuses the rest of a batch */
 
 struct side {
 	uint64_t nodes; /* bit per node */
@@ -171,20 +172,38 @@ static uint64_t meminfo(int node, const char *word)
 	return at ? strtoull(at + strlen(word), NULL, 10) << 10 : 0;
 }
 
-static size_t free_pages(uint64_t nodes)
+/* Pages that the kernel keeps free of a node: at its high watermarks it stops reclaiming. */
+static uint64_t watermark_pages(int node)
 {
+	char line[256];
+	unsigned long long pages;
 	uint64_t sum = 0;
+	int at = -1;
+	FILE *file = fopen("/proc/zoneinfo", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Node %d, zone", &at) != 1 && at == node &&
+		    sscanf(line, " high %llu", &pages) == 1)
+			sum += pages;
+	}
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* How many more pages the nodes may take; negative: so many should leave. */
+static int64_t free_pages(uint64_t nodes)
+{
+	int64_t page_size = sysconf(_SC_PAGESIZE), sum = 0;
 
 	for (int node = 0; node < MAX_NODES; node++) {
-		uint64_t margin, unused;
-
 		if (!(nodes >> node & 1))
 			continue;
-		margin = meminfo(node, "MemTotal:") / 10000 * MARGIN_BP;
-		unused = meminfo(node, "MemFree:");
-		sum += unused > margin ? unused - margin : 0;
+		sum += (int64_t)meminfo(node, "MemFree:") / page_size;
+		sum -= (int64_t)(meminfo(node, "MemTotal:") / 10000 * MARGIN_BP) / page_size;
+		sum -= (int64_t)watermark_pages(node);
 	}
-	return sum / (uint64_t)sysconf(_SC_PAGESIZE);
+	return sum;
 }
 
 static bool lies_on(int node, uint64_t nodes)
@@ -266,21 +285,36 @@ static void say_where(const struct place_list *list, size_t nr_hot, uint64_t fas
 	free(nodes);
 }
 
+/* How many pages of the list belong on the fast nodes. */
+static size_t fast_share(const struct place_list *list, const int *nodes, uint64_t fast)
+{
+	int64_t room = (int64_t)count_on(nodes, list->nr_pages, fast) + free_pages(fast);
+
+	if (room < 0)
+		return 0;
+	return (size_t)room < list->nr_pages ? (size_t)room : list->nr_pages;
+}
+
 void place_pages(const struct place_list *list, size_t nr_hot)
 {
 	uint64_t allowed = allowed_nodes(), fast = wanted_nodes() & allowed;
-	size_t nr_fast, room;
-	int *nodes;
 
 	if (!place_is_wanted())
 		return;
 	if (nr_hot > list->nr_pages)
 		nr_hot = list->nr_pages;
-	nodes = look_up(list);
-	room = count_on(nodes, list->nr_pages, fast) + free_pages(fast);
-	nr_fast = room < list->nr_pages ? room : list->nr_pages;
-	move_all(list, nodes, nr_fast, fast, allowed & ~fast);
-	free(nodes);
+	for (int pass = 0; pass < PASSES; pass++) {
+		int *nodes = look_up(list);
+		size_t nr_fast = fast_share(list, nodes, fast);
+		size_t nr_wanted = nr_hot < nr_fast ? nr_hot : nr_fast;
+		bool is_done = pass > 0 && count_on(nodes, nr_wanted, fast) == nr_wanted;
+
+		if (!is_done)
+			move_all(list, nodes, nr_fast, fast, allowed & ~fast);
+		free(nodes);
+		if (is_done)
+			break;
+	}
 	say_where(list, nr_hot, fast);
 }
 
