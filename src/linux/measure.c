@@ -5,7 +5,7 @@
  *
  *     idle latency     one CPU chases                          4/10 of the pair's time
  *     one CPU          one CPU streams                         2/10
- *     all CPUs         every CPU of the node, best of 4 rounds 2/10
+ *     all CPUs         every CPU of the node, 5 rounds       2/10
  *     loaded latency   one chases while the others stream      2/10   (not with one CPU)
  *
  * The idle latency and one CPU's bandwidth are the quietest tenth of their figures, each of some
@@ -38,7 +38,7 @@
 #define CACHE_TIMES	  4
 #define FREE_SHARE	  4 /* of a node's free memory one buffer takes at most one in so many */
 #define STREAM_PART_MIN	  (256 * KIB)
-#define NR_ROUNDS	  4
+#define NR_ROUNDS	  5
 #define NR_CHUNKS_OF_PAIR 1000 /* of a pair's time is one figure */
 #define CHUNK_MIN_NS	  (NS_PER_MS / 4)
 #define CHUNK_MAX_NS	  (10 * NS_PER_MS)
@@ -217,15 +217,21 @@ static double rate_of(const struct measure_worker *workers, uint32_t nr)
 	return ended_ns > began_ns ? (double)bytes * NS_PER_S / (double)(ended_ns - began_ns) : 0;
 }
 
+/* The second best of some rounds: a busy machine spoils most of them, and a clock that jumps (an
+ * emulator's) flatters one. */
 static int run_streams(struct plan *plan, const struct buffers *buffers, const uint32_t *cpus,
 		       uint32_t nr, struct measure_worker *workers, struct measure_pair *pair)
 {
+	double best = 0, second = 0;
 	int error = 0;
 	for (int round = 0; round < NR_ROUNDS && !error; round++) {
 		prepare_streams(plan, buffers, cpus, nr, workers);
 		error = measure_run(workers, nr, plan->pair_ns / (5 * NR_ROUNDS));
-		pair->all_cpus_bytes_per_s = MAX(pair->all_cpus_bytes_per_s, rate_of(workers, nr));
+		double rate = rate_of(workers, nr);
+		second = MAX(second, MIN(rate, best));
+		best = MAX(best, rate);
 	}
+	pair->all_cpus_bytes_per_s = MAX(second, pair->one_cpu_bytes_per_s);
 	return error;
 }
 
