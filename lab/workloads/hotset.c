@@ -174,7 +174,7 @@ int main(int argc, char **argv)
 	h->pace.after_lot = after_lot;
 	work_begin("hotset", "Random updates, most of them in a hot set that lies in slow memory.",
 		   options, argc, argv);
-	pace_default(&h->pace, 60000000);
+	pace_default(&h->pace, 40000000);
 	work_phase(WORK_PHASE_BUILD);
 	build(h);
 	if (place_is_wanted()) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Placing by hand (place.h), by raw system calls: the same on every kernel, without libnuma.
+ * Placing by hand (place.h), by raw system calls: the same on every kernel, without libnuma. Where
+ * the kernel makes huge pages, pages that lie in one are placed together, by their mean rank:
+ * moving one of them moves all.
  */
 #include <errno.h>
 #include <linux/mempolicy.h>
@@ -8,16 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lab/workloads/common/place.h"
 #include "lab/workloads/common/work.h"
 
 #define BATCH	  1024
+#define PART	  32
 #define MAX_NODES 64
-/* Fast memory that is left free beside the kernel's watermarks: what lists per CPU hold. */
-#define MARGIN_BP 200
-#define PASSES	  4 /* a node that was full for a moment refuses the rest of a batch */
+/* Fast memory that is left free: the kernel's watermarks lie here, below them it would reclaim. */
+#define MARGIN_BP 400
+/* A migration may find no room though there is some; where hot pages stayed out, it is tried anew.
+ */
+#define MAX_ROUNDS 4
+#define HUGE_SHIFT 21
 
 struct side {
 	uint64_t nodes; /* bit per node */
@@ -172,38 +179,20 @@ static uint64_t meminfo(int node, const char *word)
 	return at ? strtoull(at + strlen(word), NULL, 10) << 10 : 0;
 }
 
-/* Pages that the kernel keeps free of a node: at its high watermarks it stops reclaiming. */
-static uint64_t watermark_pages(int node)
+static size_t free_pages(uint64_t nodes)
 {
-	char line[256];
-	unsigned long long pages;
 	uint64_t sum = 0;
-	int at = -1;
-	FILE *file = fopen("/proc/zoneinfo", "r");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Node %d, zone", &at) != 1 && at == node &&
-		    sscanf(line, " high %llu", &pages) == 1)
-			sum += pages;
-	}
-	if (file)
-		fclose(file);
-	return sum;
-}
-
-/* How many more pages the nodes may take; negative: so many should leave. */
-static int64_t free_pages(uint64_t nodes)
-{
-	int64_t page_size = sysconf(_SC_PAGESIZE), sum = 0;
 
 	for (int node = 0; node < MAX_NODES; node++) {
+		uint64_t margin, unused;
+
 		if (!(nodes >> node & 1))
 			continue;
-		sum += (int64_t)meminfo(node, "MemFree:") / page_size;
-		sum -= (int64_t)(meminfo(node, "MemTotal:") / 10000 * MARGIN_BP) / page_size;
-		sum -= (int64_t)watermark_pages(node);
+		margin = meminfo(node, "MemTotal:") / 10000 * MARGIN_BP;
+		unused = meminfo(node, "MemFree:");
+		sum += unused > margin ? unused - margin : 0;
 	}
-	return sum;
+	return sum / (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static bool lies_on(int node, uint64_t nodes)
@@ -211,55 +200,69 @@ static bool lies_on(int node, uint64_t nodes)
 	return node >= 0 && node < MAX_NODES && (nodes >> node & 1);
 }
 
-/* Moves a batch to the side's nodes, filling one after the other; keeps what no node took. */
-static void move_batch(struct batch *batch, struct side *side)
+/* Moves pages to a node; returns how many it did not take, which come first then. The kernel stops
+ * at the first page that cannot be moved and leaves the status of it and all after it as it was. */
+static size_t move_to(void **pages, size_t nr, int node)
 {
 	int target[BATCH], status[BATCH];
+	size_t nr_refused = 0;
 
+	for (size_t i = 0; i < nr; i++) {
+		target[i] = node;
+		status[i] = -ENOMEM;
+	}
+	if (syscall(SYS_move_pages, 0, nr, pages, target, status, MPOL_MF_MOVE) < 0 &&
+	    errno != ENOMEM)
+		work_fail(1, "pages cannot be moved: %s", strerror(errno));
+	for (size_t i = 0; i < nr; i++)
+		if (status[i] == -ENOMEM || (status[i] >= 0 && status[i] != node))
+			pages[nr_refused++] = pages[i];
+	return nr_refused;
+}
+
+/* Moves a batch to the side's nodes, filling one after the other; what a node does not take at once
+ * it is offered again in small parts, so that one page that stays does not keep others back. */
+static void move_batch(struct batch *batch, struct side *side)
+{
 	for (; side->at < MAX_NODES && batch->nr; side->at++) {
-		size_t nr_refused = 0;
+		size_t nr_left, nr_refused = 0;
 
 		if (!(side->nodes >> side->at & 1))
 			continue;
-		for (size_t i = 0; i < batch->nr; i++)
-			target[i] = side->at;
-		memset(status, 0xff, sizeof(status));
-		if (syscall(SYS_move_pages, 0, batch->nr, batch->pages, target, status,
-			    MPOL_MF_MOVE) < 0 &&
-		    errno != ENOMEM)
-			work_fail(1, "pages cannot be moved: %s", strerror(errno));
-		/* A full node refuses for want of memory; a busy page is just left. */
-		for (size_t i = 0; i < batch->nr; i++)
-			if (status[i] == -ENOMEM || (status[i] >= 0 && status[i] != side->at))
-				batch->pages[nr_refused++] = batch->pages[i];
+		nr_left = move_to(batch->pages, batch->nr, side->at);
+		for (size_t i = 0; i < nr_left; i += PART) {
+			size_t nr = nr_left - i < PART ? nr_left - i : PART;
+
+			nr = move_to(batch->pages + i, nr, side->at);
+			memmove(batch->pages + nr_refused, batch->pages + i,
+				nr * sizeof(*batch->pages));
+			nr_refused += nr;
+		}
 		batch->nr = nr_refused;
-		if (!nr_refused)
-			return;
+		if (nr_refused < nr_left || !nr_refused)
+			break;
 	}
 	batch->nr = 0;
 }
 
+/* The coldest first to the slow side, then the hottest to the room that is there now. */
 static void move_all(const struct place_list *list, const int *nodes, size_t nr_fast, uint64_t fast,
 		     uint64_t slow)
 {
 	struct side up_side = { fast, 0 }, down_side = { slow, 0 };
-	size_t up = 0, down = list->nr_pages;
+	struct batch batch = { .nr = 0 };
 
-	while (up < nr_fast || down > nr_fast) {
-		struct batch batch = { .nr = 0 };
-
-		while (down > nr_fast && batch.nr < BATCH)
-			if (lies_on(nodes[--down], fast))
-				batch.pages[batch.nr++] = list->pages[down];
-		if (batch.nr)
+	for (size_t i = list->nr_pages; i > nr_fast; i--) {
+		if (lies_on(nodes[i - 1], fast))
+			batch.pages[batch.nr++] = list->pages[i - 1];
+		if (batch.nr == BATCH || i == nr_fast + 1)
 			move_batch(&batch, &down_side);
-		batch.nr = 0;
-		/* With several fast nodes, room may have come on an earlier one. */
-		up_side.at = 0;
-		for (; up < nr_fast && batch.nr < BATCH; up++)
-			if (!lies_on(nodes[up], fast) && nodes[up] >= 0)
-				batch.pages[batch.nr++] = list->pages[up];
-		if (batch.nr)
+	}
+	batch.nr = 0;
+	for (size_t i = 0; i < nr_fast; i++) {
+		if (nodes[i] >= 0 && !lies_on(nodes[i], fast))
+			batch.pages[batch.nr++] = list->pages[i];
+		if (batch.nr == BATCH || i + 1 == nr_fast)
 			move_batch(&batch, &up_side);
 	}
 }
@@ -285,36 +288,104 @@ static void say_where(const struct place_list *list, size_t nr_hot, uint64_t fas
 	free(nodes);
 }
 
-/* How many pages of the list belong on the fast nodes. */
-static size_t fast_share(const struct place_list *list, const int *nodes, uint64_t fast)
+/* Whether the kernel makes huge pages of any memory: a page then moves with its neighbours. */
+static bool has_huge_pages(void)
 {
-	int64_t room = (int64_t)count_on(nodes, list->nr_pages, fast) + free_pages(fast);
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+	char text[64] = "";
+	bool has;
 
-	if (room < 0)
-		return 0;
-	return (size_t)room < list->nr_pages ? (size_t)room : list->nr_pages;
+	if (!file)
+		return false;
+	has = fgets(text, sizeof(text), file) && strstr(text, "[always]");
+	fclose(file);
+	return has;
+}
+
+struct ranked {
+	uintptr_t page;
+	size_t rank; /* its own, then the mean of its huge page's */
+};
+
+static int by_page(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	return (x->page > y->page) - (x->page < y->page);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	if (x->rank != y->rank)
+		return x->rank > y->rank ? 1 : -1;
+	return by_page(a, b);
+}
+
+/* The same pages, those of a huge page together, huge pages in the order of their mean rank. */
+static struct place_list group_by_huge_page(const struct place_list *list)
+{
+	struct ranked *ranked = malloc(list->nr_pages * sizeof(*ranked) + 1);
+	struct place_list ret = { .nr_pages = list->nr_pages };
+	size_t end;
+
+	ret.pages = malloc(list->nr_pages * sizeof(*ret.pages) + 1);
+	if (!ranked || !ret.pages)
+		work_fail(1, "no room to sort %zu pages", list->nr_pages);
+	for (size_t i = 0; i < list->nr_pages; i++)
+		ranked[i] = (struct ranked){ (uintptr_t)list->pages[i], i };
+	qsort(ranked, list->nr_pages, sizeof(*ranked), by_page);
+	for (size_t i = 0; i < list->nr_pages; i = end) {
+		size_t sum = 0;
+
+		for (end = i; end < list->nr_pages &&
+			      ranked[end].page >> HUGE_SHIFT == ranked[i].page >> HUGE_SHIFT;
+		     end++)
+			sum += ranked[end].rank;
+		for (size_t k = i; k < end; k++)
+			ranked[k].rank = sum / (end - i);
+	}
+	qsort(ranked, list->nr_pages, sizeof(*ranked), by_rank);
+	for (size_t i = 0; i < list->nr_pages; i++)
+		ret.pages[i] = (void *)ranked[i].page;
+	free(ranked);
+	return ret;
+}
+
+/* One round; how many of the first nr_hot of the list lie fast afterwards. */
+static size_t place_once(const struct place_list *list, size_t nr_hot, uint64_t fast, uint64_t slow)
+{
+	int *nodes = look_up(list);
+	size_t room = count_on(nodes, list->nr_pages, fast) + free_pages(fast), nr_placed;
+
+	move_all(list, nodes, room < list->nr_pages ? room : list->nr_pages, fast, slow);
+	free(nodes);
+	nodes = look_up(list);
+	nr_placed = count_on(nodes, nr_hot, fast);
+	free(nodes);
+	return nr_placed;
 }
 
 void place_pages(const struct place_list *list, size_t nr_hot)
 {
 	uint64_t allowed = allowed_nodes(), fast = wanted_nodes() & allowed;
+	struct place_list grouped = { 0 };
+	struct timespec pause = { .tv_nsec = 10000000 };
 
 	if (!place_is_wanted())
 		return;
 	if (nr_hot > list->nr_pages)
 		nr_hot = list->nr_pages;
-	for (int pass = 0; pass < PASSES; pass++) {
-		int *nodes = look_up(list);
-		size_t nr_fast = fast_share(list, nodes, fast);
-		size_t nr_wanted = nr_hot < nr_fast ? nr_hot : nr_fast;
-		bool is_done = pass > 0 && count_on(nodes, nr_wanted, fast) == nr_wanted;
-
-		if (!is_done)
-			move_all(list, nodes, nr_fast, fast, allowed & ~fast);
-		free(nodes);
-		if (is_done)
+	if (has_huge_pages())
+		grouped = group_by_huge_page(list);
+	for (int round = 0; round < MAX_ROUNDS; round++) {
+		if (place_once(grouped.pages ? &grouped : list, nr_hot, fast, allowed & ~fast) ==
+		    nr_hot)
 			break;
+		nanosleep(&pause, NULL);
 	}
+	place_fini(&grouped);
 	say_where(list, nr_hot, fast);
 }
 

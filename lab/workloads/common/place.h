@@ -10,8 +10,8 @@
  *            up: those that       down: those that
  *            lie slow             lie fast
  *
- * The coldest go down and the hottest go up in turns of a thousand pages, so that there is always
- * room. Then it is asked where the pages really are, and said in one line:
+ * First the coldest go down, so that there is room, then the hottest go up. Then it is asked where
+ * the pages really are, and said in one line:
  *
  *     placed: 25600 of 25600 hot pages on node 0, 98312 of 153600 others
  *
