@@ -108,7 +108,7 @@ static void check_archive(int fd)
 			has_conf = entry.size == 8 && !memcmp(entry.bytes, "argv ls\n", 8);
 		} else if (!strncmp(entry.name, "modules/", 8)) {
 			assert_int_equal(entry.size, nr_modules == 0   ? 6
-						     : nr_modules == 1 ? 33
+						     : nr_modules == 1 ? 40
 								       : 4);
 			nr_modules++;
 		}
@@ -132,10 +132,10 @@ static void test_archive(void **state)
 	static const char signed_module[] = "module"
 					    "SIG"
 					    "\0\0\0\0\0\0\0\0\0\0\0\3" MAGIC;
-	static const char lying_module[] = "\0\0\0\0\0"
-					   "\0\0\0\0\0\0\0\1\0\0\0" MAGIC;
+	/* 12 bytes of struct, whose last four claim 2^24 bytes before them, and nothing there. */
+	static const char lying_module[] = "\0\0\0\0\0\0\0\0\1\0\0\0" MAGIC;
 	write_file(folder, "a.ko", signed_module, sizeof(signed_module) - 1);
-	write_file(folder, "b.ko", lying_module + 11, 33);
+	write_file(folder, "b.ko", lying_module, 40);
 	write_file(folder, "c.ko", "none", 4);
 	write_file(folder, "agent", "\177ELF!", 5);
 	lab_conf_add(&conf, "argv", "ls");

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# However a program ends in the guest, or does not begin, berth's exit status says it.
+set -eu
+. "$TOP/tests/lab/common.sh"
+lab_required
+
+fail() { echo "FAILED: $*"; exit 1; }
+# expect STATUS WORDS ARGUMENTS...
+expect() {
+	expected=$1 words=$2 status=0
+	shift 2
+	lab_run -M "$LAB_ONE" "$@" >"$TMP/out" 2>"$TMP/err" </dev/null || status=$?
+	[ "$status" = "$expected" ] ||
+		fail "$*: status $status, not $expected: $(cat "$TMP/out" "$TMP/err")"
+	grep -q -e "$words" "$TMP/err" || fail "$*: \"$words\" is not in: $(cat "$TMP/err")"
+}
+
+: >"$TMP/plain"
+expect 127 'No such file' -- /nowhere/to/be/found
+expect 126 'Permission denied' -- "$TMP/plain"
+expect 137 '' -- sh -c 'kill -9 $$'
+expect 143 '' -- sh -c 'kill -15 $$'
+
+# Out of memory: 512 MiB are there, and the program takes all it can get.
+cat >"$TMP/greedy.py" <<'EOT'
+blocks = []
+while True:
+    blocks.append(bytearray(16 << 20))
+EOT
+expect 137 'ran out of memory' -- /usr/bin/python3 "$TMP/greedy.py"
