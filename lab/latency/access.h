@@ -26,8 +26,9 @@ struct access {		   /* a line that was not in the vCPU's filter; below ACCESS_US
 	uint32_t vcpu;
 	uint32_t node; /* of the physical address; ACCESS_NO_NODE: outside all nodes */
 	bool is_store;
-	bool is_miss;  /* missed the model's cache too */
-	bool is_fetch; /* of an instruction (never so far: fetches are not modelled) */
+	bool is_miss;	/* missed the model's cache too */
+	bool is_kernel; /* made by the kernel's code, for a system call or for itself */
+	bool is_fetch;	/* of an instruction (never so far: fetches are not modelled) */
 };
 
 struct access_recorder {

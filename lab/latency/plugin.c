@@ -161,12 +161,13 @@ static void access_delayed(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t a
 }
 
 static __attribute__((noinline)) void record_line(struct cpu *cpu, qemu_plugin_meminfo_t info,
-						  uint64_t address)
+						  uint64_t address, bool is_kernel)
 {
 	struct access access = { .address = address,
 				 .physical = ACCESS_UNKNOWN,
 				 .vcpu = cpu->vcpu,
-				 .node = ACCESS_NO_NODE };
+				 .node = ACCESS_NO_NODE,
+				 .is_kernel = is_kernel };
 	bool waits = model.shared->model.time == LAB_TIME_DELAY;
 	enum model_answer answer = look_up(cpu, info, address, &access, waits);
 	if (address >= ACCESS_USER_END || access.physical == ACCESS_UNKNOWN)
@@ -182,7 +183,7 @@ static void access_recorded(unsigned vcpu, qemu_plugin_meminfo_t info, uint64_t 
 	struct cpu *cpu = &model.cpus[vcpu];
 	bool is_store = qemu_plugin_mem_is_store(info);
 	if (!filter_answers(cpu, is_store ? cpu->store_filter : cpu->filter, address))
-		record_line(cpu, info, address);
+		record_line(cpu, info, address, data != NULL);
 }
 
 static void mappings_change(unsigned vcpu, void *data)
@@ -314,6 +315,14 @@ static plugin_mem_fn access_function(void)
 	return model.shared->model.time == LAB_TIME_DELAY ? access_delayed : access_counted;
 }
 
+/* What the functions above are called with. */
+static void *access_data(const struct qemu_plugin_insn *insn)
+{
+	if (!plugin.is_recording)
+		return &model.cpus[0];
+	return qemu_plugin_insn_vaddr(insn) >= ACCESS_USER_END ? &plugin : NULL;
+}
+
 static void plant_clock(struct qemu_plugin_tb *tb, size_t nr_insns)
 {
 	if (plugin.nr_instructions.score)
@@ -338,7 +347,7 @@ static void translate_modelling(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, mappings_change,
 							       PLUGIN_NO_REGISTERS, NULL);
 		qemu_plugin_register_vcpu_mem_cb(insn, access, PLUGIN_NO_REGISTERS,
-						 PLUGIN_MEM_READ_WRITE, &model.cpus[0]);
+						 PLUGIN_MEM_READ_WRITE, access_data(insn));
 	}
 	if (plugin.is_recording)
 		access_recorder.translate(tb);

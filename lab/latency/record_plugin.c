@@ -192,7 +192,8 @@ static void on_access(const struct access *access)
 		return;
 	record.now = access_clock();
 	record_access(&record, access->address, access->node,
-		      (access->is_store ? TRACE_WRITE : 0) | (access->is_miss ? TRACE_MISS : 0));
+		      (access->is_store ? TRACE_WRITE : 0) | (access->is_miss ? TRACE_MISS : 0) |
+			      (access->is_kernel ? TRACE_SYSCALL : 0));
 }
 
 /* The agent's child says ADOPT, then START, then calls execve: CR3 is what it was at ADOPT, and no
