@@ -67,8 +67,9 @@ struct lab_ready {
 /* The first sample (`when` 0) is taken just before the program starts, the last (2) just after it
  * ended. Text: "[vmstat]\n" and /proc/vmstat, then per node "[node N]\n" with the node's meminfo
  * and "[nodestat N]\n" with its vmstat; the first sample adds "[zoneinfo]\n" and /proc/zoneinfo,
- * "[tiers]\n" with lines "memory_tierN nodelist", "[demotion]\n" with demotion_enabled, and
- * "[cmdline]\n". Sections that the kernel lacks are left out. */
+ * "[tiers]\n" with lines "memory_tierN nodelist", "[demotion]\n" with demotion_enabled,
+ * "[cmdline]\n", "[numa_balancing]\n" and "[hugepages]\n" with their files. Sections that the
+ * kernel lacks are left out. */
 struct lab_sample {
 	uint64_t guest_ns;
 	uint32_t when;	   /* 0 before, 1 while it runs, 2 after */

@@ -125,6 +125,8 @@ static void add_first(void)
 		add_tiers();
 	add_path("[demotion]\n", "/sys/kernel/mm/numa/demotion_enabled");
 	add_path("[cmdline]\n", "/proc/cmdline");
+	add_path("[numa_balancing]\n", "/proc/sys/kernel/numa_balancing");
+	add_path("[hugepages]\n", "/sys/kernel/mm/transparent_hugepage/enabled");
 }
 
 /* In the text just read; 0 when the kernel does not count it. */

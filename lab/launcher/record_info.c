@@ -163,7 +163,9 @@ void lab_record_info_sample(struct trace_info *info, const struct lab_reading *r
 		memory->node = i;
 		add_ballast(memory, &reading->nodes[number]);
 	}
+	add_text_setting(info, "numa_balancing", reading->numa_balancing);
 	add_text_setting(info, "demotion_enabled", reading->demotion);
+	add_text_setting(info, "transparent_hugepage", reading->hugepages);
 	add_text_setting(info, "cmdline", reading->cmdline);
 }
 

@@ -5,7 +5,7 @@
  *     [vmstat]            lines "name value"                 -> vmstat
  *     [node 1]            lines "Node 1 MemFree: 12 kB"      -> nodes[1], bytes
  *     [nodestat 1]        lines "name value"                 -> nodes[1].nodestat
- *     [zoneinfo] [tiers] [demotion] [cmdline]                -> text
+ *     [zoneinfo] [tiers] [demotion] [cmdline] ...            -> text
  *
  * A line "[...]" begins a section; its bracket becomes the NUL that ends the one before. Names
  * point into the copy, so a reading is the text, an array of 16 bytes per counter, and nothing
@@ -141,7 +141,9 @@ static void begin_section(struct parser *parser, const char *name, const char *b
 	} texts[] = { { "zoneinfo", &reading->zoneinfo },
 		      { "tiers", &reading->tiers },
 		      { "demotion", &reading->demotion },
-		      { "cmdline", &reading->cmdline } };
+		      { "cmdline", &reading->cmdline },
+		      { "numa_balancing", &reading->numa_balancing },
+		      { "hugepages", &reading->hugepages } };
 	parser->section = SECTION_OTHER;
 	if (!strcmp(name, "vmstat"))
 		begin_stats(parser, SECTION_VMSTAT, &reading->vmstat);

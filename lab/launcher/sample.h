@@ -34,7 +34,7 @@ struct lab_reading {
 	struct lab_vmstats vmstat;
 	struct lab_node_memory nodes[LAB_MAX_NODES]; /* by the guest's node number */
 	/* Of the first sample; NULL when the kernel lacks it. Inside the reading. */
-	const char *tiers, *demotion, *zoneinfo, *cmdline;
+	const char *tiers, *demotion, *zoneinfo, *cmdline, *numa_balancing, *hugepages;
 	char *text; /* holds all of the above */
 };
 
