@@ -241,7 +241,11 @@ void lab_layout_notes(struct printbuf *notes, const struct lab_layout *layout,
 	if (other_cpus)
 		prt_printf(notes, "CPUs are numbered from 0 in the guest, node by node\n");
 	for (uint32_t i = 0; i < machine->nr_nodes; i++)
-		if (machine->nodes[i].id != layout->guest_node[i])
+		if (!has_vcpu(layout, i) && !machine->nodes[i].size_bytes)
+			prt_printf(notes,
+				   "node %u, without its CPUs, has nothing left and is not there\n",
+				   machine->nodes[i].id);
+		else if (machine->nodes[i].id != layout->guest_node[i])
 			prt_printf(notes, "node %u is node %u in the guest\n", machine->nodes[i].id,
 				   layout->guest_node[i]);
 }

@@ -101,11 +101,57 @@ static void finish_recording(struct run *run)
 		run->result->status = EXIT_PARTLY;
 }
 
+/* The guest's tiers are lines "memory_tier4 0-1": is there one with just these nodes? */
+static bool has_tier(const char *tiers, const struct set *nodes)
+{
+	for (const char *at = tiers; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		char list[256] = "";
+		struct set found;
+		size_t length = strcspn(at, "\n"), blank = strcspn(at, " \n");
+		if (blank >= length || length - blank > sizeof(list))
+			continue;
+		memcpy(list, at + blank + 1, length - blank - 1);
+		if (set_parse(list, &found) < 0)
+			continue;
+		bool is_same = set_is_equal(&found, nodes);
+		set_fini(&found);
+		if (is_same)
+			return true;
+	}
+	return false;
+}
+
+/* Tiers come from the figures that firmware tells; where the line leaves figures to its rules, a
+ * kernel may see others than described, and so it may under icount. */
+static void compare_tiers(struct run *run)
+{
+	const struct machine *machine = run->options->machine;
+	const char *tiers = run->result->tiers;
+	bool is_same = true;
+	for (uint32_t t = 0; t < machine->nr_tiers && tiers; t++) {
+		struct set nodes = SET_EMPTY;
+		for (uint32_t i = 0; i < machine->nr_nodes; i++)
+			if (machine->nodes[i].tier == t)
+				set_add(&nodes, run->layout.guest_node[i]);
+		is_same &= has_tier(tiers, &nodes);
+		set_fini(&nodes);
+	}
+	if (is_same)
+		return;
+	PRINTBUF(text);
+	for (; *tiers; tiers++)
+		prt_char(&text, *tiers == '\n' ? ',' : *tiers);
+	prt_str(&run->result->notes, "the guest's kernel makes other tiers than described: ");
+	prt_safe(&run->result->notes, printbuf_str(&text), MIN(text.pos, (size_t)WORDS_MAX));
+	prt_char(&run->result->notes, '\n');
+}
+
 void run_finish(struct run *run)
 {
 	name_end(run);
 	finish_recording(run);
 	keep_counters(run);
+	compare_tiers(run);
 	note_killed_others(run);
 	run->result->qemu_version = run->qemu.version ? strdup(run->qemu.version) : NULL;
 	keep_console(run);

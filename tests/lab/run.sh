@@ -31,6 +31,7 @@ tiers=$(json two.json "[(t['tier'], t['guest_nodes']) for t in r['tiers']]")
 [ "$tiers" = "[('memory_tier4', '0'), ('memory_tier70', '1')]" ] || fail "tiers: $tiers"
 [ "$(json two.json "len(r['sample_ns']) >= 2 and r['nodes'][1]['free_bytes'][0] > 400 << 20")" = True ] ||
 	fail "no samples"
+[ "$(json two.json "r['notes']")" = "[]" ] || fail "notes: $(json two.json "r['notes']")"
 [ "$(json two.json "r['console']")" = None ] || fail "a console was kept"
 
 # Three tiers, CPUs without memory, more than 4 GiB, the other kernel: QEMU is told of nodes in the
@@ -47,6 +48,7 @@ described=$("$BERTH" machine --format json 'node:cxl:1GiB@250ns/30GBps
 	node:dram:512MiB@80ns/100GBps:cpus=0 node:none:0:cpus=1 node:pmem:5GiB@400ns/10GBps' |
 	python3 -c "import json,sys; print([t['id'] for t in json.load(sys.stdin)['tiers']])")
 [ "$described" = "[4, 46, 225]" ] || fail "described tiers: $described"
+json three.json "r['notes']" | grep -q 'other tiers' && fail "tiers: $(json three.json "r['notes']")"
 [ "$(json three.json "[n['guest_node'] for n in r['nodes']]")" = "[2, 0, 1, 3]" ] || fail "numbers"
 grep -q 'node0/cpulist:0$' out && grep -q 'node1/cpulist:1$' out || fail "CPUs: $(cat out)"
 # Node 2 is [512 MiB, 1.5 GiB), node 3 [1.5 GiB, 2 GiB) and [4 GiB, 8.5 GiB).
