@@ -29,3 +29,18 @@ while True:
     blocks.append(bytearray(16 << 20))
 EOT
 expect 137 'ran out of memory' -- /usr/bin/python3 "$TMP/greedy.py"
+
+# A signal that comes to berth goes to the program, which may do with it what it likes.
+env --default-signal=INT "$BERTH" lab run --time-limit 90s -M "$LAB_ONE" -- \
+	sh -c 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done' \
+	>"$TMP/out" 2>"$TMP/err" </dev/null &
+berth=$!
+for _ in $(seq 600); do
+	grep -q ready "$TMP/out" && break
+	sleep 0.1
+done
+kill -INT "$berth"
+status=0
+wait "$berth" || status=$?
+[ "$status" = 9 ] && grep -q caught "$TMP/out" ||
+	fail "SIGINT: status $status: $(cat "$TMP/out" "$TMP/err")"
