@@ -97,18 +97,29 @@ static bool is_set(const char *const *environment, const char *name)
 	return false;
 }
 
+/* Our workloads last: a script in the guest finds them, and `phase`, by name. */
+static void add_path(struct printbuf *conf)
+{
+	char *phase = NULL;
+	PRINTBUF(path);
+	prt_str(&path, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	if (lab_file("workloads/phase", &phase, NULL) == 0) {
+		prt_char(&path, ':');
+		prt_mem(&path, phase, (size_t)(strrchr(phase, '/') - phase));
+	}
+	lab_conf_add(conf, "env", printbuf_str(&path));
+	free(phase);
+}
+
 static void add_environment(const struct run *run, struct printbuf *conf)
 {
 	static const char *const plain[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"HOME=/root",
-		"USER=root",
-		"LOGNAME=root",
-		"SHELL=/bin/sh",
-		"LANG=C.UTF-8",
-		"TERM=dumb",
+		"HOME=/root",	 "USER=root",	 "LOGNAME=root",
+		"SHELL=/bin/sh", "LANG=C.UTF-8", "TERM=dumb",
 	};
 	const char *const *more = run->options->environment;
+	if (!is_set(more, "PATH="))
+		add_path(conf);
 	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
 		if (!is_set(more, plain[i]))
 			lab_conf_add(conf, "env", plain[i]);
