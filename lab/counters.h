@@ -55,6 +55,7 @@ struct lab_vcpu {
 	uint32_t unused;
 	uint64_t nr_instructions; /* since START */
 	uint64_t nr_accesses;
+	uint64_t nr_phase_instructions[LAB_MAX_PHASES];		/* add up to nr_instructions */
 	struct lab_count counts[LAB_MAX_PHASES][LAB_MAX_NODES]; /* [phase][memory's node] */
 };
 

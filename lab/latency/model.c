@@ -184,12 +184,22 @@ static uint64_t modelled_ns(const struct lab_model *wanted, const struct lab_cou
 	       (uint64_t)((double)count->nr_sequential * line_ns(wanted, from, to));
 }
 
+/* What was run since the last time belongs to the phase at hand. */
+static void settle_instructions(struct lab_vcpu *shared)
+{
+	uint64_t nr_settled = 0;
+	for (uint32_t phase = 0; phase < LAB_MAX_PHASES; phase++)
+		nr_settled += shared->nr_phase_instructions[phase];
+	shared->nr_phase_instructions[shared->phase] += shared->nr_instructions - nr_settled;
+}
+
 void model_settle(void)
 {
 	const struct lab_model *wanted = &model.shared->model;
 	for (uint32_t vcpu = 0; vcpu < model.nr_vcpus; vcpu++) {
 		struct lab_vcpu *shared = model.cpus[vcpu].shared;
 		shared->nr_accesses = model.cpus[vcpu].nr_accesses;
+		settle_instructions(shared);
 		if (wanted->time != LAB_TIME_ICOUNT)
 			continue;
 		uint32_t from = wanted->node_of_vcpu[vcpu];

@@ -257,6 +257,7 @@ static void obey(uint32_t vcpu, enum lab_mark mark, uint32_t number)
 		change(MODELLING, become_watching);
 		return;
 	case LAB_MARK_PHASE:
+		settle();
 		model_phase(number);
 		break;
 	case LAB_MARK_SNAPSHOT:

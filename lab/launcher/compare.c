@@ -90,8 +90,12 @@ static void add_model(struct compare_run *run, const struct lab_shared *counters
 		if (tier < COMPARE_MAX_TIERS)
 			run->wait_ns[tier] += count.wait_ns;
 	}
-	for (uint32_t cpu = 0; cpu < MIN(counters->model.nr_vcpus, LAB_MAX_VCPUS); cpu++)
-		run->modelled_ns += counters->vcpus[cpu].nr_instructions * NS_PER_KINSTR / 1000;
+	for (uint32_t cpu = 0; cpu < MIN(counters->model.nr_vcpus, LAB_MAX_VCPUS); cpu++) {
+		const struct lab_vcpu *vcpu = &counters->vcpus[cpu];
+		uint64_t nr = only_run ? vcpu->nr_phase_instructions[PHASE_RUN]
+				       : vcpu->nr_instructions;
+		run->modelled_ns += nr * NS_PER_KINSTR / 1000;
+	}
 	for (uint32_t tier = 0; tier < COMPARE_MAX_TIERS; tier++)
 		run->modelled_ns += run->wait_ns[tier];
 }

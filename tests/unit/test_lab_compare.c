@@ -160,6 +160,9 @@ static void play_result(struct compare *compare, const struct machine *machine,
 	*shared = (struct lab_shared){ .model = { .nr_vcpus = 1, .nr_nodes = 2 } };
 	struct lab_vcpu *vcpu = &shared->vcpus[0];
 	vcpu->counts[1][1].nr_load_misses = 5000000; /* the building phase does not count */
+	vcpu->nr_instructions = 9000000000;
+	vcpu->nr_phase_instructions[1] = 8000000000;
+	vcpu->nr_phase_instructions[2] = 1000000000;
 	vcpu->counts[2][0].nr_load_misses = script->fast_misses;
 	vcpu->counts[2][0].wait_ns = script->fast_misses * 80;
 	vcpu->counts[2][1].nr_store_misses = script->slow_misses;
@@ -245,6 +248,7 @@ static void test_summary(void **state)
 	assert_int_equal(run->figures[COMPARE_MISSES], 10000000);
 	assert_int_equal(run->figures[COMPARE_FAST_MISSES], 1000000);
 	assert_int_equal(run->wait_ns[1], 9000000ULL * 250);
+	assert_int_equal(run->modelled_ns, 300000000 + 1000000ULL * 80 + 9000000ULL * 250);
 	assert_int_equal(run->figures[COMPARE_DEMOTED], 1); /* direct reclaim's */
 	assert_int_equal(kernel->runs[0].figures[COMPARE_PROMOTED], 41522);
 	compare_fini(&compare);
