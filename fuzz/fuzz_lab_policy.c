@@ -34,8 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char *const lines[] = {
 		"node:dram:512MiB@80ns/100GBps:cpus=0-1 node:cxl:1GiB@250ns/20GBps",
 		"node:dram:512MiB:cpus=0",
-		"node:dram:4GiB@80ns/100GBps:cpus=0 node:cxl:1GiB@250ns/20GBps "
-		"node:pmem:1GiB@400ns/5GBps",
+		("node:dram:4GiB@80ns/100GBps:cpus=0 node:cxl:1GiB@250ns/20GBps "
+		 "node:pmem:1GiB@400ns/5GBps"),
 	};
 	static const char *const series[] = { "6.12", "7.3", "6.1", NULL };
 	PRINTBUF(err);

@@ -76,6 +76,7 @@ static void need(size_t nr)
 static void add_name(const char *format, int number)
 {
 	need(NAME_ROOM);
+	/* cppcheck-suppress wrongPrintfScanfArgNum ; a format without a number leaves it */
 	frame.length += (size_t)snprintf((char *)frame.text + frame.length, NAME_ROOM, format,
 					 number);
 }

@@ -61,7 +61,7 @@ struct compare_run {
 	bool is_ok; /* it ended well and has a value */
 	double value;
 	char end[24]; /* a word or two: "panic", "status 3"; "" when is_ok */
-	char *why;	 /* a sentence; NULL: none */
+	char *why;    /* a sentence; NULL: none */
 	uint64_t wall_ns, guest_ns, boot_wall_ns, modelled_ns;
 	bool has_model;
 	uint64_t figures[COMPARE_NR_FIGURES];

@@ -15,9 +15,10 @@
 
 #include "trace/trace.h"
 
-#define TRACE_MAJOR	  1
-#define TRACE_MAJOR_NODES 2 /* of a file that may hold TRACE_NODES, and nothing else is different  \
-			     */
+#define TRACE_MAJOR 1
+#define TRACE_MAJOR_NODES                                                                          \
+	2 /* of a file that may hold TRACE_NODES, and nothing else is different                    \
+	   */
 #define TRACE_MAJOR_MAX 2
 #define TRACE_MINOR	0
 

@@ -139,7 +139,7 @@ void pace_run(struct pace *pace, void (*work)(struct pace *pace, unsigned thread
 	      void *argument)
 {
 	pthread_t threads[WORK_MAX_THREADS];
-	struct pace_start starts[WORK_MAX_THREADS];
+	struct pace_start starts[WORK_MAX_THREADS] = { { pace, 0 } };
 
 	if (!pace->nr_threads)
 		pace->nr_threads = 1;
@@ -151,7 +151,7 @@ void pace_run(struct pace *pace, void (*work)(struct pace *pace, unsigned thread
 	pthread_cond_init(&pace->changed, NULL);
 	work_phase(WORK_PHASE_RUN);
 	pace->start_ns = work_now_ns();
-	for (unsigned i = 0; i < pace->nr_threads; i++)
+	for (unsigned i = 1; i < pace->nr_threads; i++)
 		starts[i] = (struct pace_start){ pace, i };
 	for (unsigned i = 1; i < pace->nr_threads; i++) {
 		int error = pthread_create(&threads[i], NULL, run_thread, &starts[i]);

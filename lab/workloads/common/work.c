@@ -152,7 +152,8 @@ static void print_default(const struct work_option *option)
 		printf(" [%llu]", (unsigned long long)number);
 }
 
-static noreturn void print_help(const char *summary, const struct work_option *options)
+static __attribute__((noreturn)) void print_help(const char *summary,
+						 const struct work_option *options)
 {
 	printf("usage: %s [options]\n%s\n\n", program, summary);
 	for (; options->name; options++) {
@@ -224,7 +225,7 @@ static void say_on_stderr(const char *format, va_list arguments)
 	fputc('\n', stderr);
 }
 
-noreturn void work_fail(int status, const char *format, ...)
+void work_fail(int status, const char *format, ...)
 {
 	va_list arguments;
 

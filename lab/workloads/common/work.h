@@ -21,7 +21,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdnoreturn.h>
 
 #define WORK_MAX_THREADS 64
 
@@ -64,7 +63,7 @@ void work_begin(const char *name, const char *summary, const struct work_option 
 int work_parse(enum work_kind kind, const char *text, void *ret);
 
 /* "NAME: words" on standard error, and the end. */
-noreturn void work_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void work_fail(int status, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 /* What the program computed is right, or exit 1 with the sentence. */
 void work_check(bool is_right, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
