@@ -148,12 +148,17 @@ static bool allocate(struct agent_conf *conf, const char *text)
 	return conf->modules && conf->env && conf->argv && conf->settings;
 }
 
-const char *conf_parse(char *text, struct agent_conf *ret)
+static void free_lists(struct agent_conf *conf)
+{
+	free(conf->modules);
+	free(conf->env);
+	free(conf->argv);
+	free(conf->settings);
+}
+
+static const char *parse_lines(char *text, struct agent_conf *conf)
 {
 	static char words[120];
-	struct agent_conf conf = { 0 };
-	if (!allocate(&conf, text))
-		return "no memory for it";
 	for (char *line = text; *line;) {
 		char *newline = strchr(line, '\n');
 		char *value = strchr(line, ' ');
@@ -163,17 +168,25 @@ const char *conf_parse(char *text, struct agent_conf *ret)
 		if (!value || value > newline)
 			return "a line is not \"key value\"";
 		*value++ = '\0';
-		if (!take(&conf, line, value)) {
+		if (!take(conf, line, value)) {
 			snprintf(words, sizeof(words), "key %.40s: not known, or its value is bad",
 				 line);
 			return words;
 		}
 		line = newline + 1;
 	}
-	if (!conf.nr_argv)
-		return "it names no program (argv)";
-	*ret = conf;
-	return NULL;
+	return conf->nr_argv ? NULL : "it names no program (argv)";
+}
+
+const char *conf_parse(char *text, struct agent_conf *ret)
+{
+	struct agent_conf conf = { 0 };
+	const char *wrong = allocate(&conf, text) ? parse_lines(text, &conf) : "no memory for it";
+	if (wrong)
+		free_lists(&conf);
+	else
+		*ret = conf;
+	return wrong;
 }
 
 const char *conf_read(const char *path, struct agent_conf *ret)

@@ -9,14 +9,6 @@
 #include "lab/guest/conf.c"
 #include "lab/launcher/conf.h"
 
-static void free_conf(struct agent_conf *conf)
-{
-	free(conf->modules);
-	free(conf->env);
-	free(conf->argv);
-	free(conf->settings);
-}
-
 /* Parses a copy, so that what is behind its end is not readable under a sanitizer. */
 static const char *parse(const struct printbuf *text, char **ret_copy, struct agent_conf *ret)
 {
@@ -68,7 +60,7 @@ static void test_every_key(void **state)
 	assert_true(conf.has_user && conf.user == 1000 && conf.group == 100);
 	assert_true(conf.adopt);
 	assert_false(conf.is_icount);
-	free_conf(&conf);
+	free_lists(&conf);
 	free(copy);
 }
 
@@ -102,7 +94,7 @@ static void test_any_text_comes_back(void **state)
 		assert_string_equal(conf.argv[0], word);
 		assert_string_equal(conf.settings[0].path, path);
 		assert_string_equal(conf.settings[0].value, value);
-		free_conf(&conf);
+		free_lists(&conf);
 		free(copy);
 	}
 }
