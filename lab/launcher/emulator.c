@@ -48,7 +48,8 @@ void lab_emulator_keep(struct lab_emulator *emulator, int fd)
 		emulator->keep[emulator->nr_keep++] = fd;
 }
 
-/* LD_LIBRARY_PATH put in front of what there is; the caller's environment otherwise. */
+/* LD_LIBRARY_PATH put in front of what there is; huge pages for QEMU's own tables (its TLBs are
+ * megabytes, looked up at random); the caller's environment otherwise. */
 static int make_environment(const char *libraries, struct lab_words *ret)
 {
 	static const char name[] = "LD_LIBRARY_PATH=";
@@ -56,6 +57,8 @@ static int make_environment(const char *libraries, struct lab_words *ret)
 	for (char **at = environ; *at; at++)
 		if (!libraries || strncmp(*at, name, strlen(name)) != 0)
 			lab_words_add(ret, *at);
+	if (!getenv("GLIBC_TUNABLES"))
+		lab_words_add(ret, "GLIBC_TUNABLES=glibc.malloc.hugetlb=1");
 	if (libraries)
 		lab_words_addf(ret, "%s%s%s%s", name, libraries, old ? ":" : "", old ? old : "");
 	return ret->has_error || !ret->items ? -ENOMEM : 0;
