@@ -124,13 +124,15 @@ static char *chase(char *at, uint64_t nr_steps)
 	return at;
 }
 
-/* Steps per figure grow until one takes long enough; what was walked meanwhile is warm-up. */
+/* Steps per figure grow until one takes long enough; what was walked meanwhile is warm-up. Who was
+ * kept away until the end still takes one figure. */
 static void run_chase(struct measure_worker *worker, uint64_t end_ns)
 {
 	uint64_t nr_steps = 64 * CHASE_UNROLL, before = measure_now_ns();
 	uint64_t warm_ns = before + worker->warmup_ns;
 	worker->began_ns = before;
-	while (before < end_ns && worker->nr_chunks < MEASURE_MAX_CHUNKS) {
+	while ((before < end_ns || worker->nr_chunks == 0) &&
+	       worker->nr_chunks < MEASURE_MAX_CHUNKS) {
 		worker->memory = chase(worker->memory, nr_steps);
 		uint64_t after = measure_now_ns();
 		uint64_t took_ns = after - before;
@@ -170,7 +172,7 @@ static void run_stream(struct measure_worker *worker, uint64_t end_ns)
 	uint64_t now = measure_now_ns(), chunk_at_ns = now, chunk_bytes = 0;
 	uint64_t sink = 0;
 	worker->began_ns = now;
-	while (now < end_ns) {
+	while (now < end_ns || (worker->chunks && worker->nr_chunks == 0)) {
 		const char *streams[NR_STREAMS];
 		for (int i = 0; i < NR_STREAMS; i++)
 			streams[i] = worker->memory + (size_t)i * stream_bytes + at;
