@@ -7,7 +7,7 @@
  *
  * The files are opened once and read from their beginning with pread(): nothing is allocated, and
  * proc and sysfs have no page cache. A frame that is nearly full is sent as a part and the next one
- * begun. the launcher makes numbers of the text.
+ * begun. The launcher makes numbers of the text.
  */
 #include <fcntl.h>
 #include <stdio.h>
