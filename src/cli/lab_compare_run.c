@@ -66,7 +66,7 @@ static void prt_path(struct printbuf *out, const struct one_run *run, const char
 	prt_printf(&name, "%s-%s", entry->kernel, entry->policy);
 	prt_printf(out, "%s/%03llu-", run->plan->keep_dir, (unsigned long long)run->number);
 	const char *text = printbuf_str(&name);
-	for (size_t i = 0; text[i] && i < NAME_MAX_SHOWN; i++) {
+	for (size_t i = 0; i < NAME_MAX_SHOWN && text[i]; i++) {
 		bool is_plain = (text[i] >= 'a' && text[i] <= 'z') ||
 				(text[i] >= 'A' && text[i] <= 'Z') ||
 				(text[i] >= '0' && text[i] <= '9') || strchr(".-=", text[i]);

@@ -48,7 +48,7 @@ refused 1 "file/keep" -M "$M" -P none --keep "$TMP/file/keep" -- hotset
 # What needs no lab: the list, and what would be run.
 "$BERTH" lab compare --list >"$TMP/out" || fail "--list"
 for word in none kernel damon static-best all-fast scan_period_max_ms quota_MBps swappiness; do
-	grep -q "^ *$word[:=]" "$TMP/out" || fail "--list lacks $word"
+	grep -q "^ *${word}[:=]" "$TMP/out" || fail "--list lacks $word"
 done
 "$BERTH" lab compare -M "$M" -P none -P damon --kernel 6.12 --kernel 7.3 --repeat 3 --dry-run \
 	-- hotset >"$TMP/out" || fail "--dry-run"
