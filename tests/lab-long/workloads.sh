@@ -5,7 +5,7 @@
 set -eu
 cd "$TMP"
 fail() { echo "FAILED: $*"; exit 1; }
-machine='node:dram:512MiB@80ns/100GBps:cpus=0-1 node:cxl:1GiB@250ns/20GBps'
+machine='node:dram:320MiB@80ns/100GBps:cpus=0-1 node:cxl:640MiB@250ns/20GBps'
 
 # run TIME-LIMIT COMMAND...: in the guest; its output in out
 run() {
@@ -19,14 +19,14 @@ cat >all.sh <<SH
 set -e
 for place in '' 0; do
 	export LAB_PLACE=\$place
-	$w/hotset --operations 1M --move-every 400k
-	$w/zipf --operations 50k
-	$w/chase --operations 300k
-	$w/stream --operations 6000
-	$w/phases --operations 50k
-	$w/btree --operations 50k
-	$w/tenants --operations 500k
-	$w/bfs --scale 17 --operations 1M
+	$w/hotset --memory 350MiB --hot 40MiB --operations 1M --move-every 400k
+	$w/zipf --memory 350MiB --operations 50k
+	$w/chase --memory 350MiB --operations 300k
+	$w/stream --memory 350MiB --operations 6000
+	$w/phases --memory 350MiB --operations 50k
+	$w/btree --memory 350MiB --operations 50k
+	$w/tenants --greedy 350MiB --greedy-start 250MiB --modest 40MiB --operations 500k
+	$w/bfs --scale 16 --operations 1M
 done
 SH
 # The guest sees this folder: it is below the host's root.
