@@ -116,7 +116,7 @@ static void end_old_image(struct record *record, struct record_birth *birth)
 {
 	struct record_space *parent = birth->parent;
 	bool ends = parent && !birth->is_borrower;
-	if (birth->is_borrower)
+	if (birth->is_borrower && parent && !birth->pid)
 		birth->is_seen = true; /* until vfork returns and tells the number */
 	else
 		record_drop_birth(record, (uint32_t)(birth - record->births));
@@ -128,7 +128,7 @@ static void bear_image(struct record *record, struct record_birth *birth,
 		       const struct record_frame *frame)
 {
 	struct record_space *old = birth->parent;
-	int32_t pid = !birth->is_borrower && old->lane ? old->lane->pid : 0;
+	int32_t pid = !birth->is_borrower && old->lane ? old->lane->pid : birth->pid;
 	struct record_space *space = record_space_new(record, record->table, birth->parent_number,
 						      birth->name, pid);
 	record->current = space;
@@ -179,6 +179,12 @@ void record_enter(struct record *record, const struct record_frame *frame)
 
 /* ---- calls ---- */
 
+/* Is it a vfork's child that runs in its parent's space, as that parent's thread? */
+static bool is_borrower(const struct record_space *space)
+{
+	return space->nr_vforks > 0 && space->threads[space->current].base == space->vfork_base;
+}
+
 static void will_exec(struct record *record, struct record_space *space, uint64_t path)
 {
 	char name[RECORD_NAME_BYTES] = "";
@@ -186,7 +192,7 @@ static void will_exec(struct record *record, struct record_space *space, uint64_
 		record_read_string(record->read, path, name, sizeof(name));
 	struct record_birth *birth = add_birth(record, space, name);
 	birth->is_exec = true;
-	birth->is_borrower = space->nr_vforks > 0;
+	birth->is_borrower = is_borrower(space);
 }
 
 static void will_clone(struct record *record, struct record_space *space, uint64_t flags,
@@ -194,6 +200,7 @@ static void will_clone(struct record *record, struct record_space *space, uint64
 {
 	if (flags & CLONE_VM && flags & CLONE_VFORK && !(flags & CLONE_THREAD)) {
 		space->nr_vforks++;
+		space->vfork_base = space->threads[space->current].base;
 	} else if (flags & CLONE_VM) {
 		space->nr_unborn_threads++;
 	} else {
@@ -219,7 +226,7 @@ static void will_clone3(struct record *record, struct record_space *space, uint6
 
 static void will_exit(struct record *record, struct record_space *space, bool is_group)
 {
-	if (space->nr_vforks > 0) /* the borrower's end, not the owner's */
+	if (is_borrower(space)) /* its end is not the owner's */
 		return;
 	if (is_group || space->nr_threads <= 1)
 		record_space_end(record, space);
@@ -254,17 +261,21 @@ void record_call(struct record *record, int64_t number, const uint64_t arguments
 		will_exit(record, space, number == SYS_exit_group);
 }
 
-/* The owner of the space goes on after its vfork: the borrower is on its own, or gone. */
+/* The owner of the space goes on after its vfork: the borrower is gone, or on its own, but its new
+ * image may not have run yet. */
 static void did_vfork(struct record *record, struct record_space *space, uint64_t pid)
 {
 	uint32_t i = find_birth(record, space, true);
 	if (space->nr_vforks > 0)
 		space->nr_vforks--;
-	if (i == UINT32_MAX || !record->births[i].is_seen)
+	if (i == UINT32_MAX || !record->births[i].is_borrower)
 		return;
-	if (record->births[i].child)
-		record->births[i].child->pid = (int32_t)pid;
-	record_drop_birth(record, i);
+	struct record_birth *birth = &record->births[i];
+	birth->pid = (int32_t)pid;
+	if (birth->child)
+		birth->child->pid = birth->pid;
+	if (birth->is_seen)
+		record_drop_birth(record, i);
 }
 
 static void did_fork(struct record *record, struct record_space *space, uint64_t pid, bool failed)

@@ -60,6 +60,7 @@ struct record_space {
 	uint32_t nr_threads, room_threads, current, next_thread;
 	uint32_t nr_unborn_threads; /* cloned, not yet seen */
 	uint32_t nr_vforks;	    /* children that borrow this space */
+	uint64_t vfork_base;	    /* storage of the thread that the last of them stands in for */
 	uint64_t nr_calls;
 	uint64_t heap_end;
 	struct record_image image; /* what execve mapped, until it could be read */

@@ -61,7 +61,7 @@ static void forget_space(struct record *record, const struct record_space *space
 		if (birth->parent != space)
 			continue;
 		birth->parent = NULL;
-		if (birth->is_exec || birth->is_seen)
+		if ((birth->is_exec && !birth->is_borrower) || birth->is_seen)
 			record_drop_birth(record, i);
 	}
 	if (record->current == space)

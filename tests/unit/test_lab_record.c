@@ -298,6 +298,41 @@ static void test_vfork_borrows_the_space(void **state)
 	finish();
 }
 
+/* The parent goes on, or is gone, before the new image first runs. */
+static void test_vfork_returns_before_the_image_runs(void **state)
+{
+	for (unsigned ends = 0; ends < 2; ends++) {
+		start(TRACE_STREAM_TOUCHES);
+		start_program();
+		call(SYS_vfork, 0, 0, 0, 0);
+		call(SYS_execve, 0x600000, 0, 0, 0);
+		record_return(&record, 0, 79);
+		if (ends)
+			call(SYS_exit_group, 0, 0, 0, 0);
+		enter(CHILD, STACK, 0, true);
+		assert_int_equal(recording->nr_lanes, 2);
+		assert_int_equal(ring_lane(recording, 1)->pid, 79);
+		assert_int_equal(ring_lane(recording, 1)->parent, 0);
+		assert_int_equal(ring_lane(recording, 0)->state, ends ? LANE_ENDED : LANE_RUNNING);
+		assert_int_equal(record.nr_births, 0);
+		finish();
+	}
+}
+
+/* While one thread waits for its vfork, another one ends: that is no borrower's end. */
+static void test_threads_end_beside_a_vfork(void **state)
+{
+	start(TRACE_STREAM_TOUCHES);
+	start_program();
+	called(SYS_clone, CLONE_VM | CLONE_THREAD, 0, 0, 0, 90);
+	call(SYS_vfork, 0, 0, 0, 0);
+	said(0);
+	record_enter(&record, &(struct record_frame){ .stack = STACK, .base = 0x8000 });
+	call(SYS_exit, 0, 0, 0, 0);
+	assert_string_equal(said(0), "thread 0 0 0 1 0 ; thread_end 0 0 0 1 0 ; ");
+	finish();
+}
+
 /* A child that forked and then calls execve: another image is another space. */
 static void test_exec_makes_a_new_space(void **state)
 {
