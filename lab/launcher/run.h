@@ -55,6 +55,7 @@ struct run {
 	int stdout_fd, stderr_fd, stdin_fd; /* -1 once they are of no use */
 
 	enum run_stage stage;
+	bool may_try_again; /* a boot that stalls need not be waited for */
 	bool has_end;	    /* result->end and words are final, QEMU is being ended */
 	bool is_over_limit; /* the program was told to end for lack of time */
 	bool was_killed;    /* and told again, by SIGKILL */

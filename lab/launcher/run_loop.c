@@ -248,6 +248,12 @@ static void check_death(struct run *run, uint64_t now)
 		run_end(run, LAB_END_PANIC, "the guest's kernel died: %s", death);
 }
 
+static uint64_t boot_limit(const struct run *run)
+{
+	bool has_stalled = lab_watch_sign(&run->watch, LAB_SIGN_STALL) != NULL;
+	return has_stalled && run->may_try_again ? STALL_SILENCE_NS : BOOT_LIMIT_NS;
+}
+
 static void check_clocks(struct run *run)
 {
 	uint64_t now = run_now_ns();
@@ -256,7 +262,7 @@ static void check_clocks(struct run *run)
 	check_death(run, now);
 	switch (run->stage) {
 	case RUN_BOOTING:
-		if (now - run->start_ns > BOOT_LIMIT_NS)
+		if (now - run->start_ns > boot_limit(run))
 			run_end(run, LAB_END_NO_BOOT, "the guest did not boot; its last words: %s",
 				run->watch.last[0] ? run->watch.last : "none");
 		break;
