@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "recorder/read_string.h"
+
 uint64_t guest_base;
 
 size_t guest_read(uint64_t address, void *to, size_t nr_bytes)
@@ -23,18 +25,7 @@ size_t guest_read(uint64_t address, void *to, size_t nr_bytes)
 
 size_t guest_read_string(uint64_t address, char *to, size_t size)
 {
-	size_t len = 0;
-	/* Page by page: what follows the string's page may not be there. */
-	while (len + 1 < size) {
-		size_t in_page = 4096 - ((address + len) & 4095);
-		size_t nr = guest_read(address + len, to + len, MIN(in_page, size - 1 - len));
-		size_t found = strnlen(to + len, nr);
-		len += found;
-		if (found < nr || nr == 0)
-			break;
-	}
-	to[len] = '\0';
-	return len;
+	return read_guest_string(guest_read, address, to, size);
 }
 
 struct host_mapping {

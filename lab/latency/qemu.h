@@ -9,16 +9,10 @@
 #ifndef BERTH_LAB_LATENCY_QEMU_H
 #define BERTH_LAB_LATENCY_QEMU_H
 
-#include "base/types.h"
+#include "recorder/qemu_common.h"
 
-#define QEMU_PLUGIN_EXPORT __attribute__((visibility("default")))
-#define QEMU_MAYBE	   __attribute__((weak))
+#define QEMU_MAYBE __attribute__((weak))
 
-typedef uint64_t qemu_plugin_id_t;
-typedef uint32_t qemu_plugin_meminfo_t;
-
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
 struct qemu_plugin_hwaddr;
 struct qemu_plugin_scoreboard;
 struct qemu_plugin_register;
@@ -39,41 +33,17 @@ typedef struct {
 	size_t offset;
 } qemu_plugin_u64;
 
-enum { PLUGIN_NO_REGISTERS, PLUGIN_READS_REGISTERS };
-enum { PLUGIN_MEM_READ = 1, PLUGIN_MEM_WRITE, PLUGIN_MEM_READ_WRITE };
-enum { PLUGIN_INLINE_ADD_U64 };
-
-typedef void (*plugin_simple_fn)(qemu_plugin_id_t);
-typedef void (*plugin_vcpu_fn)(qemu_plugin_id_t, unsigned vcpu);
-typedef void (*plugin_exit_fn)(qemu_plugin_id_t, void *data);
-typedef void (*plugin_block_fn)(qemu_plugin_id_t, struct qemu_plugin_tb *);
-typedef void (*plugin_exec_fn)(unsigned vcpu, void *data);
-typedef void (*plugin_mem_fn)(unsigned vcpu, qemu_plugin_meminfo_t, uint64_t address, void *data);
-
 /* Later, when all vCPUs are at rest: all callbacks gone, all code to be translated anew, then fn.
  */
 void qemu_plugin_reset(qemu_plugin_id_t, plugin_simple_fn);
-void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t, plugin_vcpu_fn);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, plugin_exit_fn, void *data);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, plugin_block_fn);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, plugin_exec_fn, int flags,
-					  void *data);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, plugin_exec_fn, int flags,
 					    void *data);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, plugin_mem_fn, int flags, int rw,
-				      void *data);
 
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 /* One function with two forms: from version 3 on it copies, before it returned the bytes. */
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *to, size_t size);
 const void *
 qemu_plugin_insn_bytes(const struct qemu_plugin_insn *) __asm__("qemu_plugin_insn_data");
 
-bool qemu_plugin_mem_is_store(qemu_plugin_meminfo_t);
 struct qemu_plugin_hwaddr *qemu_plugin_get_hwaddr(qemu_plugin_meminfo_t, uint64_t address);
 bool qemu_plugin_hwaddr_is_io(const struct qemu_plugin_hwaddr *);
 uint64_t qemu_plugin_hwaddr_phys_addr(const struct qemu_plugin_hwaddr *);

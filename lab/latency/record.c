@@ -189,7 +189,7 @@ static void will_exec(struct record *record, struct record_space *space, uint64_
 {
 	char name[RECORD_NAME_BYTES] = "";
 	if (record->read)
-		record_read_string(record->read, path, name, sizeof(name));
+		read_guest_string(record->read, path, name, sizeof(name));
 	struct record_birth *birth = add_birth(record, space, name);
 	birth->is_exec = true;
 	birth->is_borrower = is_borrower(space);

@@ -82,20 +82,6 @@ static int read_vector(uint64_t stack, record_read_fn *read, struct vector *ret)
 	return error;
 }
 
-void record_read_string(record_read_fn *read, uint64_t address, char *to, size_t size)
-{
-	size_t len = 0;
-	while (len + 1 < size) { /* page by page: what follows the string's may not be there */
-		size_t in_page = 4096 - ((address + len) & 4095);
-		size_t nr = read(address + len, to + len, MIN(in_page, size - 1 - len));
-		size_t found = strnlen(to + len, nr);
-		len += found;
-		if (found < nr || nr == 0)
-			break;
-	}
-	to[len] = '\0';
-}
-
 static void add_part(struct record_image_parts *parts, uint64_t start, uint64_t end,
 		     uint32_t protection, const char *name)
 {
@@ -172,7 +158,7 @@ int record_image_read(const struct record_image *image, record_read_fn *read,
 		return error;
 	uint64_t top = image->stack + 4096;
 	if (vector.name > image->stack) { /* the last string but for eight zero bytes */
-		record_read_string(read, vector.name, ret->program, sizeof(ret->program));
+		read_guest_string(read, vector.name, ret->program, sizeof(ret->program));
 		top = vector.name + strlen(ret->program) + 1 + 8;
 	}
 	add_part(ret, image->stack - RECORD_STACK_RESERVE, top, PROT_READ | PROT_WRITE, "[stack]");
@@ -180,7 +166,7 @@ int record_image_read(const struct record_image *image, record_read_fn *read,
 	if (error)
 		return error;
 	if (interpreter)
-		record_read_string(read, interpreter, ret->loader, sizeof(ret->loader));
+		read_guest_string(read, interpreter, ret->loader, sizeof(ret->loader));
 	if (vector.loader)
 		error = add_loader(ret, read, vector.loader);
 	if (vector.vdso)

@@ -13,7 +13,7 @@
 #ifndef BERTH_LAB_LATENCY_RECORD_IMAGE_H
 #define BERTH_LAB_LATENCY_RECORD_IMAGE_H
 
-#include "base/types.h"
+#include "recorder/read_string.h"
 
 #define RECORD_NAME_BYTES    256
 #define RECORD_IMAGE_MAX     32 /* mapped parts that are looked at */
@@ -22,7 +22,7 @@
 #define RECORD_STACK_LIMIT   ((uint64_t)8 << 20)   /* to which it usually may grow */
 
 /* Bytes read at a virtual address of the guest, 0 when nothing is there. */
-typedef size_t record_read_fn(uint64_t address, void *to, size_t nr_bytes);
+typedef read_guest_fn record_read_fn;
 
 struct record_image {
 	uint64_t stack; /* pointer at the first instruction; 0: there is nothing to read */
@@ -45,7 +45,5 @@ struct record_image_parts {
 /* -EAGAIN: not in memory yet; -EBADMSG: makes no sense. The stack comes first. */
 int record_image_read(const struct record_image *image, record_read_fn *read,
 		      struct record_image_parts *ret);
-/* Up to size - 1 characters and a NUL. */
-void record_read_string(record_read_fn *read, uint64_t address, char *to, size_t size);
 
 #endif

@@ -23,27 +23,6 @@
 
 #define SILENCE_NS (600 * NS_PER_S)
 
-static int write_text(const char *folder, const char *name, const struct printbuf *text,
-		      struct printbuf *err)
-{
-	char *path = lab_path(folder, name);
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-	int error = !path || printbuf_has_error(text) ? -ENOMEM : fd < 0 ? -errno : 0;
-	const char *bytes = printbuf_str(text);
-	for (size_t done = 0; !error && done < text->pos;) {
-		ssize_t nr = write(fd, bytes + done, text->pos - done);
-		if (nr < 0 && errno != EINTR)
-			error = -errno;
-		done += nr > 0 ? (size_t)nr : 0;
-	}
-	if (fd >= 0 && close(fd) < 0 && !error)
-		error = -errno;
-	if (error)
-		error_file(err, error, path ? path : name, "write");
-	free(path);
-	return error;
-}
-
 int explain_failure(int status, const char *program, const char *doing, const char *said,
 		    struct printbuf *err)
 {
@@ -167,11 +146,11 @@ int apt_view_init(struct apt_view *view, const char *sources, struct printbuf *e
 		return error;
 	add_own(&conf, view);
 	prt_str(&text, sources);
-	error = write_text(view->folder, "apt.conf", &conf, err);
+	error = lab_write_text(view->folder, "apt.conf", &conf, err);
 	if (!error)
-		error = write_text(view->folder, "berth.sources", &text, err);
+		error = lab_write_text(view->folder, "berth.sources", &text, err);
 	if (!error)
-		error = write_text(view->folder, "status", &nothing, err);
+		error = lab_write_text(view->folder, "status", &nothing, err);
 	if (error)
 		return error;
 	printbuf_reset(&text);

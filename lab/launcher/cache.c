@@ -253,3 +253,24 @@ int lab_file(const char *name, char **ret, struct printbuf *err)
 	*ret = path;
 	return 0;
 }
+
+int lab_write_text(const char *folder, const char *name, const struct printbuf *text,
+		   struct printbuf *err)
+{
+	char *path = lab_path(folder, name);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
+	int error = !path || printbuf_has_error(text) ? -ENOMEM : fd < 0 ? -errno : 0;
+	const char *bytes = printbuf_str(text);
+	for (size_t done = 0; !error && done < text->pos;) {
+		ssize_t nr = write(fd, bytes + done, text->pos - done);
+		if (nr < 0 && errno != EINTR)
+			error = -errno;
+		done += nr > 0 ? (size_t)nr : 0;
+	}
+	if (fd >= 0 && close(fd) < 0 && !error)
+		error = -errno;
+	if (error)
+		error_file(err, error, path ? path : name, "write");
+	free(path);
+	return error;
+}

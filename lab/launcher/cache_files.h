@@ -29,4 +29,8 @@ int lab_kernel_in(const char *folder, const char *series, struct lab_kernel *ret
 /* "6.12.95+deb12-amd64" of a bzImage, malloc'ed. */
 int lab_kernel_read_version(const char *path, char **ret, struct printbuf *err);
 
+/* Makes or replaces the file. */
+int lab_write_text(const char *folder, const char *name, const struct printbuf *text,
+		   struct printbuf *err);
+
 #endif

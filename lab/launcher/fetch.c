@@ -94,17 +94,9 @@ static int put_in_place(struct setup *setup, const char *from, const char *to, s
 
 static int write_word(const char *folder, const char *name, const char *word, struct printbuf *err)
 {
-	char *path = lab_path(folder, name);
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644) : -1;
-	int error = fd < 0 ? -errno : 0;
-	if (!error && dprintf(fd, "%s\n", word) < 0)
-		error = -errno;
-	if (fd >= 0 && close(fd) < 0 && !error)
-		error = -errno;
-	if (error)
-		error_file(err, error, path ? path : name, "write");
-	free(path);
-	return error;
+	PRINTBUF(text);
+	prt_printf(&text, "%s\n", word);
+	return lab_write_text(folder, name, &text, err);
 }
 
 static int make_dirs(const char *path, struct printbuf *err)

@@ -55,7 +55,8 @@ struct lab_node_series { /* per sample; bytes */
 
 struct lab_result {
 	enum lab_end end;
-	int status; /* exit status for the caller: the program's, or 1 */
+	int status;	  /* exit status for the caller: the program's, or 1 */
+	int output_error; /* why output of the program could not be written (-ENOSPC); 0 */
 	enum lab_time time;
 	char *policy;				       /* its text; NULL: none was asked for */
 	char **argv;				       /* NULL-terminated, as given */

@@ -7,6 +7,7 @@
  * PIPE_BUF bytes are written, which then fit. When the reader is gone, the program is told by
  * SIGPIPE, as it would be without a lab, and the rest is thrown away.
  */
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -20,8 +21,11 @@ bool run_has_output(const struct run *run)
 	return run->output.fd >= 0;
 }
 
-static void lose_reader(struct run *run, int fd)
+/* A reader who went away knows it; a full disk has to be told. */
+static void lose_reader(struct run *run, int fd, int error)
 {
+	if (error != -EPIPE)
+		run->result->output_error = error;
 	if (run->stdout_fd == fd)
 		run->stdout_fd = -1;
 	if (run->stderr_fd == fd)
@@ -40,7 +44,7 @@ void run_write_output(struct run *run)
 		if (written < 0 && (errno == EINTR || errno == EAGAIN))
 			return;
 		if (written < 0) {
-			lose_reader(run, output->fd);
+			lose_reader(run, output->fd, -errno);
 			return;
 		}
 		output->at += (size_t)written;

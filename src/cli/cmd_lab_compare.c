@@ -106,8 +106,11 @@ static int plan_and_run(const struct lab_compare_options *options, const struct 
 		.program = program,
 	};
 	int status = 0;
-	int error = compare_plan_init(&plan, options->policies.nr ? &options->policies : &standard,
-				      &options->kernels, !options->no_yardsticks, &err);
+	int error = can_put_output(options->output, &err);
+	if (error)
+		return fail(&err, error);
+	error = compare_plan_init(&plan, options->policies.nr ? &options->policies : &standard,
+				  &options->kernels, !options->no_yardsticks, &err);
 	if (error) {
 		status = fail(&err, error);
 	} else if (options->dry_run) {

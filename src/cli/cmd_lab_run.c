@@ -66,6 +66,9 @@ static void say_end(const struct lab_result *result)
 {
 	if (result->end != LAB_END_EXITED && result->words.pos)
 		complain("%s", printbuf_str(&result->words));
+	if (result->output_error)
+		complain("the program's output: cannot write: %s; what came after is lost",
+			 error_text(result->output_error));
 	if (result->end != LAB_END_EXITED && result->console_path)
 		complain("the guest's console was kept in %s", result->console_path);
 }
@@ -74,11 +77,15 @@ static int run_and_report(const struct lab_run_options *values, const struct lab
 {
 	struct lab_result result;
 	PRINTBUF(err);
-	int error = lab_run(options, &result, &err);
+	int error = can_put_output(values->output, &err);
+	if (!error)
+		error = lab_run(options, &result, &err);
 	if (error)
 		return fail_run(&err, error);
 	say_end(&result);
 	int status = put_report(values, &result, options->machine);
+	if (result.output_error && !status)
+		status = EXIT_FAILED;
 	if (result.status)
 		status = result.status;
 	lab_result_fini(&result);

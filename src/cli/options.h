@@ -74,6 +74,9 @@ int fail_usage(const char *format, ...) berth_printf(1, 2); /* returns EXIT_USAG
 /* Writes all of `out` to stdout, or to `path` when not NULL (via path.part and rename);
  * a full disk or closed pipe is an error. Returns an exit status. */
 int put_output(const struct printbuf *out, const char *path);
+/* Before long work: could put_output write there? NULL is standard output: 0. Else -ENOENT,
+ * -EACCES, ... with a sentence. */
+int can_put_output(const char *path, struct printbuf *err);
 /* Writing `out` would spoil `in`, which is still to be read: the same file, or out.part is. */
 bool output_is_input(const char *in, const char *out);
 bool output_part_is_input(const char *in, const char *out);

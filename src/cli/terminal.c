@@ -98,6 +98,24 @@ static int write_file(const char *path, const struct printbuf *text)
 	return error;
 }
 
+int can_put_output(const char *path, struct printbuf *err)
+{
+	PRINTBUF(folder);
+	struct stat status;
+	int error = 0;
+	if (!path)
+		return 0;
+	if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+		error = S_ISDIR(status.st_mode) ? -EISDIR : access(path, W_OK) < 0 ? -errno : 0;
+	} else {
+		const char *slash = strrchr(path, '/');
+		prt_mem(&folder, slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1);
+		if (access(printbuf_str(&folder), W_OK | X_OK) < 0)
+			error = -errno;
+	}
+	return error ? error_file(err, error, path, "write") : 0;
+}
+
 bool output_is_input(const char *in, const char *out)
 {
 	struct stat from, to;

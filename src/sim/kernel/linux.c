@@ -247,7 +247,6 @@ static int grow(struct kernel *kernel, uint32_t nr_pages)
 	if (!armed_ms)
 		return -ENOMEM;
 	state->armed_ms = armed_ms;
-	state->nr_armed = nr_pages;
 	return 0;
 }
 
@@ -274,54 +273,37 @@ static void counters(const struct kernel *kernel,
 		     void (*emit)(void *context, const char *name, uint64_t value), void *context)
 {
 	const struct linux_kernel *state = linux_of(kernel);
-	uint64_t candidates = 0, scanned = 0, refilled = 0, runs = 0;
+	uint64_t candidates = 0, scanned = 0, runs = 0;
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
 		candidates += state->nodes[i].hot.nr_candidates;
 		scanned += state->nodes[i].lru.nr_scanned;
-		refilled += state->nodes[i].lru.nr_refilled;
 		runs += state->nodes[i].kswapd.nr_runs;
 	}
 	for (unsigned i = 0; i < LINUX_NR_COUNTERS; i++)
 		emit(context, counter_names[i], state->counters[i]);
 	emit(context, "pgpromote_candidate", candidates);
 	emit(context, "pgscan_anon", scanned);
-	emit(context, "pgrefill", refilled);
 	emit(context, "pageoutrun", runs);
 }
+
+/* One kernel, two settings of it. */
+#define LINUX_OPS                                                                                  \
+	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .start = linux_start,               \
+	.stop = linux_stop, .allocate = linux_allocate, .hint_fault = linux_hint_fault,            \
+	.grow = grow, .counters = counters, .tick = tick, .reclaim = linux_reclaim,                \
+	.migrate = linux_migrate, .free = linux_release
 
 extern const struct kernel_ops kernel_linux_numab, kernel_linux_tiering;
 const struct kernel_ops kernel_linux_numab = {
 	.name = "linux-numab",
 	.summary = "NUMA balancing (mode 1): a page follows the task that faults on it",
-	.needs_order = true,
 	.tunables = numab_tunables,
-	.nr_tunables = LINUX_NR_TUNABLES,
-	.start = linux_start,
-	.stop = linux_stop,
-	.allocate = linux_allocate,
-	.hint_fault = linux_hint_fault,
-	.grow = grow,
-	.counters = counters,
-	.tick = tick,
-	.reclaim = linux_reclaim,
-	.migrate = linux_migrate,
-	.free = linux_release,
+	LINUX_OPS,
 };
 
 const struct kernel_ops kernel_linux_tiering = {
 	.name = "linux-tiering",
 	.summary = "NUMA balancing for tiers (mode 2) with demotion, as 6.12 ships it",
-	.needs_order = true,
 	.tunables = tiering_tunables,
-	.nr_tunables = LINUX_NR_TUNABLES,
-	.start = linux_start,
-	.stop = linux_stop,
-	.allocate = linux_allocate,
-	.hint_fault = linux_hint_fault,
-	.grow = grow,
-	.counters = counters,
-	.tick = tick,
-	.reclaim = linux_reclaim,
-	.migrate = linux_migrate,
-	.free = linux_release,
+	LINUX_OPS,
 };

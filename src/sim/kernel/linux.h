@@ -75,7 +75,6 @@ struct linux_kernel {
 	struct linux_node *nodes;
 	struct mglru_pages lru;
 	uint16_t *armed_ms; /* [page]: when it was armed, HOT_TIME_BITS of it */
-	uint32_t nr_armed;  /* entries of armed_ms */
 	struct linux_space *spaces;
 	uint32_t nr_spaces;
 	uint32_t scanned_space; /* being scanned, for arm() */

@@ -48,8 +48,7 @@ struct mglru { /* of one node */
 	uint32_t newest[MGLRU_MAX_GENS], oldest[MGLRU_MAX_GENS]; /* [seq % MGLRU_MAX_GENS] */
 	uint64_t nr_pages[MGLRU_MAX_GENS];
 	/* Counters, as vmstat has them. */
-	uint64_t nr_scanned;  /* pgscan: taken off for eviction */
-	uint64_t nr_refilled; /* pgrefill: passed over because they had become younger */
+	uint64_t nr_scanned; /* pgscan: taken off for eviction */
 	uint64_t nr_walks;
 };
 
