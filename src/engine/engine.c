@@ -230,6 +230,15 @@ static int decide(struct engine *engine, uint64_t now_ns)
 	if (error)
 		return error;
 	token_bucket_refill(&engine->bucket, &config->budget, now_ns);
+	struct policy_job job = {
+		.floor_pages = config->budget.floor_fast_bytes / config->page_bytes,
+		.cap_pages = config->budget.cap_fast_bytes == UINT64_MAX
+				     ? UINT64_MAX
+				     : config->budget.cap_fast_bytes / config->page_bytes
+	};
+	for (uint32_t i = 0; i < nr_nodes; i++)
+		*(config->machine->nodes[i].tier == 0 ? &job.fast_pages : &job.slow_pages) +=
+			engine->nodes[i].job_pages;
 	struct policy_view view = {
 		.now_ns = now_ns,
 		.tick_ns = engine->started ? now_ns - engine->last_ns : 0,
@@ -237,6 +246,8 @@ static int decide(struct engine *engine, uint64_t now_ns)
 						   config->page_bytes),
 		.nodes = engine->nodes,
 		.nr_nodes = nr_nodes,
+		.jobs = &job,
+		.nr_jobs = 1,
 	};
 	plan_cut(&engine->plan, 0);
 	error = config->policy->decide(engine->policy, &view, &engine->plan);

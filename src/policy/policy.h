@@ -33,7 +33,18 @@ struct policy_config {
 struct policy_node {
 	uint64_t capacity_pages; /* 0 for a node without memory */
 	uint64_t free_pages;
-	uint64_t job_pages; /* of these, used by the job that this policy serves */
+	uint64_t job_pages; /* of these, used by the jobs that this policy serves */
+	/* POLICY_UNKNOWN where no counter tells (no PMU): misses that this node served since the
+	 * last tick, and what one took on average, queueing included, in ps. */
+	uint64_t nr_misses, loaded_ps;
+};
+#define POLICY_UNKNOWN UINT64_MAX
+
+/* Who shares the memory. A job's floor of fast memory is kept against the others, its cap is never
+ * passed, and what it leaves of its floor others may borrow until it asks for it. */
+struct policy_job {
+	uint64_t floor_pages, cap_pages; /* of fast memory; UINT64_MAX: no cap */
+	uint64_t fast_pages, slow_pages; /* what it has now */
 };
 
 struct policy_view { /* the state of the world at a tick */
@@ -42,6 +53,12 @@ struct policy_view { /* the state of the world at a tick */
 	uint64_t budget_pages;		 /* the engine will cut the plan to this many pages */
 	const struct policy_node *nodes; /* machine.nr_nodes of them */
 	uint32_t nr_nodes;
+	/* At least one job. job_of[space] is a job's index; spaces from nr_spaces on belong to job
+	 * 0. Jobs and spaces are added, never renumbered. */
+	const struct policy_job *jobs;
+	uint32_t nr_jobs;
+	const uint32_t *job_of;
+	uint32_t nr_spaces;
 };
 
 struct place_request {

@@ -20,6 +20,7 @@
 
 #define SAMPLE_UNKNOWN	 UINT64_MAX /* for latency_ns */
 #define SAMPLE_NONE	 UINT32_MAX /* for hits, checks, node and cpu */
+#define SAMPLE_NO_ORDER	 UINT8_MAX  /* for order */
 #define SAMPLE_BATCH_MAX 4096	    /* samples in one batch */
 
 enum sample_kind {		/* which of the three groups of fields is filled */
@@ -49,6 +50,9 @@ struct sample {
 	uint8_t kind;	       /* enum sample_kind */
 	uint8_t access;	       /* enum sample_access */
 	uint8_t space_kind;    /* enum sample_space_kind */
+	uint8_t order;	       /* of the folio it lies in (9: 2 MiB), or SAMPLE_NO_ORDER. One
+				* accessed bit serves a whole folio; faults and hardware name the
+				* page within it. */
 };
 
 struct sample_batch {
@@ -73,6 +77,7 @@ static inline struct sample sample_of_page(enum sample_kind kind, uint64_t time_
 		.kind = (uint8_t)kind,
 		.access = SAMPLE_ACCESS_UNKNOWN,
 		.space_kind = SAMPLE_MM,
+		.order = SAMPLE_NO_ORDER,
 	};
 }
 

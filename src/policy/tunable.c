@@ -38,6 +38,17 @@ static int parse_flag(const char *text, uint64_t *ret)
 	return -EINVAL;
 }
 
+static int parse_choice(const struct tunable *tunable, const char *text, uint64_t *ret)
+{
+	for (uint64_t i = 0; i <= tunable->max; i++) {
+		if (strcmp(text, tunable->choices[i]) == 0) {
+			*ret = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static int parse_value(const struct tunable *tunable, const char *text, uint64_t *ret)
 {
 	uint32_t bp = 0;
@@ -53,6 +64,8 @@ static int parse_value(const struct tunable *tunable, const char *text, uint64_t
 		return parse_rate(text, ret);
 	case TUNABLE_FLAG:
 		return parse_flag(text, ret);
+	case TUNABLE_CHOICE:
+		return parse_choice(tunable, text, ret);
 	case TUNABLE_BP:
 		error = parse_ratio_bp(text, &bp);
 		if (!error)
@@ -62,22 +75,22 @@ static int parse_value(const struct tunable *tunable, const char *text, uint64_t
 	return -EINVAL;
 }
 
-static const char *value_example(enum tunable_unit unit)
+static void example_to_text(struct printbuf *out, const struct tunable *tunable)
 {
-	switch (unit) {
-	case TUNABLE_BYTES:
-		return "a size such as 64MiB";
-	case TUNABLE_NS:
-		return "a time such as 10ms";
-	case TUNABLE_RATE:
-		return "a rate such as 1GBps";
-	case TUNABLE_BP:
-		return "a share such as 12.5% or 0.125";
-	case TUNABLE_FLAG:
-		return "0 or 1";
-	default:
-		return "a whole number";
+	static const char *const examples[] = {
+		[TUNABLE_COUNT] = "a whole number",
+		[TUNABLE_BYTES] = "a size such as 64MiB",
+		[TUNABLE_NS] = "a time such as 10ms",
+		[TUNABLE_RATE] = "a rate such as 1GBps",
+		[TUNABLE_BP] = "a share such as 12.5% or 0.125",
+		[TUNABLE_FLAG] = "0 or 1",
+	};
+	if (tunable->unit != TUNABLE_CHOICE) {
+		prt_str(out, examples[tunable->unit]);
+		return;
 	}
+	for (uint64_t i = 0; i <= tunable->max; i++)
+		prt_printf(out, "%s%s", i ? " or " : "", tunable->choices[i]);
 }
 
 void tunable_value_to_text(struct printbuf *out, const struct tunable *tunable, uint64_t value)
@@ -99,6 +112,9 @@ void tunable_value_to_text(struct printbuf *out, const struct tunable *tunable, 
 	case TUNABLE_BP:
 		prt_printf(out, "%llu.%02llu%%", (unsigned long long)(value / 100),
 			   (unsigned long long)(value % 100));
+		break;
+	case TUNABLE_CHOICE:
+		prt_str(out, tunable->choices[MIN(value, tunable->max)]);
 		break;
 	default:
 		prt_u64(out, value);
@@ -124,9 +140,13 @@ static int set_value(const struct tunable *tunable, const char *text, const char
 {
 	uint64_t value = 0;
 	int error = parse_value(tunable, text, &value);
-	if (error)
-		return error_set(err, -EINVAL, "%s: %s=%s is not understood; write %s", owner,
-				 tunable->name, text, value_example(tunable->unit));
+	if (error) {
+		error_set(err, -EINVAL, "%s: %s=%s is not understood; write ", owner, tunable->name,
+			  text);
+		if (err)
+			example_to_text(err, tunable);
+		return -EINVAL;
+	}
 	if (value >= tunable->min && value <= tunable->max) {
 		*ret = value;
 		return 0;

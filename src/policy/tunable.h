@@ -11,7 +11,7 @@
 #include "base/printbuf.h"
 #include "base/types.h"
 
-#define TUNABLES_MAX   16 /* of one owner */
+#define TUNABLES_MAX   40 /* of one owner */
 #define SPEC_NAME_MAX  64
 #define TUNABLE_NO_MAX UINT64_MAX
 
@@ -19,9 +19,10 @@ enum tunable_unit {
 	TUNABLE_COUNT,
 	TUNABLE_BYTES,
 	TUNABLE_NS,
-	TUNABLE_RATE, /* bytes per second */
-	TUNABLE_BP,   /* per ten thousand; written "12.5%" or "0.125" */
-	TUNABLE_FLAG, /* 0 or 1; also written off, on, no, yes */
+	TUNABLE_RATE,	/* bytes per second */
+	TUNABLE_BP,	/* per ten thousand; written "12.5%" or "0.125" */
+	TUNABLE_FLAG,	/* 0 or 1; also written off, on, no, yes */
+	TUNABLE_CHOICE, /* index of one of `choices`, written as the word */
 };
 
 struct tunable {
@@ -29,6 +30,7 @@ struct tunable {
 	enum tunable_unit unit;
 	uint64_t initial, min, max;
 	const char *help;
+	const char *const *choices; /* TUNABLE_CHOICE: max + 1 words; else NULL */
 };
 
 void tunables_defaults(const struct tunable *tunables, size_t nr, uint64_t *values);

@@ -116,6 +116,14 @@ struct kernel_ops {
 	 * NULL: kernel_migrate_plain. WHEN: a mover or the preset itself asks. */
 	int (*migrate)(struct kernel *kernel, uint32_t page, uint32_t to);
 
+	/* The page leaves its large folio, which is split: from now on it moves alone. 0; -ENOENT
+	 * no such page; -EALREADY it is alone. NULL: there are no large folios. */
+	int (*split)(struct kernel *kernel, uint32_t page);
+
+	/* A mapping was made or undone. NULL: mappings are made from the pages touched. WHEN:
+	 * before the pages of an undone one are freed. */
+	int (*mapping)(struct kernel *kernel, const struct trace_mapping *mapping);
+
 	/* Gives the frame back: through kernel_give(). NULL: kernel_give alone.
 	 * WHEN: at the end of a life. Pages without a frame never come here. */
 	void (*free)(struct kernel *kernel, uint32_t page);

@@ -19,7 +19,9 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 		nodes[i] = (struct policy_node){ .capacity_pages = node->capacity_pages,
 						 .free_pages = node->free_pages,
 						 .job_pages = node->capacity_pages -
-							      node->free_pages };
+							      node->free_pages,
+						 .nr_misses = POLICY_UNKNOWN,
+						 .loaded_ps = POLICY_UNKNOWN };
 	}
 	return 0;
 }
@@ -281,6 +283,16 @@ static int run_freed(void *context, const uint32_t *pages, uint32_t nr, struct p
 	return 0;
 }
 
+static int run_mapping(void *context, const struct trace_mapping *mapping, struct printbuf *err)
+{
+	struct simulation *simulation = context;
+	struct kernel *kernel = simulation->kernel;
+	if (simulation->has_failed || !kernel->ops->mapping)
+		return 0;
+	int error = kernel->ops->mapping(kernel, mapping);
+	return error ? error_set(err, error, "out of memory for mappings") : 0;
+}
+
 /* Neighbours are merged when the series is full: resolution halves, memory stays. */
 static void halve_series(struct simulation *simulation)
 {
@@ -360,6 +372,7 @@ struct stage_consumer simulation_consumer(struct simulation *simulation)
 		.grow = grow,
 		.events = run_events,
 		.freed = run_freed,
+		.mapping = run_mapping,
 		.tick = run_tick,
 	};
 }

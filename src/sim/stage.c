@@ -341,9 +341,22 @@ static int remap(struct stage *stage, const struct trace_mapping *mapping)
 	return error;
 }
 
+static int deliver_mapping(struct stage *stage, const struct trace_mapping *mapping)
+{
+	int error = deliver_events(stage);
+	for (uint32_t i = 0; i < stage->nr_consumers && !error; i++) {
+		const struct stage_consumer *consumer = &stage->consumers[i];
+		if (consumer->mapping)
+			error = consumer->mapping(consumer->context, mapping, stage->err);
+	}
+	return error;
+}
+
 static int feed_mapping(struct stage *stage, const struct trace_mapping *mapping)
 {
 	int error = mapping->time_ns >= stage->tick_end ? advance(stage, mapping->time_ns) : 0;
+	if (!error)
+		error = deliver_mapping(stage, mapping);
 	if (error)
 		return error;
 	switch (mapping->op) {

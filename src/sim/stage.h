@@ -54,6 +54,9 @@ struct stage_consumer {
 	int (*freed)(void *context, const uint32_t *pages, uint32_t nr, struct printbuf *err);
 	/* WHEN: at the end of each epoch, after all its events; epochs join without holes. */
 	int (*tick)(void *context, const struct stage_tick *tick, struct printbuf *err);
+	/* A mapping made or changed, before the stage acts on it (frees or renames pages). WHEN: in
+	 * time order with events. */
+	int (*mapping)(void *context, const struct trace_mapping *mapping, struct printbuf *err);
 };
 
 struct stage;
