@@ -8,7 +8,7 @@ clients=$(clients) || exit
 user=
 [ "$(id -u)" != 0 ] || user='-u nobody'
 
-memcached $user -l 127.0.0.1 -p $port -U 0 -m 700 -t 1 >"$tmp/log" 2>&1 &
+$UNDER memcached $user -l 127.0.0.1 -p $port -U 0 -m 700 -t 1 >"$tmp/log" 2>&1 &
 server=$!
 sleep 0.3
 lives

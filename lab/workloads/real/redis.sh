@@ -9,7 +9,7 @@ binary=$(command -v redis-server || command -v redis-check-rdb)
 clients=$(clients) || exit
 ln -s "$binary" "$tmp/redis-server"
 
-"$tmp/redis-server" --bind 127.0.0.1 --port $port --save '' --appendonly no --dir "$tmp" \
+$UNDER "$tmp/redis-server" --bind 127.0.0.1 --port $port --save '' --appendonly no --dir "$tmp" \
 	--daemonize no --maxmemory 700mb >"$tmp/log" 2>&1 &
 server=$!
 sleep 0.3

@@ -39,7 +39,7 @@ SQL
 	done
 	echo "SELECT 'visits', sum(visits), count(*) FROM item;"
 } >"$tmp/script"
-sqlite3 -batch -bail -separator ' ' :memory: <"$tmp/script" >"$tmp/out" 2>"$tmp/log" || {
+$UNDER sqlite3 -batch -bail -separator ' ' :memory: <"$tmp/script" >"$tmp/out" 2>"$tmp/log" || {
 	echo "sqlite.sh: $(tail -1 "$tmp/log")" >&2
 	exit 1
 }
