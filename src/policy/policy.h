@@ -35,7 +35,8 @@ struct policy_node {
 	uint64_t free_pages;
 	uint64_t job_pages; /* of these, used by the jobs that this policy serves */
 	/* POLICY_UNKNOWN where no counter tells (no PMU): misses that this node served since the
-	 * last tick, and what one took on average, queueing included, in ps. */
+	 * last tick, and what one took on average, queueing included, in ps (also unknown when it
+	 * served none). */
 	uint64_t nr_misses, loaded_ps;
 };
 #define POLICY_UNKNOWN UINT64_MAX

@@ -121,6 +121,7 @@ static void set_costs(struct cost_model *model)
 	for (uint32_t node = 0; node < nr; node++) {
 		const struct machine_link *link = link_to(model, node);
 		uint64_t latency_ps = cost_multiply(link->latency_ns, COST_PS_PER_NS);
+		model->idle_ps[node] = latency_ps;
 		model->load_ps[node] = cost_scale(latency_ps, BP, model->values[COST_PARALLELISM]);
 		model->store_ps[node] = cost_scale(model->load_ps[node],
 						   model->values[COST_STORE_SHARE], BP);
@@ -146,8 +147,9 @@ static int allocate_model(struct cost_model *model)
 	model->store_ps = calloc(nr, sizeof(*model->store_ps));
 	model->move_ps = calloc(nr * nr, sizeof(*model->move_ps));
 	model->bytes_per_s = calloc(nr, sizeof(*model->bytes_per_s));
+	model->idle_ps = calloc(nr, sizeof(*model->idle_ps));
 	bool ok = model->order && model->is_fast && model->load_ps && model->store_ps &&
-		  model->move_ps && model->bytes_per_s;
+		  model->move_ps && model->bytes_per_s && model->idle_ps;
 	return ok ? 0 : -ENOMEM;
 }
 
@@ -201,6 +203,7 @@ struct cost_model *cost_model_free(struct cost_model *model)
 	free(model->store_ps);
 	free(model->move_ps);
 	free(model->bytes_per_s);
+	free(model->idle_ps);
 	free(model);
 	return NULL;
 }
@@ -215,7 +218,8 @@ int cost_account_init(struct cost_account *account, const struct cost_model *mod
 	*account = (struct cost_account){ .model = model };
 	account->epoch = calloc(model->nr_nodes, sizeof(*account->epoch));
 	account->total = calloc(model->nr_nodes, sizeof(*account->total));
-	if (account->epoch && account->total)
+	account->load = calloc(model->nr_nodes, sizeof(*account->load));
+	if (account->epoch && account->total && account->load)
 		return 0;
 	cost_account_fini(account);
 	return -ENOMEM;
@@ -225,7 +229,9 @@ void cost_account_fini(struct cost_account *account)
 {
 	free(account->epoch);
 	free(account->total);
+	free(account->load);
 	account->epoch = account->total = NULL;
+	account->load = NULL;
 }
 
 void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages)
@@ -246,12 +252,41 @@ static uint64_t node_bytes(const struct cost_model *model, const struct cost_nod
 			cost_multiply(pages, model->page_bytes));
 }
 
+/*
+ * The epoch lasts until this node's bytes are through. What that takes beyond `busy_ps` its misses
+ * spent in the queue, `mlp` of them at a time: an average one waited mlp x that / misses longer.
+ * With this latency instead of the idle one, misses x latency / mlp comes to what the node took.
+ */
+static struct cost_load node_load(const struct cost_model *model, uint32_t node, uint64_t misses,
+				  uint64_t node_ps, uint64_t busy_ps)
+{
+	if (misses == 0)
+		return (struct cost_load){ 0, UINT64_MAX };
+	uint64_t queued_ps = node_ps > busy_ps ? node_ps - busy_ps : 0;
+	uint64_t each_ps = cost_scale(queued_ps, model->values[COST_PARALLELISM], BP) / misses;
+	return (struct cost_load){ misses, cost_add(model->idle_ps[node], each_ps) };
+}
+
 static void add_node(struct cost_node *total, const struct cost_node *epoch)
 {
 	total->loads += epoch->loads;
 	total->stores += epoch->stores;
 	total->moved_in_pages += epoch->moved_in_pages;
 	total->moved_out_pages += epoch->moved_out_pages;
+}
+
+static void close_nodes(struct cost_account *account, uint64_t busy_ps)
+{
+	const struct cost_model *model = account->model;
+	for (uint32_t node = 0; node < model->nr_nodes; node++) {
+		struct cost_node *counts = &account->epoch[node];
+		uint64_t node_ps = cost_scale(node_bytes(model, counts), PS_PER_S,
+					      model->bytes_per_s[node]);
+		account->load[node] = node_load(model, node, counts->loads + counts->stores,
+						node_ps, busy_ps);
+		add_node(&account->total[node], counts);
+		*counts = (struct cost_node){ 0 };
+	}
 }
 
 void cost_account_close(struct cost_account *account, uint64_t compute_ns, struct cost_epoch *ret)
@@ -261,7 +296,7 @@ void cost_account_close(struct cost_account *account, uint64_t compute_ns, struc
 				    .migration_ps = account->epoch_move_ps };
 	uint64_t longest_ps = 0;
 	for (uint32_t node = 0; node < model->nr_nodes; node++) {
-		struct cost_node *counts = &account->epoch[node];
+		const struct cost_node *counts = &account->epoch[node];
 		uint64_t stall = cost_add(cost_multiply(counts->loads, model->load_ps[node]),
 					  cost_multiply(counts->stores, model->store_ps[node]));
 		uint64_t misses = counts->loads + counts->stores;
@@ -270,11 +305,10 @@ void cost_account_close(struct cost_account *account, uint64_t compute_ns, struc
 		epoch.misses += misses;
 		epoch.fast_misses += model->is_fast[node] ? misses : 0;
 		longest_ps = MAX(longest_ps, cost_scale(bytes, PS_PER_S, model->bytes_per_s[node]));
-		add_node(&account->total[node], counts);
-		*counts = (struct cost_node){ 0 };
 	}
 	uint64_t busy_ps = cost_add(cost_multiply(compute_ns, COST_PS_PER_NS),
 				    cost_add(epoch.latency_ps, epoch.migration_ps));
+	close_nodes(account, busy_ps);
 	epoch.bandwidth_ps = longest_ps > busy_ps ? longest_ps - busy_ps : 0;
 	account->epoch_move_ps = 0;
 	account->compute_ns = cost_add(account->compute_ns, compute_ns);

@@ -48,6 +48,7 @@ struct cost_model {
 	uint64_t *store_ps;    /* [node] */
 	uint64_t *move_ps;     /* [from * nr_nodes + to] per page; 0 on the diagonal */
 	uint64_t *bytes_per_s; /* [node]: bandwidth seen from home */
+	uint64_t *idle_ps;     /* [node]: latency seen from home when nobody else asks */
 	uint64_t tick_ns;
 	uint64_t values[COST_NR_TUNABLES];
 };
@@ -66,11 +67,17 @@ struct cost_node {		/* what one node served, in one epoch or in all */
 	uint64_t moved_in_pages, moved_out_pages;
 };
 
+struct cost_load { /* what a PMU would tell of one node for one epoch */
+	uint64_t nr_misses;
+	uint64_t loaded_ps; /* latency of one, queueing included; UINT64_MAX when it served none */
+};
+
 /* Adds up one simulation or one replay. */
 struct cost_account {
 	const struct cost_model *model;
 	struct cost_node *epoch; /* [node] of the open epoch */
 	struct cost_node *total; /* [node] of the closed ones */
+	struct cost_load *load;	 /* [node] of the epoch closed last */
 	uint64_t epoch_move_ps;
 	uint64_t compute_ns, blocked_ns;
 	uint64_t latency_ps, bandwidth_ps, migration_ps;

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The modelled samplers, reading the model's page table and misses as the real ones read the
- * kernel's.
+ * The modelled samplers, reading the model's page table as the real ones read the kernel's (those
+ * of the hardware are in sampler_hardware.c).
  *
  * accessed-bit: what a scan of page-table accessed bits finds once per tick (page idle tracking,
  * MGLRU aging): each page used since the last scan gives one hit of one check; all others had
  * none. The scan itself costs the program nothing in this model.
- *
- * hardware: PEBS or IBS at a fixed period: every SIMULATION_HARDWARE_PERIOD-th miss.
  */
-#include <stdlib.h>
-
-#include "base/error.h"
 #include "sim/simulation.h"
 
 static int probe_always(void *world, struct printbuf *err)
@@ -64,38 +59,5 @@ const struct sampler_ops simulation_accessed_sampler = {
 	.probe = probe_always,
 	.open = open_accessed,
 	.poll = poll_accessed,
-	.close = close_nothing,
-};
-
-static int open_hardware(void *world, void **ret_sampler, struct printbuf *err)
-{
-	struct simulation *simulation = world;
-	simulation->hardware = calloc(SIMULATION_HARDWARE_MAX, sizeof(*simulation->hardware));
-	if (!simulation->hardware)
-		return error_set(err, -ENOMEM, "hardware sampler: out of memory");
-	*ret_sampler = simulation;
-	return 0;
-}
-
-static int poll_hardware(void *sampler, uint64_t now_ns, struct sample_batch *batch)
-{
-	struct simulation *simulation = sampler;
-	(void)now_ns;
-	while (simulation->hardware_at < simulation->nr_hardware) {
-		if (batch->nr == batch->max)
-			return 1;
-		batch->samples[batch->nr++] = simulation->hardware[simulation->hardware_at++];
-	}
-	simulation->nr_hardware = simulation->hardware_at = 0;
-	return 0;
-}
-
-const struct sampler_ops simulation_hardware_sampler = {
-	.name = "hardware",
-	.summary = "every 1009th miss, with its page, node and whether it was a store",
-	.provides = { SAMPLE_BIT(SAMPLE_HARDWARE) | SAMPLE_HAS_WRITES | SAMPLE_HAS_NODE, 1, false },
-	.probe = probe_always,
-	.open = open_hardware,
-	.poll = poll_hardware,
 	.close = close_nothing,
 };

@@ -16,12 +16,13 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 	const struct simulation *simulation = world;
 	for (uint32_t i = 0; i < nr_nodes; i++) {
 		const struct kernel_node *node = &simulation->kernel->nodes[i];
+		const struct cost_load *load = &simulation->account.load[i];
 		nodes[i] = (struct policy_node){ .capacity_pages = node->capacity_pages,
 						 .free_pages = node->free_pages,
 						 .job_pages = node->capacity_pages -
 							      node->free_pages,
-						 .nr_misses = POLICY_UNKNOWN,
-						 .loaded_ps = POLICY_UNKNOWN };
+						 .nr_misses = load->nr_misses,
+						 .loaded_ps = load->loaded_ps };
 	}
 	return 0;
 }
@@ -47,7 +48,7 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 			(struct engine_sampler){ &simulation_accessed_sampler, simulation };
 	if (needs & SAMPLE_BIT(SAMPLE_HARDWARE))
 		engine.samplers[engine.nr_samplers++] =
-			(struct engine_sampler){ &simulation_hardware_sampler, simulation };
+			(struct engine_sampler){ &hardware_sampler_ops, &simulation->hardware };
 	return engine_new(&engine, &simulation->engine, err);
 }
 
@@ -84,7 +85,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 	simulation->dilate = MAX(config->dilate, 1);
 	simulation->max_series = config->max_epochs;
 	simulation->per_entry = 1;
-	simulation->until_hardware = 1 + (uint32_t)(config->seed % SIMULATION_HARDWARE_PERIOD);
+	hardware_init(&simulation->hardware, &config->hardware, config->seed);
 	int error = set_up(simulation, config, err);
 	if (error) {
 		simulation_free(simulation);
@@ -108,7 +109,6 @@ struct simulation *simulation_free(struct simulation *simulation)
 	free(simulation->counts);
 	free(simulation->series);
 	free(simulation->touched);
-	free(simulation->hardware);
 	free(simulation->results);
 	free(simulation);
 	return NULL;
@@ -200,20 +200,16 @@ static int push_touched(struct simulation *simulation, uint32_t page)
 	return 0;
 }
 
-/* Every Nth miss; the first at a place that the seed chooses. */
 static void take_hardware(struct simulation *simulation, uint32_t page, uint8_t flags)
 {
-	if (!simulation->hardware || --simulation->until_hardware > 0)
-		return;
-	simulation->until_hardware = SIMULATION_HARDWARE_PERIOD;
-	if (simulation->nr_hardware == SIMULATION_HARDWARE_MAX)
-		return; /* as the hardware's buffer: what nobody fetches is lost */
+	const struct kernel_page *entry = &simulation->kernel->pages[page];
 	struct stage_page address = stage_page(simulation->stage, page);
 	struct sample sample = sample_of_page(SAMPLE_HARDWARE, simulation->kernel->now_ns,
 					      address.space, address.page);
-	sample.node = simulation->kernel->pages[page].node;
+	sample.node = entry->node;
+	sample.order = entry->order;
 	sample.access = flags & TRACE_WRITE ? SAMPLE_WRITE : SAMPLE_READ;
-	simulation->hardware[simulation->nr_hardware++] = sample;
+	hardware_take(&simulation->hardware, &sample);
 }
 
 static int run_watched(struct simulation *simulation, const struct stage_events *events)
@@ -232,7 +228,8 @@ static int run_watched(struct simulation *simulation, const struct stage_events 
 				return -ENOMEM;
 		}
 		entry->bits |= KERNEL_YOUNG | (flags & TRACE_WRITE ? KERNEL_DIRTY : 0);
-		if (flags & TRACE_MISS)
+		if (flags & TRACE_MISS &&
+		    hardware_is_due(&simulation->hardware, flags & TRACE_WRITE))
 			take_hardware(simulation, page, flags);
 		if (entry->bits & KERNEL_HINT)
 			kernel->ops->hint_fault(kernel, page, flags);
@@ -384,6 +381,6 @@ uint64_t simulation_bytes(const struct simulation *simulation)
 	bytes += kernel->nr_pages * sizeof(*kernel->pages);
 	bytes += simulation->max_touched * sizeof(*simulation->touched);
 	bytes += simulation->max_results * sizeof(*simulation->results);
-	bytes += simulation->hardware ? SIMULATION_HARDWARE_MAX * sizeof(struct sample) : 0;
+	bytes += hardware_bytes(&simulation->hardware);
 	return bytes + (simulation->engine ? engine_policy_bytes(simulation->engine) : 0);
 }

@@ -18,13 +18,12 @@
 
 #include "engine/engine.h"
 #include "sim/kernel.h"
+#include "sim/sampler_hardware.h"
 #include "sim/sim.h"
 #include "sim/stage.h"
 
-#define SIMULATION_HARDWARE_PERIOD 1009	 /* misses per hardware sample; a prime */
-#define SIMULATION_HARDWARE_MAX	   65536 /* samples kept between two polls */
-#define SIMULATION_LANES	   4
-#define SIMULATION_FLAGS	   8 /* counters per node: indexed by MISS and WRITE bits */
+#define SIMULATION_LANES 4
+#define SIMULATION_FLAGS 8 /* counters per node: indexed by MISS and WRITE bits */
 
 struct simulation_config {
 	const struct kernel_ops *kernel;
@@ -35,6 +34,7 @@ struct simulation_config {
 	const struct cost_model *cost;
 	const uint64_t *capacity_pages; /* [node] */
 	const struct stage *stage;	/* for addresses of pages; outlives the simulation */
+	struct hardware_config hardware;
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 };
@@ -57,9 +57,7 @@ struct simulation {
 	/* Accessed bits: pages whose bit was set since the last poll. */
 	uint32_t *touched;
 	size_t nr_touched, max_touched, touched_at;
-	/* Hardware samples. */
-	struct sample *hardware;
-	uint32_t nr_hardware, hardware_at, until_hardware;
+	struct hardware_sampler hardware;
 	/* The mover's results, waiting to be collected. */
 	struct move_result *results;
 	size_t nr_results, max_results, results_at;
@@ -70,7 +68,6 @@ struct simulation {
 };
 
 extern const struct sampler_ops simulation_accessed_sampler;
-extern const struct sampler_ops simulation_hardware_sampler;
 extern const struct mover_ops simulation_mover;
 
 int simulation_new(const struct simulation_config *config, struct simulation **ret,

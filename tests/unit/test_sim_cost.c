@@ -85,6 +85,38 @@ static void test_cost_bandwidth_makes_the_epoch_longer(void **state)
 	machine_free(machine);
 }
 
+/* What a PMU would tell: with it, misses x latency / mlp is the time that the node took. */
+static void test_cost_loaded_latency_by_hand(void **state)
+{
+	struct machine *machine = machine_of("node:dram:1MiB@80ns/1GBps:cpus=0 "
+					     "node:cxl:1MiB@250ns/1GBps node:cxl:1MiB");
+	uint64_t values[COST_NR_TUNABLES];
+	struct cost_model *cost = NULL;
+	struct cost_account account;
+	(void)state;
+	tunables_defaults(cost_tunables, COST_NR_TUNABLES, values);
+	values[COST_PARALLELISM] = 100000; /* ten at once: 8 and 25 ns a load */
+	assert_int_equal(cost_model_new(machine, 4096, 64, values, &cost, NULL), 0);
+	assert_int_equal(cost_account_init(&account, cost), 0);
+	account.epoch[0].loads = 1000; /* 64 us of bytes, 8 us of stalls */
+	account.epoch[1].loads = 100;  /* 6.4 us, 2.5 us */
+	cost_account_close(&account, 5000, NULL);
+	assert_int_equal(account.load[0].nr_misses, 1000);
+	assert_int_equal(account.load[0].loaded_ps, 80000 + (64000 - 8000 - 2500 - 5000) * 10);
+	assert_int_equal(account.load[1].nr_misses, 100);
+	assert_int_equal(account.load[1].loaded_ps, 250000);
+	assert_int_equal(account.load[2].nr_misses, 0);
+	assert_int_equal(account.load[2].loaded_ps, UINT64_MAX);
+	account.epoch[1].stores = 3;
+	cost_account_close(&account, 5000, NULL);
+	assert_int_equal(account.load[0].loaded_ps, UINT64_MAX);
+	assert_int_equal(account.load[1].nr_misses, 3);
+	assert_int_equal(account.load[1].loaded_ps, 250000);
+	cost_account_fini(&account);
+	cost_model_free(cost);
+	machine_free(machine);
+}
+
 static void test_cost_fast_is_near_when_there_is_one_tier(void **state)
 {
 	struct machine *machine = machine_of("node:dram:1GiB@80ns/100GBps:cpus=0 "

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The modelled PMU: precise samples of misses, as PEBS or IBS give them.
+ *
+ *     load misses  --- every load_period-th --+
+ *                                             +--> buffer of 65536 --poll--> engine
+ *     store misses --- every store_period-th -+        (full: lost)
+ *
+ * Two counters, as the two events that MEMTIS and HeMem open per CPU. A recording holds the misses
+ * of the modelled cache; where a PMU counts all retired stores, only those that miss count here.
+ */
+#ifndef BERTH_SIM_SAMPLER_HARDWARE_H
+#define BERTH_SIM_SAMPLER_HARDWARE_H
+
+#include "policy/sampler.h"
+
+#define HARDWARE_PERIOD 1009  /* misses per sample unless told otherwise; a prime */
+#define HARDWARE_MAX	65536 /* samples kept between two polls */
+
+struct hardware_config {
+	uint64_t load_period, store_period; /* 0: HARDWARE_PERIOD */
+};
+
+struct hardware_sampler {
+	uint64_t period[2]; /* [is a store] */
+	uint64_t until[2];  /* misses to the next sample; UINT64_MAX while closed */
+	uint64_t first[2];  /* `until` at the start */
+	struct sample *samples;
+	uint32_t nr, at; /* in samples[]; the next to hand over */
+	uint64_t nr_taken, nr_lost;
+};
+
+extern const struct sampler_ops hardware_sampler_ops; /* its world: a struct hardware_sampler */
+
+/* Closed until the engine opens it. The seed chooses where the counts begin. */
+void hardware_init(struct hardware_sampler *sampler, const struct hardware_config *config,
+		   uint64_t seed);
+/* Counts one miss. True: it is to be sampled, through hardware_take(). */
+static inline bool hardware_is_due(struct hardware_sampler *sampler, bool is_store)
+{
+	return unlikely(--sampler->until[is_store] == 0);
+}
+void hardware_take(struct hardware_sampler *sampler, const struct sample *sample);
+uint64_t hardware_bytes(const struct hardware_sampler *sampler);
+
+#endif
