@@ -11,6 +11,7 @@
 
 #include "cli/options.h"
 #include "cli/report.h"
+#include "cli/sim_fields.h"
 
 #define SCHEMA	       1
 #define MEANING_COLUMN 13 /* where the explanation of a word starts */
@@ -31,34 +32,18 @@ static const struct column text_columns[] = {
 	{ "migration_ns", "migration", COLUMN_NS, 0 },
 };
 
-static const struct column csv_columns[] = {
+/* Of CSV: what the row is, then the figures of sim_fields (the slowdown after the time), then what
+ * went wrong. */
+static const struct column csv_keys[] = {
 	{ "policy", "policy", COLUMN_TEXT, 0 },
 	{ "kernel", "kernel", COLUMN_TEXT, 0 },
 	{ "dilate", "dilate", COLUMN_U64, 0 },
 	{ "fast_bytes", "fast memory", COLUMN_BYTES, 0 },
-	{ "time_ns", "time", COLUMN_NS, 0 },
-	{ "slowdown", "slowdown", COLUMN_RATIO, 6 },
-	{ "misses", "misses", COLUMN_U64, 0 },
-	{ "fast_misses", "fast misses", COLUMN_U64, 0 },
-	{ "promoted_pages", "promoted", COLUMN_U64, 0 },
-	{ "demoted_pages", "demoted", COLUMN_U64, 0 },
-	{ "sideways_pages", "sideways", COLUMN_U64, 0 },
-	{ "refused_pages", "refused", COLUMN_U64, 0 },
-	{ "cut_pages", "cut", COLUMN_U64, 0 },
-	{ "moved_bytes", "moved", COLUMN_BYTES, 0 },
-	{ "compute_ns", "compute", COLUMN_NS, 0 },
-	{ "latency_ns", "latency", COLUMN_NS, 0 },
-	{ "bandwidth_ns", "bandwidth", COLUMN_NS, 0 },
-	{ "migration_ns", "migration", COLUMN_NS, 0 },
-	{ "blocked_ns", "blocked", COLUMN_NS, 0 },
-	{ "lower_time_ns", "bound", COLUMN_NS, 0 },
-	{ "error", "error", COLUMN_TEXT, 0 },
 };
+static const struct column csv_slowdown = { "slowdown", "slowdown", COLUMN_RATIO, 6 };
+static const struct column csv_error = { "error", "error", COLUMN_TEXT, 0 };
 
-static double slowdown(const struct sim_result *result)
-{
-	return result->all_fast_ns ? (double)result->time_ns / (double)result->all_fast_ns : 1;
-}
+#define CSV_COLUMNS (ARRAY_SIZE(csv_keys) + SIM_NR_FIELDS + 2)
 
 static double share(uint64_t part, uint64_t whole)
 {
@@ -87,7 +72,7 @@ static void text_cell(struct table *table, const struct sim_result *result, size
 	else if (result->error || (column == 4 && result->misses == 0))
 		table_none(table);
 	else if (column == 3)
-		table_double(table, slowdown(result));
+		table_double(table, sim_slowdown(result));
 	else if (column == 4)
 		table_double(table, share(result->fast_misses, result->misses));
 	else
@@ -96,21 +81,16 @@ static void text_cell(struct table *table, const struct sim_result *result, size
 
 static void csv_figures(struct table *table, const struct sim_result *result)
 {
-	const uint64_t counts[] = {
-		result->misses,	    result->fast_misses,  result->nr_promoted,
-		result->nr_demoted, result->nr_sideways,  result->nr_refused,
-		result->nr_cut,	    result->moved_bytes,  result->compute_ns,
-		result->latency_ns, result->bandwidth_ns, result->migration_ns,
-		result->blocked_ns,
-	};
-	table_u64(table, result->time_ns);
-	table_double(table, slowdown(result));
-	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
-		table_u64(table, counts[i]);
-	if (result->has_bound)
-		table_u64(table, result->lower_time_ns);
-	else
-		table_none(table);
+	for (size_t i = 0; i < SIM_NR_FIELDS; i++) {
+		if (sim_field_is_known(result, &sim_fields[i]))
+			table_u64(table, sim_field_value(result, &sim_fields[i]));
+		else
+			table_none(table);
+		if (i == 0 && !result->error)
+			table_double(table, sim_slowdown(result));
+		else if (i == 0)
+			table_none(table);
+	}
 }
 
 static void csv_row(struct table *table, const struct sim_result *result, uint64_t dilate)
@@ -123,19 +103,31 @@ static void csv_row(struct table *table, const struct sim_result *result, uint64
 		table_none(table);
 	table_u64(table, dilate);
 	fast_cell(table, result);
-	for (size_t i = 4; result->error && i + 1 < ARRAY_SIZE(csv_columns); i++)
-		table_none(table);
-	if (!result->error)
-		csv_figures(table, result);
+	csv_figures(table, result);
 	if (result->error)
 		table_text(table, result->error_text);
 	else
 		table_none(table);
 }
 
+static void csv_columns(struct column columns[CSV_COLUMNS])
+{
+	size_t nr = ARRAY_SIZE(csv_keys);
+	memcpy(columns, csv_keys, sizeof(csv_keys));
+	for (size_t i = 0; i < SIM_NR_FIELDS; i++) {
+		const struct sim_field *field = &sim_fields[i];
+		columns[nr++] = (struct column){ field->name, field->title, field->kind, 0 };
+		if (i == 0)
+			columns[nr++] = csv_slowdown;
+	}
+	columns[nr] = csv_error;
+}
+
 void sim_output_to_csv(struct printbuf *out, const struct sim_output *output)
 {
-	struct table *table = table_new(csv_columns, ARRAY_SIZE(csv_columns));
+	struct column columns[CSV_COLUMNS];
+	csv_columns(columns);
+	struct table *table = table_new(columns, CSV_COLUMNS);
 	for (size_t i = 0; table && i < sim_set_nr_results(output->set); i++)
 		csv_row(table, sim_set_result(output->set, i), output->dilate);
 	if (table)
@@ -290,7 +282,7 @@ static const struct sim_result *find_result(const struct sim_set *set, const cha
 
 static void prt_times(struct printbuf *out, const struct sim_result *result)
 {
-	prt_fixed(out, slowdown(result), 2);
+	prt_fixed(out, sim_slowdown(result), 2);
 	prt_str(out, " times as long as with everything fast");
 }
 
@@ -315,7 +307,7 @@ static void prt_sentence(struct printbuf *out, const struct sim_set *set)
 	prt_times(out, first);
 	if (best && best != first && best->fast_bytes == first->fast_bytes) {
 		prt_str(out, "; the best placement possible takes ");
-		prt_fixed(out, slowdown(best), 2);
+		prt_fixed(out, sim_slowdown(best), 2);
 		prt_str(out, " times");
 	}
 	prt_char(out, '.');
@@ -402,30 +394,20 @@ static void nodes_to_json(struct json_writer *json, const struct sim_output *out
 
 static void figures_to_json(struct json_writer *json, const struct sim_result *result)
 {
-	json_u64(json, "time_ns", result->time_ns);
-	json_fixed(json, "slowdown", slowdown(result), 6);
-	json_u64(json, "compute_ns", result->compute_ns);
-	json_u64(json, "latency_ns", result->latency_ns);
-	json_u64(json, "bandwidth_ns", result->bandwidth_ns);
-	json_u64(json, "migration_ns", result->migration_ns);
-	json_u64(json, "blocked_ns", result->blocked_ns);
-	json_u64(json, "linear_ps", result->linear_ps);
-	json_u64(json, "misses", result->misses);
-	json_u64(json, "fast_misses", result->fast_misses);
-	json_u64(json, "promoted_pages", result->nr_promoted);
-	json_u64(json, "demoted_pages", result->nr_demoted);
-	json_u64(json, "sideways_pages", result->nr_sideways);
-	json_u64(json, "refused_pages", result->nr_refused);
-	json_u64(json, "cut_pages", result->nr_cut);
-	json_u64(json, "moved_bytes", result->moved_bytes);
+	for (size_t i = 0; i < SIM_NR_FIELDS; i++) {
+		if (!sim_fields[i].of_bound)
+			json_u64(json, sim_fields[i].name, sim_field_value(result, &sim_fields[i]));
+		if (i == 0)
+			json_fixed(json, "slowdown", sim_slowdown(result), 6);
+	}
 	if (!result->has_bound)
 		return;
 	json_object_begin(json, "bound");
 	json_bool(json, "exact", result->is_exact);
 	json_str(json, "method", result->method);
-	json_u64(json, "lower_ps", result->lower_ps);
-	json_u64(json, "upper_ps", result->upper_ps);
-	json_u64(json, "lower_time_ns", result->lower_time_ns);
+	for (size_t i = 0; i < SIM_NR_FIELDS; i++)
+		if (sim_fields[i].of_bound)
+			json_u64(json, sim_fields[i].name, sim_field_value(result, &sim_fields[i]));
 	json_object_end(json);
 }
 
