@@ -203,6 +203,15 @@ int tunables_parse(const char *text, const struct tunable *tunables, size_t nr, 
 	return 0;
 }
 
+static void choices_to_text(struct printbuf *out, const struct tunable *tunable)
+{
+	if (tunable->unit != TUNABLE_CHOICE)
+		return;
+	for (uint64_t i = 0; i <= tunable->max; i++)
+		prt_printf(out, "%s%s", i ? "|" : " (", tunable->choices[i]);
+	prt_char(out, ')');
+}
+
 void tunables_to_text(struct printbuf *out, const struct tunable *tunables, size_t nr,
 		      unsigned indent)
 {
@@ -210,7 +219,9 @@ void tunables_to_text(struct printbuf *out, const struct tunable *tunables, size
 		prt_chars(out, ' ', indent);
 		prt_printf(out, "%s=", tunables[i].name);
 		tunable_value_to_text(out, &tunables[i], tunables[i].initial);
-		prt_printf(out, "  %s\n", tunables[i].help);
+		prt_printf(out, "  %s", tunables[i].help);
+		choices_to_text(out, &tunables[i]);
+		prt_char(out, '\n');
 	}
 }
 

@@ -130,16 +130,42 @@ bool sim_spec_needs_order(const struct sim_spec *spec)
 static void list_one(struct printbuf *out, const char *name, const char *summary,
 		     const struct tunable *tunables, size_t nr)
 {
-	prt_printf(out, "  %-12s %s\n", name, summary);
+	prt_printf(out, "  %-14s %s\n", name, summary);
 	tunables_to_text(out, tunables, nr, 17);
+}
+
+/* The first kernel with the same keys, whatever their defaults. */
+static const struct kernel_ops *first_of_kind(const struct kernel_ops *kernel)
+{
+	size_t i = 0;
+	while (kernels[i] != kernel && (kernels[i]->nr_tunables != kernel->nr_tunables ||
+					kernels[i]->start != kernel->start))
+		i++;
+	return kernels[i];
+}
+
+/* Kernels that are settings of one another list their keys once. */
+static void list_kernel(struct printbuf *out, const struct kernel_ops *kernel)
+{
+	const struct kernel_ops *first = first_of_kind(kernel);
+	uint64_t values[TUNABLES_MAX];
+	PRINTBUF(changed);
+	if (first == kernel) {
+		list_one(out, kernel->name, kernel->summary, kernel->tunables, kernel->nr_tunables);
+		return;
+	}
+	tunables_defaults(kernel->tunables, kernel->nr_tunables, values);
+	tunables_changed_to_text(&changed, first->tunables, first->nr_tunables, values);
+	list_one(out, kernel->name, kernel->summary, NULL, 0);
+	prt_printf(out, "%17skeys as %s, with %s\n", "", first->name,
+		   changed.pos ? printbuf_str(&changed) : "the same defaults");
 }
 
 void sim_list_to_text(struct printbuf *out)
 {
 	prt_str(out, "Kernels (-P to compare one, -K to run agents above it):\n");
 	for (size_t i = 0; kernels[i]; i++)
-		list_one(out, kernels[i]->name, kernels[i]->summary, kernels[i]->tunables,
-			 kernels[i]->nr_tunables);
+		list_kernel(out, kernels[i]);
 	prt_str(out, "\nAgents (-P), each with its own keys and its budget's:\n");
 	for (size_t i = 0; policies[i]; i++)
 		list_one(out, policies[i]->name, policies[i]->summary, policies[i]->tunables,

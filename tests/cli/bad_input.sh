@@ -161,7 +161,7 @@ bad 2 'its value is empty' -- machine --capture ''
 
 #--- policies, kernels, keys --------------------------------------------------------------------
 bad 2 'did you mean optimal' -- sim good.berth -P optimul
-bad 2 'there are linux-none, linux-numab, linux-tiering, interleave, recency' -- sim good.berth -P xyzzy
+bad 2 'there are linux-none, linux-numab, linux-tiering' -- sim good.berth -P xyzzy
 bad 2 'there are touches, window' -- sim good.berth -P recency:idel=3
 bad 2 'is not key=value' -- sim good.berth -P recency:touches
 bad 2 'out of range' -- sim good.berth -P recency:touches=0

@@ -17,7 +17,7 @@ expect() { # STATUS PATTERN arguments...
 }
 
 expect 2 'did you mean optimal' "$R" -P optimul
-expect 2 'there are linux-none, linux-numab, linux-tiering, interleave, recency' "$R" -P xyzzy
+expect 2 'there are linux-none, linux-numab, linux-tiering' "$R" -P xyzzy
 expect 2 'there are touches, window' "$R" -P recency:idel=3
 expect 2 'out of range' "$R" -P recency:touches=0
 expect 2 'takes no keys' "$R" -P linux-none:a=b

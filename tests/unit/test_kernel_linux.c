@@ -162,10 +162,10 @@ static void pond_shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim
 	*ret_reclaimed += nr;
 }
 
-static struct kswapd_view pond_view(struct pond *pond, bool aims_at_promo)
+static struct kswapd_view pond_view(struct pond *pond, uint64_t aim_pages)
 {
 	return (struct kswapd_view){ .marks = { 100, 200, 300, 400 },
-				     .aims_at_promo = aims_at_promo,
+				     .aim_pages = aim_pages,
 				     .free_pages = pond_free,
 				     .inactive_pages = pond_cold,
 				     .shrink = pond_shrink,
@@ -176,7 +176,7 @@ static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
 {
 	for (int promo = 0; promo <= 1; promo++) {
 		struct pond pond = { .free = 150, .cold = 1 << 20 };
-		struct kswapd_view view = pond_view(&pond, promo);
+		struct kswapd_view view = pond_view(&pond, promo ? 400 : 300);
 		struct kswapd kswapd = { 0 };
 		assert_int_equal(kswapd_run(&kswapd, &view, 0, UINT64_MAX), 0);
 		kswapd_wake(&kswapd, &view);
@@ -198,7 +198,7 @@ static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
 static void test_kswapd_goes_on_after_a_nap_that_was_too_early(void **state)
 {
 	struct pond pond = { .free = 150, .cold = 1 << 20 };
-	struct kswapd_view view = pond_view(&pond, false);
+	struct kswapd_view view = pond_view(&pond, 300);
 	struct kswapd kswapd = { 0 };
 	kswapd_wake(&kswapd, &view);
 	kswapd_run(&kswapd, &view, 10, UINT64_MAX);
@@ -216,7 +216,7 @@ static void test_kswapd_goes_on_after_a_nap_that_was_too_early(void **state)
 static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
 {
 	struct pond pond = { .free = 50, .cold = 0 };
-	struct kswapd_view view = pond_view(&pond, false);
+	struct kswapd_view view = pond_view(&pond, 300);
 	struct kswapd kswapd = { 0 };
 	kswapd_wake(&kswapd, &view);
 	for (int i = 0; i < 100; i++)
@@ -231,7 +231,7 @@ static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
 static void test_kswapd_keeps_to_its_time(void **state)
 {
 	struct pond pond = { .free = 0, .cold = 1 << 20 };
-	struct kswapd_view view = pond_view(&pond, true);
+	struct kswapd_view view = pond_view(&pond, 400);
 	struct kswapd kswapd = { 0 };
 	kswapd_wake(&kswapd, &view);
 	assert_int_equal(kswapd_run(&kswapd, &view, 1, 30), 30);
@@ -279,17 +279,47 @@ struct box {
 	struct cost_model *cost;
 	struct cost_account account;
 	struct kernel *kernel;
+	struct stage *stage; /* of some tests: page number n is page BOX_BASE + n of space 0 */
 };
 
-static void box_open(struct box *box, const char *name)
+#define BOX_BASE 0x10000
+
+static int feed_stage(void *context, const struct trace_batch *batch, struct printbuf *err)
 {
-	box->machine = machine_of(TWO);
+	return stage_feed(context, batch, err);
+}
+
+static void box_name_pages(struct box *box, uint32_t nr)
+{
+	struct stage_config config = { .tick_ns = NS_PER_MS };
+	struct tape tape = tape_new();
+	assert_int_equal(stage_new(&config, &box->stage), 0);
+	for (uint32_t i = 0; i < nr; i++)
+		tape_access(&tape, i, 0, BOX_BASE + i, TRACE_MISS);
+	assert_int_equal(tape_play(&tape, feed_stage, box->stage, NULL), 0);
+	tape_free(&tape);
+	assert_int_equal(stage_find(box->stage, 0, BOX_BASE + nr - 1), nr - 1);
+	box->kernel->stage = box->stage;
+}
+
+static void box_open(struct box *box, const char *spec)
+{
+	char name[SPEC_NAME_MAX + 1];
+	const char *keys = NULL;
+	uint64_t values[TUNABLES_MAX];
+	assert_int_equal(spec_split(spec, name, &keys), 0);
+	const struct kernel_ops *ops = kernel_find(name);
+	assert_non_null(ops);
+	tunables_defaults(ops->tunables, ops->nr_tunables, values);
+	assert_int_equal(tunables_parse(keys, ops->tunables, ops->nr_tunables, name, values, NULL),
+			 0);
+	*box = (struct box){ .machine = machine_of(TWO) };
 	assert_int_equal(cost_model_new(box->machine, 4096, 64, NULL, &box->cost, NULL), 0);
 	assert_int_equal(cost_account_init(&box->account, box->cost), 0);
 	uint64_t capacity[2] = { 16384, 32768 };
-	assert_int_equal(kernel_new(kernel_find(name), box->cost, &box->account, capacity, NULL, 0,
-				    &box->kernel, NULL),
-			 0);
+	assert_int_equal(
+		kernel_new(ops, box->cost, &box->account, capacity, values, 0, &box->kernel, NULL),
+		0);
 	assert_int_equal(kernel_grow(box->kernel, 65536), 0);
 }
 
@@ -300,6 +330,7 @@ static void box_close(struct box *box)
 	for (uint32_t i = 0; i < 2; i++)
 		assert_true(mglru_is_valid(&linux_state->nodes[i].lru, &linux_state->lru));
 	kernel_free(box->kernel);
+	stage_free(box->stage);
 	cost_account_fini(&box->account);
 	cost_model_free(box->cost);
 	machine_free(box->machine);
@@ -356,4 +387,104 @@ static void test_linux_kswapd_demotes_up_to_promo(void **state)
 			 box.kernel->nodes[0].free_pages - marks->low);
 	assert_int_equal(linux_state->nodes[0].kswapd.state, KSWAPD_ASLEEP);
 	box_close(&box);
+}
+
+/* 64 MiB of fast memory: min_free_kbytes 1024, gaps of 64 pages. */
+static void test_linux_keeps_free_for_promotion_what_wmark_says(void **state)
+{
+	static const struct {
+		const char *spec;
+		uint64_t aim, boosted;
+	} table[] = {
+		{ "linux-tiering", 448, 448 },
+		{ "linux-tiering:wmark=promo", 448, 448 },
+		{ "linux-tiering:wmark=fixed10mb", 384 + 2560, 384 + 2560 },
+		{ "linux-tiering:wmark=boost", 384, 384 + 512 },
+		{ "linux-numab", 384, 384 },
+		{ "7.3:numa_balancing=2", 448, 448 },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct box box;
+		box_open(&box, table[i].spec);
+		struct linux_kernel *linux_state = linux_of(box.kernel);
+		assert_int_equal(linux_kswapd_aim(linux_state, 0), table[i].aim);
+		linux_boost(linux_state, 0);
+		assert_int_equal(linux_kswapd_aim(linux_state, 0), table[i].boosted);
+		/* 1.5 x HIGH would be 576: more than one block, less than two. */
+		linux_boost(linux_state, 0);
+		assert_true(linux_state->nodes[0].boost_pages <= 576);
+		linux_kswapd_tick(box.kernel);
+		assert_int_equal(linux_kswapd_aim(linux_state, 0), table[i].aim);
+		box_close(&box);
+	}
+}
+
+/* Without mode 2 the first fault on slow memory only notes who it was. */
+static void test_linux_in_mode_one_promotes_at_the_second_fault(void **state)
+{
+	struct box box;
+	box_open(&box, "6.12");
+	box_name_pages(&box, 8);
+	struct linux_kernel *linux_state = linux_of(box.kernel);
+	assert_int_equal(kernel_fault(box.kernel, 7, 1), 0);
+	assert_int_equal(box.kernel->pages[7].node, 1);
+	linux_hint_fault(box.kernel, 7, 0);
+	assert_int_equal(box.kernel->pages[7].node, 1);
+	linux_hint_fault(box.kernel, 7, 0);
+	assert_int_equal(box.kernel->pages[7].node, 0);
+	assert_int_equal(linux_state->counters[LINUX_PGPROMOTE_SUCCESS], 1);
+	assert_int_equal(linux_state->counters[LINUX_NUMA_HINT_FAULTS], 2);
+	box_close(&box);
+}
+
+static void idle_walk(void *context, uint32_t node)
+{
+}
+
+static const struct mglru_ops idle_ops = { .walk = idle_walk };
+
+/* The gate asks the lists, not the clock; without it the page would go at once. */
+static void test_linux_gate_promotes_only_what_is_active(void **state)
+{
+	for (int gate = 0; gate <= 1; gate++) {
+		struct box box;
+		box_open(&box, gate ? "linux-tiering:gate=active-lru,free_space_bypass=0"
+				    : "linux-tiering:free_space_bypass=0");
+		struct linux_kernel *linux_state = linux_of(box.kernel);
+		struct mglru *lru = &linux_state->nodes[1].lru;
+		box_name_pages(&box, 8);
+		kernel_fault(box.kernel, 7, 1);
+		for (int i = 0; i < 2; i++) /* two generations pass it by */
+			mglru_age(lru, &linux_state->lru, 1, &idle_ops, NULL);
+		assert_false(mglru_is_active(lru, &linux_state->lru, 7));
+		linux_state->armed_ms[7] = 0;
+		linux_hint_fault(box.kernel, 7, 0);
+		assert_int_equal(box.kernel->pages[7].node, gate);
+		if (gate) {
+			mglru_activate(lru, &linux_state->lru, 7);
+			linux_state->armed_ms[7] = 0;
+			box.kernel->now_ns = 3 * NS_PER_S; /* too late for the clock */
+			linux_hint_fault(box.kernel, 7, 0);
+			assert_int_equal(box.kernel->pages[7].node, 0);
+		}
+		box_close(&box);
+	}
+}
+
+/* Only 7.3 counts what the free space lets through. */
+static void test_linux_versions_count_the_bypass_differently(void **state)
+{
+	for (int is_new = 0; is_new <= 1; is_new++) {
+		struct box box;
+		box_open(&box, is_new ? "7.3:numa_balancing=2" : "6.12:numa_balancing=2");
+		struct linux_kernel *linux_state = linux_of(box.kernel);
+		box_name_pages(&box, 8);
+		linux_state->nodes[0].bypass_pages = 1000;
+		kernel_fault(box.kernel, 7, 1);
+		linux_hint_fault(box.kernel, 7, 0);
+		assert_int_equal(box.kernel->pages[7].node, 0);
+		assert_int_equal(linux_state->nodes[0].hot.nr_candidates_nrl, is_new);
+		assert_int_equal(linux_state->nodes[0].hot.nr_candidates, 0);
+		box_close(&box);
+	}
 }

@@ -265,7 +265,7 @@ static void test_sim_refuses_with_a_sentence(void **state)
 	(void)state;
 	refuse("optimum", NULL, NULL, good, -EINVAL, "did you mean optimal?");
 	refuse("xyzzy", NULL, NULL, good, -EINVAL,
-	       "there are linux-none, linux-numab, linux-tiering, interleave, recency");
+	       "there are linux-none, linux-numab, linux-tiering");
 	refuse("recency:idel=3", NULL, NULL, good, -EINVAL, "there are touches, window, idle");
 	refuse("linux-none:x=1", NULL, NULL, good, -EINVAL, "takes no keys");
 	refuse("optimal:x=1", NULL, NULL, good, -EINVAL, "takes no keys");

@@ -6,8 +6,7 @@
 
 bool kswapd_is_balanced(const struct kswapd_view *view)
 {
-	uint64_t mark = view->aims_at_promo ? view->marks.promo : view->marks.high;
-	return view->free_pages(view->context) > mark;
+	return view->free_pages(view->context) > view->aim_pages;
 }
 
 static void begin(struct kswapd *kswapd)

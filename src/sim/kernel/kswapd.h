@@ -6,8 +6,9 @@
  *        ^                                    | balanced            | 1 passed, nothing won
  *        +--- 100 ms and still balanced --- napping            failures + 1; 16: hopeless
  *
- * Balanced: free pages above HIGH, or above PROMO when hint faults promote. One round reclaims
- * HIGH pages at most and lowers the priority when it looked at fewer than that or won nothing.
+ * Balanced: free pages above what it aims at: HIGH, or PROMO when hint faults promote. One round
+ * reclaims HIGH pages at most and lowers the priority when it looked at fewer than that or won
+ * nothing.
  *
  * Follows mm/vmscan.c kswapd, balance_pgdat, kswapd_shrink_node, kswapd_try_to_sleep,
  * wakeup_kswapd, set_initial_priority (6.12). In the kernel it is a thread beside the program;
@@ -40,7 +41,7 @@ struct kswapd {
 
 struct kswapd_view { /* the node now */
 	struct watermarks marks;
-	bool aims_at_promo;
+	uint64_t aim_pages; /* more than so many free: balanced */
 	uint64_t (*free_pages)(void *context);
 	uint64_t (*inactive_pages)(void *context); /* outside the two youngest generations */
 	/* One visit: looks at pages at `priority`, at most nr_to_reclaim; adds to the two. */

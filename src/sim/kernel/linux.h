@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux with its tiering: the preset that puts the pieces together. linux-none.c is the same
- * kernel with all of it off, and cheaper.
+ * Linux with its tiering: what puts the pieces together. linux_presets.c has the settings that
+ * bear names; linux_none.c is the same kernel with all of it off, and cheaper.
  *
  *     birth --> linux_alloc.c: zonelist and watermarks --> mglru (node)
  *     access to an armed page --> linux_fault.c: hot.c decides, promotes, or wakes kswapd
@@ -31,10 +31,21 @@ enum linux_tunable {
 	LINUX_RATE_LIMIT_MBPS,
 	LINUX_WATERMARK_SCALE,
 	LINUX_MIN_FREE_KBYTES,
-	LINUX_THRESHOLD_FIXED,
+	LINUX_THRESHOLD,
 	LINUX_FREE_SPACE_BYPASS,
+	LINUX_GATE,
+	LINUX_WMARK,
+	LINUX_VERSION,
 	LINUX_NR_TUNABLES,
 };
+
+/* Words of the keys that take one; linux_presets.c says what they mean. */
+enum linux_version { LINUX_6_12, LINUX_7_3 };
+enum linux_gate { LINUX_GATE_NONE, LINUX_GATE_ACTIVE_LRU };
+enum linux_wmark { LINUX_WMARK_PROMO, LINUX_WMARK_BOOST, LINUX_WMARK_FIXED_10MB };
+enum linux_threshold { LINUX_THRESHOLD_AUTO, LINUX_THRESHOLD_IS_FIXED };
+
+#define LINUX_NOBODY UINT16_MAX
 
 enum linux_counter { /* of /proc/vmstat */
 		     LINUX_NUMA_PTE_UPDATES,
@@ -51,7 +62,8 @@ enum linux_counter { /* of /proc/vmstat */
 };
 
 struct linux_node {
-	struct watermarks marks;
+	struct watermarks marks; /* without the boost: linux_marks_now() */
+	uint64_t boost_pages;
 	uint64_t bypass_pages;
 	struct hot_node hot;
 	struct mglru lru;
@@ -74,7 +86,9 @@ struct linux_kernel {
 	struct hot_config hot;
 	struct linux_node *nodes;
 	struct mglru_pages lru;
-	uint16_t *armed_ms; /* [page]: when it was armed, HOT_TIME_BITS of it */
+	/* [page]: as the kernel's last_cpupid, one field for two things: of slow memory in mode 2
+	 * when it was armed, HOT_TIME_BITS of it; else who faulted last: LINUX_NOBODY or 0. */
+	uint16_t *armed_ms;
 	struct linux_space *spaces;
 	uint32_t nr_spaces;
 	uint32_t scanned_space; /* being scanned, for arm() */
@@ -97,8 +111,30 @@ static inline uint64_t linux_now_ms(const struct kernel *kernel)
 /* linux.c */
 int linux_start(struct kernel *kernel, struct printbuf *err);
 void linux_stop(struct kernel *kernel);
+int linux_grow(struct kernel *kernel, uint32_t nr_pages);
+void linux_tick(struct kernel *kernel);
 struct linux_space *linux_space_of(struct linux_kernel *state,
 				   uint32_t space); /* NULL: no memory */
+
+/* linux_counters.c */
+void linux_counters(const struct kernel *kernel,
+		    void (*emit)(void *context, const char *name, uint64_t value), void *context);
+
+/* linux_marks.c */
+struct linux_marks_config {
+	uint64_t scale;		  /* watermark_scale_factor */
+	uint64_t min_free_kbytes; /* 0: as the kernel computes it */
+};
+/* The marks of a node as boot sets them; all 0 for a node without memory. */
+void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config *config,
+		    uint32_t node, struct watermarks *ret);
+bool linux_node_has_memory(const struct kernel *kernel, uint32_t node);
+/* With the boost that is in force. */
+struct watermarks linux_marks_now(const struct linux_kernel *state, uint32_t node);
+/* kswapd works until more than this is free. */
+uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node);
+/* A promotion found no room; no effect but with wmark=boost. */
+void linux_boost(struct linux_kernel *state, uint32_t node);
 
 /* linux_alloc.c */
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish);

@@ -21,8 +21,8 @@ enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
 
 static bool has_room(const struct linux_kernel *state, uint32_t node, enum mark mark)
 {
-	const struct watermarks *marks = &state->nodes[node].marks;
-	uint64_t keep = mark == MARK_LOW ? marks->low : mark == MARK_MIN ? marks->min : 0;
+	struct watermarks marks = linux_marks_now(state, node);
+	uint64_t keep = mark == MARK_LOW ? marks.low : mark == MARK_MIN ? marks.min : 0;
 	return state->kernel->nodes[node].free_pages > keep;
 }
 
@@ -64,6 +64,7 @@ static int enter(struct linux_kernel *state, uint32_t page)
 {
 	struct kernel *kernel = state->kernel;
 	mglru_add(&state->nodes[kernel->pages[page].node].lru, &state->lru, page, false);
+	state->armed_ms[page] = LINUX_NOBODY;
 	if (!kernel->stage)
 		return 0;
 	struct stage_page address = stage_page(kernel->stage, page);

@@ -23,6 +23,13 @@ static bool may_arm(const struct linux_kernel *state, const struct kernel_page *
 	return (mode & 1) || !state->nodes[page->node].is_top;
 }
 
+/* Hot and cold decide over it, not who uses it. */
+static bool uses_time(const struct linux_kernel *state, uint32_t page)
+{
+	return state->kernel->values[LINUX_NUMA_BALANCING] & 2 &&
+	       !state->nodes[state->kernel->pages[page].node].is_top;
+}
+
 static uint64_t arm(void *context, uint64_t start, uint64_t end)
 {
 	struct linux_kernel *state = context;
@@ -34,7 +41,8 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 		if (number >= kernel->nr_pages || !may_arm(state, &kernel->pages[number]))
 			continue;
 		kernel->pages[number].bits |= KERNEL_HINT;
-		state->armed_ms[number] = now;
+		if (uses_time(state, number))
+			state->armed_ms[number] = now;
 		nr++;
 	}
 	state->counters[LINUX_NUMA_PTE_UPDATES] += nr;
@@ -74,22 +82,43 @@ void linux_scan_tick(struct kernel *kernel)
 /* Room above HIGH, or kswapd shall make some. */
 static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home)
 {
-	if (state->kernel->nodes[home].free_pages > state->nodes[home].marks.high + 1)
+	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + 1)
 		return true;
-	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2)
+	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2) {
+		linux_boost(state, home);
 		linux_wake_kswapd(state, home);
+	}
 	return false;
+}
+
+/* One task per space: every fault is private. But without mode 2 the first fault on a page of slow
+ * memory only notes who it was. */
+static bool is_known_user(struct linux_kernel *state, uint32_t page)
+{
+	bool was_nobody = state->armed_ms[page] == LINUX_NOBODY;
+	bool is_top = state->nodes[state->kernel->pages[page].node].is_top;
+	state->armed_ms[page] = 0;
+	return is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
+}
+
+static bool is_active(const struct linux_kernel *state, uint32_t page)
+{
+	return mglru_is_active(&state->nodes[state->kernel->pages[page].node].lru, &state->lru,
+			       page);
 }
 
 static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 {
 	struct kernel *kernel = state->kernel;
 	uint64_t now_ms = linux_now_ms(kernel);
-	bool uses_time = kernel->values[LINUX_NUMA_BALANCING] & 2 &&
-			 !state->nodes[kernel->pages[page].node].is_top;
-	if (!uses_time)
-		return true; /* one task per space: every fault is private */
+	if (!uses_time(state, page))
+		return is_known_user(state, page);
 	uint64_t latency_ms = hot_latency_ms(state->armed_ms[page], now_ms);
+	if (kernel->values[LINUX_GATE] == LINUX_GATE_ACTIVE_LRU) {
+		if (!is_active(state, page))
+			return false; /* marked accessed: the young bit says so already */
+		latency_ms = 0;
+	}
 	state->hot.bypass_pages = kernel->values[LINUX_FREE_SPACE_BYPASS]
 					  ? state->nodes[home].bypass_pages
 					  : UINT64_MAX;

@@ -101,8 +101,7 @@ static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 	struct kswapd_view view;
 	(void)nr_reclaimed;
 	linux_view(state, node, &view);
-	uint64_t mark = view.aims_at_promo ? view.marks.promo : view.marks.high;
-	return state->kernel->nodes[node].free_pages > mark + MGLRU_BATCH;
+	return state->kernel->nodes[node].free_pages > view.aim_pages + MGLRU_BATCH;
 }
 
 static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *ret_scanned,
@@ -140,8 +139,8 @@ static uint64_t inactive_pages_of(void *context)
 void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret)
 {
 	*ret = (struct kswapd_view){
-		.marks = state->nodes[node].marks,
-		.aims_at_promo = state->kernel->values[LINUX_NUMA_BALANCING] & 2,
+		.marks = linux_marks_now(state, node),
+		.aim_pages = linux_kswapd_aim(state, node),
 		.free_pages = free_pages_of,
 		.inactive_pages = inactive_pages_of,
 		.shrink = shrink,
@@ -179,6 +178,8 @@ void linux_kswapd_tick(struct kernel *kernel)
 		view.context = &visit;
 		kswapd_run(&state->nodes[node].kswapd, &view, linux_now_ms(kernel),
 			   budget_of(state, node, elapsed_ns));
+		if (state->nodes[node].kswapd.state != KSWAPD_WORKING)
+			state->nodes[node].boost_pages = 0;
 	}
 }
 

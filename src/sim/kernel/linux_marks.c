@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The watermarks of a machine's nodes, and what is kept free for promotion.
+ *
+ *                 HIGH          PROMO
+ *     wmark=promo   |-------------|        upstream (5.18): one more gap
+ *     fixed10mb     |--- 10 MiB --|        v10 of the tiering series (Nov 2021): "a little more
+ *                                          (about 10MB) than the high watermark"
+ *     boost         |~~ boost ~~|          raised when a promotion finds no room, gone when kswapd
+ *                                          is done
+ *
+ * boost is berth's reading of an alternative that was only argued about: the allocator's own means
+ * against fragmentation (mm/page_alloc.c boost_watermark, 6.12) used for promotion. Each failed
+ * promotion adds a block of 2 MiB, up to 1.5 x HIGH and at least one block; nodes smaller than four
+ * blocks are never boosted. While it lasts all marks are higher by it, so promotion waits until
+ * kswapd has freed that much; then it ends, and promotion has this room.
+ *
+ * Follows mm/page_alloc.c __setup_per_zone_wmarks and mm/vmscan.c pgdat_balanced, balance_pgdat.
+ * One zone per node. Memory that is plugged in later (CXL, persistent memory) is ZONE_MOVABLE: it
+ * is no lowmem and keeps at most 128 pages.
+ */
+#include "sim/kernel/linux.h"
+
+#define BLOCK_PAGES	 512   /* pageblock_nr_pages */
+#define BOOST_FACTOR_BP	 15000 /* watermark_boost_factor */
+#define BOOST_MIN_BLOCKS 4     /* smaller nodes are not boosted */
+#define FIXED_BYTES	 ((uint64_t)10 << 20)
+#define TOY_SHARE	 8 /* of a node smaller than any real one: MIN at most an eighth */
+
+bool linux_node_has_memory(const struct kernel *kernel, uint32_t node)
+{
+	return kernel->nodes[node].capacity_pages > 0 &&
+	       kernel->cost->machine->nodes[node].kind != NODE_NONE;
+}
+
+static bool is_movable(const struct machine_node *node)
+{
+	return node->kind == NODE_CXL || node->kind == NODE_PMEM;
+}
+
+static uint64_t lowmem_pages(const struct kernel *kernel)
+{
+	uint64_t pages = 0;
+	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++)
+		if (linux_node_has_memory(kernel, i) &&
+		    !is_movable(&kernel->cost->machine->nodes[i]))
+			pages = cost_add(pages, kernel->nodes[i].capacity_pages);
+	return MAX(pages, 1);
+}
+
+/* Nodes below 1 MiB, as tests and toy machines have, would be all reserve: no kernel runs there. */
+static void fit_toy(struct watermarks *marks, uint64_t managed_pages)
+{
+	uint64_t gap = marks->low - marks->min;
+	uint64_t most = managed_pages / TOY_SHARE;
+	if (marks->min <= most)
+		return;
+	gap = MIN(gap, most / 4);
+	*marks = (struct watermarks){ most, most + gap, most + 2 * gap, most + 3 * gap };
+}
+
+void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config *config,
+		    uint32_t node, struct watermarks *ret)
+{
+	uint64_t managed = kernel->nodes[node].capacity_pages;
+	struct watermark_config given = { .min_free_kbytes = config->min_free_kbytes,
+					  .lowmem_pages = lowmem_pages(kernel),
+					  .scale = config->scale,
+					  .page_bytes = kernel->cost->page_bytes };
+	*ret = (struct watermarks){ 0 };
+	if (!linux_node_has_memory(kernel, node) || managed == KERNEL_UNLIMITED)
+		return;
+	if (given.min_free_kbytes == 0)
+		given.min_free_kbytes = watermark_min_free_kbytes(
+			cost_scale(given.lowmem_pages, given.page_bytes, 1024));
+	watermarks_compute(&given, managed, is_movable(&kernel->cost->machine->nodes[node]), ret);
+	if (config->min_free_kbytes == 0)
+		fit_toy(ret, managed);
+}
+
+struct watermarks linux_marks_now(const struct linux_kernel *state, uint32_t node)
+{
+	struct watermarks marks = state->nodes[node].marks;
+	uint64_t boost = state->nodes[node].boost_pages;
+	marks.min += boost;
+	marks.low += boost;
+	marks.high += boost;
+	marks.promo += boost;
+	return marks;
+}
+
+uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node)
+{
+	const struct kernel *kernel = state->kernel;
+	struct watermarks marks = linux_marks_now(state, node);
+	if (!(kernel->values[LINUX_NUMA_BALANCING] & 2) ||
+	    kernel->values[LINUX_WMARK] == LINUX_WMARK_BOOST)
+		return marks.high;
+	if (kernel->values[LINUX_WMARK] == LINUX_WMARK_FIXED_10MB)
+		return marks.high + FIXED_BYTES / kernel->cost->page_bytes;
+	return marks.promo;
+}
+
+void linux_boost(struct linux_kernel *state, uint32_t node)
+{
+	struct linux_node *boosted = &state->nodes[node];
+	uint64_t most = MAX(cost_scale(boosted->marks.high, BOOST_FACTOR_BP, 10000), BLOCK_PAGES);
+	if (state->kernel->values[LINUX_WMARK] != LINUX_WMARK_BOOST ||
+	    state->kernel->nodes[node].capacity_pages < BOOST_MIN_BLOCKS * BLOCK_PAGES)
+		return;
+	boosted->boost_pages = MIN(boosted->boost_pages + BLOCK_PAGES, most);
+}
