@@ -1,63 +1,79 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The modelled samplers, reading the model's page table as the real ones read the kernel's (those
- * of the hardware are in sampler_hardware.c).
- *
- * accessed-bit: what a scan of page-table accessed bits finds once per tick (page idle tracking,
- * MGLRU aging): each page used since the last scan gives one hit of one check; all others had
- * none. The scan itself costs the program nothing in this model.
- */
+/* Which modelled samplers an agent gets; samplers.h has the table. */
+#include "sim/samplers.h"
+
 #include "sim/simulation.h"
 
-static int probe_always(void *world, struct printbuf *err)
+static const char *const kind_names[SIM_NR_SAMPLER_KINDS] = {
+	[SIM_SAMPLER_AUTO] = "auto",
+	[SIM_SAMPLER_ACCESSED_BITS] = "accessed-bits",
+	[SIM_SAMPLER_HARDWARE] = "hardware",
+};
+
+const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
+	[SIM_SAMPLER] = { "sampler", TUNABLE_CHOICE, SIM_SAMPLER_AUTO, 0, SIM_NR_SAMPLER_KINDS - 1,
+			  "what tells it which pages are used; auto: what it needs", kind_names },
+	[SIM_SAMPLE_PERIOD] = { "sample_period", TUNABLE_NS, 0, 0, 3600 * NS_PER_S,
+				"of the sampler, in the kernel's time; 0: the sampler's own" },
+};
+
+static const struct {
+	const struct sampler_ops *ops;
+	uint64_t period_ns; /* unless the keys say another */
+} samplers[SIM_NR_SAMPLER_KINDS] = {
+	[SIM_SAMPLER_ACCESSED_BITS] = { &sampler_accessed_bits, NS_PER_S },
+	[SIM_SAMPLER_HARDWARE] = { &hardware_sampler_ops, 0 },
+};
+
+int sampler_probe_always(void *world, struct printbuf *err)
 {
 	(void)world;
 	(void)err;
 	return 0;
 }
 
-static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
-{
-	(void)err;
-	*ret_sampler = world;
-	return 0;
-}
-
-static void close_nothing(void *sampler)
+void sampler_close_nothing(void *sampler)
 {
 	(void)sampler;
 }
 
-/* A page freed since its touch has no bit any more; one touched again after that is listed twice
- * and its bit is cleared by the first. */
-static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *batch)
+/* An agent that needs hits of each check (recency) gets them at every tick; one that names no kind
+ * takes whatever there is, so it gets the sampler that works everywhere, at that sampler's pace. */
+static uint32_t choose_for_needs(struct simulation *simulation, uint32_t needs,
+				 enum sim_sampler_kind kinds[ENGINE_SAMPLERS_MAX])
 {
-	struct simulation *simulation = sampler;
-	struct kernel_page *pages = simulation->kernel->pages;
-	while (simulation->touched_at < simulation->nr_touched) {
-		if (batch->nr == batch->max)
-			return 1;
-		uint32_t page = simulation->touched[simulation->touched_at++];
-		if (!(pages[page].bits & KERNEL_ACCESSED))
-			continue;
-		pages[page].bits &= (uint8_t)~KERNEL_ACCESSED;
-		struct stage_page address = stage_page(simulation->stage, page);
-		struct sample sample = sample_of_page(SAMPLE_HITS, now_ns, address.space,
-						      address.page);
-		sample.hits = sample.checks = 1;
-		sample.node = pages[page].node;
-		batch->samples[batch->nr++] = sample;
+	uint32_t nr = 0;
+	if (needs & SAMPLE_BIT(SAMPLE_HITS))
+		kinds[nr++] = SIM_SAMPLER_ACCESSED_BITS;
+	if (needs & SAMPLE_BIT(SAMPLE_HARDWARE))
+		kinds[nr++] = SIM_SAMPLER_HARDWARE;
+	if (nr == 0) {
+		kinds[nr++] = SIM_SAMPLER_ACCESSED_BITS;
+		simulation->sampling.period_ns = samplers[SIM_SAMPLER_ACCESSED_BITS].period_ns;
 	}
-	simulation->nr_touched = simulation->touched_at = 0;
-	return 0;
+	return nr;
 }
 
-const struct sampler_ops simulation_accessed_sampler = {
-	.name = "accessed-bit",
-	.summary = "the accessed bit of every page, read and cleared once per tick",
-	.provides = { SAMPLE_BIT(SAMPLE_HITS) | SAMPLE_HAS_NODE, 1, true },
-	.probe = probe_always,
-	.open = open_accessed,
-	.poll = poll_accessed,
-	.close = close_nothing,
-};
+uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, uint32_t needs,
+			 struct engine_sampler *ret)
+{
+	enum sim_sampler_kind kinds[ENGINE_SAMPLERS_MAX];
+	uint64_t asked = values ? values[SIM_SAMPLER] : SIM_SAMPLER_AUTO;
+	uint64_t period_ns = values ? values[SIM_SAMPLE_PERIOD] : 0;
+	uint32_t nr = 1;
+	if (asked == SIM_SAMPLER_AUTO) {
+		nr = choose_for_needs(simulation, needs, kinds);
+	} else {
+		kinds[0] = (enum sim_sampler_kind)asked;
+		simulation->sampling.period_ns = samplers[asked].period_ns;
+	}
+	if (period_ns > 0)
+		simulation->sampling.period_ns = period_ns;
+	simulation->sampling.next_ns = simulation->sampling.period_ns;
+	for (uint32_t i = 0; i < nr; i++)
+		ret[i] = (struct engine_sampler){ samplers[kinds[i]].ops,
+						  kinds[i] == SIM_SAMPLER_HARDWARE
+							  ? (void *)&simulation->hardware
+							  : simulation };
+	return nr;
+}

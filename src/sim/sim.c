@@ -204,6 +204,7 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 		.kernel_values = spec->agent ? set->below.values : spec->values,
 		.agent = spec->agent,
 		.agent_values = spec->values,
+		.sampler = spec->sampler,
 		.budget = { .bytes_per_s = spec->budget[SIM_RATE],
 			    .floor_fast_bytes = spec->budget[SIM_FLOOR],
 			    .cap_fast_bytes = spec->budget[SIM_CAP] },

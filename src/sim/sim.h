@@ -39,6 +39,16 @@ struct sim_config {
 enum sim_budget { SIM_RATE, SIM_FLOOR, SIM_CAP, SIM_NR_BUDGETS };
 extern const struct tunable sim_budget_tunables[SIM_NR_BUDGETS];
 
+/* How an agent sees the simulated machine, given among its keys too: berth:sampler=hint-faults. */
+enum sim_sampler_kind { /* values of SIM_SAMPLER */
+			SIM_SAMPLER_AUTO,
+			SIM_SAMPLER_ACCESSED_BITS,
+			SIM_SAMPLER_HARDWARE,
+			SIM_NR_SAMPLER_KINDS,
+};
+enum sim_sampler_key { SIM_SAMPLER, SIM_SAMPLE_PERIOD, SIM_NR_SAMPLER_KEYS };
+extern const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS];
+
 enum sim_policy_kind { SIM_KERNEL, SIM_AGENT, SIM_BOUND };
 
 struct sim_series_epoch {	   /* neighbours are merged when there are more than max_epochs */

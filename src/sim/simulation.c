@@ -42,13 +42,8 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 		.look_world = simulation,
 		.budget = config->budget,
 	};
-	uint32_t needs = config->agent->needs;
-	if (needs & SAMPLE_BIT(SAMPLE_HITS))
-		engine.samplers[engine.nr_samplers++] =
-			(struct engine_sampler){ &simulation_accessed_sampler, simulation };
-	if (needs & SAMPLE_BIT(SAMPLE_HARDWARE))
-		engine.samplers[engine.nr_samplers++] =
-			(struct engine_sampler){ &hardware_sampler_ops, &simulation->hardware };
+	engine.nr_samplers = samplers_choose(simulation, config->sampler, config->agent->needs,
+					     engine.samplers);
 	return engine_new(&engine, &simulation->engine, err);
 }
 
@@ -67,10 +62,8 @@ static int set_up(struct simulation *simulation, const struct simulation_config 
 			       &simulation->kernel, err);
 	if (!error)
 		simulation->kernel->stage = config->stage;
-	if (!error && config->agent) {
-		simulation->kernel->keeps_bits = true;
+	if (!error && config->agent)
 		error = new_engine(simulation, config, err);
-	}
 	return error;
 }
 

@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "sim/kernel.h"
 #include "sim/sampler_hardware.h"
+#include "sim/samplers.h"
 #include "sim/sim.h"
 #include "sim/stage.h"
 
@@ -30,6 +31,7 @@ struct simulation_config {
 	const uint64_t *kernel_values;	/* NULL: defaults */
 	const struct policy_ops *agent; /* NULL: none */
 	const uint64_t *agent_values;
+	const uint64_t *sampler; /* of sim_sampler_tunables; NULL: defaults */
 	struct engine_budget budget;
 	const struct cost_model *cost;
 	const uint64_t *capacity_pages; /* [node] */
@@ -54,7 +56,8 @@ struct simulation {
 	bool has_failed; /* the machine is too small: events are passed over from then on */
 	char failure[256];
 	uint64_t dilate;
-	/* Accessed bits: pages whose bit was set since the last poll. */
+	struct sampling sampling;
+	/* Accessed bits: pages whose bit was set since the last scan. */
 	uint32_t *touched;
 	size_t nr_touched, max_touched, touched_at;
 	struct hardware_sampler hardware;
@@ -67,7 +70,6 @@ struct simulation {
 	uint64_t per_entry;
 };
 
-extern const struct sampler_ops simulation_accessed_sampler;
 extern const struct mover_ops simulation_mover;
 
 int simulation_new(const struct simulation_config *config, struct simulation **ret,

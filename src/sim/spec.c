@@ -47,23 +47,27 @@ static int unknown_name(const char *name, bool kernels_only, struct printbuf *er
 	return -EINVAL;
 }
 
-/* An agent's keys are its own and those of its budget. */
+/* An agent's keys are its own, those of its budget and those of its sampler. */
+#define NR_SHARED_KEYS (SIM_NR_BUDGETS + SIM_NR_SAMPLER_KEYS)
+
 static int parse_agent_keys(const char *keys, struct sim_spec *spec, struct printbuf *err)
 {
 	struct tunable all[TUNABLES_MAX];
 	uint64_t values[TUNABLES_MAX];
 	size_t nr = spec->agent->nr_tunables;
-	if (nr + SIM_NR_BUDGETS > TUNABLES_MAX)
+	if (nr + NR_SHARED_KEYS > TUNABLES_MAX)
 		return error_set(err, -E2BIG, "%s: has too many keys", spec->agent->name);
 	if (nr > 0)
 		memcpy(all, spec->agent->tunables, nr * sizeof(*all));
 	memcpy(all + nr, sim_budget_tunables, sizeof(sim_budget_tunables));
-	tunables_defaults(all, nr + SIM_NR_BUDGETS, values);
-	int error = tunables_parse(keys, all, nr + SIM_NR_BUDGETS, spec->agent->name, values, err);
+	memcpy(all + nr + SIM_NR_BUDGETS, sim_sampler_tunables, sizeof(sim_sampler_tunables));
+	tunables_defaults(all, nr + NR_SHARED_KEYS, values);
+	int error = tunables_parse(keys, all, nr + NR_SHARED_KEYS, spec->agent->name, values, err);
 	if (error)
 		return error;
 	memcpy(spec->values, values, nr * sizeof(*values));
 	memcpy(spec->budget, values + nr, SIM_NR_BUDGETS * sizeof(*values));
+	memcpy(spec->sampler, values + nr + SIM_NR_BUDGETS, SIM_NR_SAMPLER_KEYS * sizeof(*values));
 	return 0;
 }
 
@@ -172,6 +176,8 @@ void sim_list_to_text(struct printbuf *out)
 			 policies[i]->nr_tunables);
 	prt_str(out, "\n  every agent    its budget:\n");
 	tunables_to_text(out, sim_budget_tunables, SIM_NR_BUDGETS, 17);
+	prt_str(out, "\n  every agent    its sampler:\n");
+	tunables_to_text(out, sim_sampler_tunables, SIM_NR_SAMPLER_KEYS, 17);
 	prt_str(out, "\nBounds (-P), for comparison only: they know the future:\n");
 	for (size_t i = 0; bounds[i]; i++)
 		list_one(out, bounds[i]->name, bounds[i]->summary, NULL, 0);

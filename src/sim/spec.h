@@ -16,6 +16,7 @@ struct sim_spec {
 	const struct bound_ops *bound;
 	uint64_t values[TUNABLES_MAX];	 /* of kernel or agent */
 	uint64_t budget[SIM_NR_BUDGETS]; /* of an agent */
+	uint64_t sampler[SIM_NR_SAMPLER_KEYS];
 };
 
 /* -P. -EINVAL with a sentence that says which names, or which keys, there are. */
