@@ -11,7 +11,7 @@
 
 struct lru_world { /* pages 0..nr-1 of one node */
 	struct mglru lru;
-	struct mglru_pages pages;
+	struct lru_pages pages;
 	bool young[512], gone[512];
 	uint64_t nr_evicted;
 	uint32_t last_evicted;
@@ -39,15 +39,15 @@ static void world_walk(void *context, uint32_t node)
 			mglru_activate(&world->lru, &world->pages, i);
 }
 
-static bool world_evict(void *context, uint32_t node, uint32_t page)
+static int64_t world_evict(void *context, uint32_t node, uint32_t page)
 {
 	struct lru_world *world = context;
 	if (world->refuses)
-		return false;
+		return -1;
 	world->gone[page] = true;
 	world->nr_evicted++;
 	world->last_evicted = page;
-	return true;
+	return 1;
 }
 
 static bool world_is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
@@ -55,14 +55,14 @@ static bool world_is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 	return nr_reclaimed >= ((struct lru_world *)context)->enough;
 }
 
-static const struct mglru_ops world_ops = { world_clear_young, world_look_around, world_walk,
-					    world_evict };
+static const struct lru_ops world_ops = { world_clear_young, world_look_around, world_walk,
+					  world_evict };
 
 static void world_init(struct lru_world *world, uint32_t nr)
 {
 	*world = (struct lru_world){ .enough = UINT64_MAX };
 	mglru_init(&world->lru);
-	assert_int_equal(mglru_pages_grow(&world->pages, 512), 0);
+	assert_int_equal(lru_pages_grow(&world->pages, 512), 0);
 	for (uint32_t i = 0; i < 512; i++)
 		world->gone[i] = i >= nr;
 	for (uint32_t i = 0; i < nr; i++)
@@ -71,9 +71,9 @@ static void world_init(struct lru_world *world, uint32_t nr)
 
 static uint64_t world_shrink(struct lru_world *world, uint32_t priority, uint64_t budget)
 {
-	struct mglru_shrink shrink = { .priority = priority,
-				       .budget_pages = budget,
-				       .is_enough = world_is_enough };
+	struct lru_shrink shrink = { .priority = priority,
+				     .budget_pages = budget,
+				     .is_enough = world_is_enough };
 	mglru_shrink(&world->lru, &world->pages, &shrink, &world_ops, world);
 	assert_true(mglru_is_valid(&world->lru, &world->pages));
 	return shrink.nr_reclaimed;
@@ -84,14 +84,14 @@ static void test_mglru_needs_ageing_before_it_evicts_what_is_new(void **state)
 {
 	struct lru_world world;
 	world_init(&world, 512);
-	assert_int_equal(world_shrink(&world, MGLRU_DEF_PRIORITY, 64), 0);
+	assert_int_equal(world_shrink(&world, LRU_DEF_PRIORITY, 64), 0);
 	assert_int_equal(world.lru.nr_walks, 0);
 	uint64_t reclaimed = 0;
 	for (int i = 0; i < 4; i++)
 		reclaimed += world_shrink(&world, 2, 64);
 	assert_true(world.lru.nr_walks > 0);
 	assert_true(reclaimed >= 64);
-	mglru_pages_fini(&world.pages);
+	lru_pages_fini(&world.pages);
 }
 
 static void test_mglru_spares_what_is_young(void **state)
@@ -106,7 +106,7 @@ static void test_mglru_spares_what_is_young(void **state)
 	for (uint32_t i = 0; i < 100; i++)
 		assert_false(world.gone[i]);
 	assert_true(world.nr_evicted >= 300);
-	mglru_pages_fini(&world.pages);
+	lru_pages_fini(&world.pages);
 }
 
 static void test_mglru_keeps_its_lists_whole(void **state)
@@ -134,7 +134,7 @@ static void test_mglru_keeps_its_lists_whole(void **state)
 	for (uint32_t i = 0; i < 512; i++)
 		present += !world.gone[i];
 	assert_int_equal(mglru_nr_total(&world.lru), present);
-	mglru_pages_fini(&world.pages);
+	lru_pages_fini(&world.pages);
 }
 
 struct pond { /* a node for kswapd: so many cold pages can be had */
@@ -328,7 +328,7 @@ static void box_close(struct box *box)
 	struct linux_kernel *linux_state = linux_of(box->kernel);
 	assert_true(kernel_is_valid(box->kernel));
 	for (uint32_t i = 0; i < 2; i++)
-		assert_true(mglru_is_valid(&linux_state->nodes[i].lru, &linux_state->lru));
+		assert_true(lru_is_valid(&linux_state->nodes[i].lru, &linux_state->lru));
 	kernel_free(box->kernel);
 	stage_free(box->stage);
 	cost_account_fini(&box->account);
@@ -441,7 +441,7 @@ static void idle_walk(void *context, uint32_t node)
 {
 }
 
-static const struct mglru_ops idle_ops = { .walk = idle_walk };
+static const struct lru_ops idle_ops = { .walk = idle_walk };
 
 /* The gate asks the lists, not the clock; without it the page would go at once. */
 static void test_linux_gate_promotes_only_what_is_active(void **state)
@@ -451,7 +451,7 @@ static void test_linux_gate_promotes_only_what_is_active(void **state)
 		box_open(&box, gate ? "linux-tiering:gate=active-lru,free_space_bypass=0"
 				    : "linux-tiering:free_space_bypass=0");
 		struct linux_kernel *linux_state = linux_of(box.kernel);
-		struct mglru *lru = &linux_state->nodes[1].lru;
+		struct mglru *lru = &linux_state->nodes[1].lru.gen;
 		box_name_pages(&box, 8);
 		kernel_fault(box.kernel, 7, 1);
 		for (int i = 0; i < 2; i++) /* two generations pass it by */

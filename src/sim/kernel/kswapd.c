@@ -34,7 +34,7 @@ static uint32_t bits(uint64_t value)
 /* (total >> priority) x inactive / total = what is wanted. */
 static void choose_priority(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t wanted)
 {
-	if (kswapd->priority != KSWAPD_DEF_PRIORITY || wanted < 64)
+	if (kswapd->priority != KSWAPD_DEF_PRIORITY || wanted < 64 || !view->inactive_pages)
 		return;
 	int64_t priority = (int64_t)bits(view->inactive_pages(view->context)) - 1 -
 			   (int64_t)bits(wanted - 1);

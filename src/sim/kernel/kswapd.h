@@ -43,7 +43,8 @@ struct kswapd_view { /* the node now */
 	struct watermarks marks;
 	uint64_t aim_pages; /* more than so many free: balanced */
 	uint64_t (*free_pages)(void *context);
-	uint64_t (*inactive_pages)(void *context); /* outside the two youngest generations */
+	/* Outside the two youngest generations. NULL: the first priority is not chosen by it. */
+	uint64_t (*inactive_pages)(void *context);
 	/* One visit: looks at pages at `priority`, at most nr_to_reclaim; adds to the two. */
 	void (*shrink)(void *context, uint32_t priority, uint64_t nr_to_reclaim,
 		       uint64_t *ret_scanned, uint64_t *ret_reclaimed);

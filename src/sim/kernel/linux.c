@@ -89,7 +89,8 @@ static int set_up_nodes(struct linux_kernel *state)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < machine->nr_nodes && !error; i++) {
 		state->nodes[i].is_top = machine->nodes[i].tier <= slowest;
-		mglru_init(&state->nodes[i].lru);
+		lru_init(&state->nodes[i].lru, kernel->values[LINUX_LRU_GEN] != 0,
+			 kernel->cost->page_bytes);
 		error = set_up_targets(state, i);
 	}
 	if (!error)
@@ -138,7 +139,7 @@ void linux_stop(struct kernel *kernel)
 	free(state->nodes);
 	free(state->spaces);
 	free(state->armed_ms);
-	mglru_pages_fini(&state->lru);
+	lru_pages_fini(&state->lru);
 	free(state);
 	kernel->state = NULL;
 }
@@ -146,7 +147,7 @@ void linux_stop(struct kernel *kernel)
 int linux_grow(struct kernel *kernel, uint32_t nr_pages)
 {
 	struct linux_kernel *state = linux_of(kernel);
-	if (mglru_pages_grow(&state->lru, nr_pages))
+	if (lru_pages_grow(&state->lru, nr_pages))
 		return -ENOMEM;
 	uint16_t *armed_ms = realloc(state->armed_ms, nr_pages * sizeof(*armed_ms));
 	if (!armed_ms)

@@ -3,9 +3,9 @@
  * Linux with its tiering: what puts the pieces together. linux_presets.c has the settings that
  * bear names; linux_none.c is the same kernel with all of it off, and cheaper.
  *
- *     birth --> linux_alloc.c: zonelist and watermarks --> mglru (node)
+ *     birth --> linux_alloc.c: zonelist and watermarks --> lru (node)
  *     access to an armed page --> linux_fault.c: hot.c decides, promotes, or wakes kswapd
- *     tick --> scan.c arms ranges; kswapd.c works: mglru takes cold pages --> linux_reclaim.c
+ *     tick --> scan.c arms ranges; kswapd.c works: lru takes cold pages --> linux_reclaim.c
  *
  * Cost: 11 bytes per page number beside the table of kernel.h.
  */
@@ -16,7 +16,7 @@
 #include "sim/kernel/areas.h"
 #include "sim/kernel/hot.h"
 #include "sim/kernel/kswapd.h"
-#include "sim/kernel/mglru.h"
+#include "sim/kernel/lru.h"
 #include "sim/kernel/scan.h"
 #include "sim/kernel/watermark.h"
 
@@ -33,6 +33,7 @@ enum linux_tunable {
 	LINUX_MIN_FREE_KBYTES,
 	LINUX_THRESHOLD,
 	LINUX_FREE_SPACE_BYPASS,
+	LINUX_LRU_GEN,
 	LINUX_GATE,
 	LINUX_WMARK,
 	LINUX_VERSION,
@@ -66,7 +67,7 @@ struct linux_node {
 	uint64_t boost_pages;
 	uint64_t bypass_pages;
 	struct hot_node hot;
-	struct mglru lru;
+	struct lru lru;
 	struct kswapd kswapd;
 	uint32_t *targets; /* where demotion goes: the next tier's nearest first, then the rest */
 	uint32_t nr_targets;
@@ -85,7 +86,7 @@ struct linux_kernel {
 	struct scan_config scan;
 	struct hot_config hot;
 	struct linux_node *nodes;
-	struct mglru_pages lru;
+	struct lru_pages lru;
 	/* [page]: as the kernel's last_cpupid, one field for two things: of slow memory in mode 2
 	 * when it was armed, HOT_TIME_BITS of it; else who faulted last: LINUX_NOBODY or 0. */
 	uint16_t *armed_ms;

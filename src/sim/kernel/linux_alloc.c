@@ -63,7 +63,7 @@ static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish
 static int enter(struct linux_kernel *state, uint32_t page)
 {
 	struct kernel *kernel = state->kernel;
-	mglru_add(&state->nodes[kernel->pages[page].node].lru, &state->lru, page, false);
+	lru_add(&state->nodes[kernel->pages[page].node].lru, &state->lru, page, false);
 	state->armed_ms[page] = LINUX_NOBODY;
 	if (!kernel->stage)
 		return 0;
@@ -86,8 +86,8 @@ int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 void linux_release(struct kernel *kernel, uint32_t page)
 {
 	struct linux_kernel *state = linux_of(kernel);
-	if (state->lru.gens[page])
-		mglru_del(&state->nodes[kernel->pages[page].node].lru, &state->lru, page);
+	if (lru_is_listed(&state->lru, page))
+		lru_del(&state->nodes[kernel->pages[page].node].lru, &state->lru, page);
 	if (kernel->stage) {
 		struct linux_space *space = linux_space_of(state,
 							   stage_page(kernel->stage, page).space);
@@ -104,13 +104,13 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	uint32_t from = kernel->pages[page].node;
 	if (from != to && !has_room(state, to, MARK_LOW))
 		return -ENOSPC;
-	bool is_listed = state->lru.gens[page] != 0;
-	bool is_active = is_listed && mglru_is_active(&state->nodes[from].lru, &state->lru, page);
 	int error = kernel_migrate_plain(kernel, page, to);
 	if (error)
 		return error;
-	if (is_listed)
-		mglru_del(&state->nodes[from].lru, &state->lru, page);
-	mglru_add(&state->nodes[to].lru, &state->lru, page, is_active);
+	/* Reclaim has taken it off its list already. */
+	if (lru_is_listed(&state->lru, page))
+		lru_move(&state->nodes[from].lru, &state->nodes[to].lru, &state->lru, page);
+	else
+		lru_add(&state->nodes[to].lru, &state->lru, page, false);
 	return 0;
 }

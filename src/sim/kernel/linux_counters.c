@@ -24,7 +24,7 @@ void linux_counters(const struct kernel *kernel,
 	uint64_t candidates = 0, scanned = 0, runs = 0;
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
 		candidates += state->nodes[i].hot.nr_candidates;
-		scanned += state->nodes[i].lru.nr_scanned;
+		scanned += lru_nr_scanned(&state->nodes[i].lru);
 		runs += state->nodes[i].kswapd.nr_runs;
 	}
 	for (unsigned i = 0; i < LINUX_NR_COUNTERS; i++)

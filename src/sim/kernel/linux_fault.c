@@ -103,8 +103,7 @@ static bool is_known_user(struct linux_kernel *state, uint32_t page)
 
 static bool is_active(const struct linux_kernel *state, uint32_t page)
 {
-	return mglru_is_active(&state->nodes[state->kernel->pages[page].node].lru, &state->lru,
-			       page);
+	return lru_is_active(&state->nodes[state->kernel->pages[page].node].lru, &state->lru, page);
 }
 
 static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)

@@ -78,6 +78,8 @@ static const char *const thresholds[] = {
 					   THRESHOLD_HELP),                                        \
 		[LINUX_FREE_SPACE_BYPASS] = FLAG("free_space_bypass", 1,                           \
 						 "with much free fast memory all is promoted"),    \
+		[LINUX_LRU_GEN] = FLAG("lru_gen", 1,                                               \
+				       "lru_gen/enabled; off: the LRU of two lists"),              \
 		[LINUX_GATE] = CHOICE("gate", LINUX_GATE_NONE, gates,                              \
 				      "TPP's: promoted only if active before the fault"),          \
 		[LINUX_WMARK] = CHOICE("wmark", LINUX_WMARK_PROMO, wmarks, WMARK_HELP),            \

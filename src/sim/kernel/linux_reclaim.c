@@ -36,7 +36,7 @@ static bool clear_young(void *context, uint32_t page)
 static void age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
 	if (state->kernel->pages[page].node == node && clear_young(state, page))
-		mglru_activate(&state->nodes[node].lru, &state->lru, page);
+		lru_activate(&state->nodes[node].lru, &state->lru, page);
 }
 
 /* The 64 entries around, within their page table. */
@@ -78,21 +78,21 @@ static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target
 	return true;
 }
 
-static bool evict(void *context, uint32_t node, uint32_t page)
+static int64_t evict(void *context, uint32_t node, uint32_t page)
 {
 	struct linux_kernel *state = context;
 	const struct linux_node *from = &state->nodes[node];
 	for (uint32_t i = 0; i < from->nr_targets; i++) {
 		if (demote_to(state, page, from->targets[i]))
-			return true;
+			return 1;
 		if (i == 0)
 			linux_wake_kswapd(state, from->targets[0]);
 	}
 	state->counters[LINUX_PGMIGRATE_FAIL]++;
-	return false;
+	return -1;
 }
 
-static const struct mglru_ops lru_ops = { clear_young, look_around, walk, evict };
+static const struct lru_ops reclaim_ops = { clear_young, look_around, walk, evict };
 
 /* kswapd stops within a visit as soon as the node has what it wants and a batch more. */
 static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
@@ -109,15 +109,18 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 {
 	struct visit *visit = context;
 	struct linux_kernel *state = visit->state;
-	struct mglru_shrink request = {
+	struct lru_shrink request = {
 		.node = visit->node,
 		.priority = priority,
 		.budget_pages = nr_to_reclaim,
+		.is_direct = state->is_direct,
+		.is_below_high = state->kernel->nodes[visit->node].free_pages <=
+				 state->nodes[visit->node].marks.high,
 		.is_enough = is_enough,
 	};
 	if (!can_demote(state, visit->node))
 		return;
-	mglru_shrink(&state->nodes[visit->node].lru, &state->lru, &request, &lru_ops, state);
+	lru_shrink(&state->nodes[visit->node].lru, &state->lru, &request, &reclaim_ops, state);
 	*ret_scanned += request.nr_scanned;
 	*ret_reclaimed += request.nr_reclaimed;
 }
@@ -132,7 +135,7 @@ static uint64_t inactive_pages_of(void *context)
 {
 	const struct visit *visit = context;
 	return can_demote(visit->state, visit->node)
-		       ? mglru_nr_inactive(&visit->state->nodes[visit->node].lru)
+		       ? lru_nr_inactive(&visit->state->nodes[visit->node].lru)
 		       : 0;
 }
 
@@ -142,7 +145,7 @@ void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *r
 		.marks = linux_marks_now(state, node),
 		.aim_pages = linux_kswapd_aim(state, node),
 		.free_pages = free_pages_of,
-		.inactive_pages = inactive_pages_of,
+		.inactive_pages = state->nodes[node].lru.is_gen ? inactive_pages_of : NULL,
 		.shrink = shrink,
 	};
 }
@@ -189,7 +192,7 @@ uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
 	struct visit visit = { state, node };
 	uint64_t scanned = 0, reclaimed = 0;
 	state->is_direct = true;
-	for (uint32_t priority = MGLRU_DEF_PRIORITY; priority >= 1 && reclaimed < nr_pages;
+	for (uint32_t priority = LRU_DEF_PRIORITY; priority >= 1 && reclaimed < nr_pages;
 	     priority--)
 		shrink(&visit, priority, nr_pages - reclaimed, &scanned, &reclaimed);
 	state->is_direct = false;
