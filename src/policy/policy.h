@@ -69,11 +69,18 @@ struct place_request {
 	uint32_t cpu_node; /* index of the node whose CPU asks */
 };
 
+/* What a policy asks of hardware samplers; 0: the world's default, and no limit. */
+struct policy_hardware {
+	uint64_t load_period, store_period; /* misses per sample */
+	uint64_t share_bp;		    /* of a CPU; periods grow when sampling takes more */
+};
+
 struct policy_ops {
 	const char *name;
 	const char *summary; /* one line for --list */
 	uint32_t needs;	     /* bits that its samplers must provide together (sample.h) */
 	bool needs_order;    /* refuses recordings that only count */
+	struct policy_hardware hardware;
 	const struct tunable *tunables;
 	size_t nr_tunables;
 

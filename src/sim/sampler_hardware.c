@@ -2,8 +2,14 @@
 /*
  * The modelled PMU; sampler_hardware.h has the picture.
  *
- * What it follows: MEMTIS (SOSP'23) and HeMem (SOSP'21), which sample loads and stores with PEBS at
- * fixed periods into a ring and drop what does not fit. Cost: one decrement per miss, 72 bytes per
+ * What it follows: MEMTIS (SOSP'23) and HeMem (SOSP'21), which sample loads and stores with PEBS
+ * into a ring and drop what does not fit. MEMTIS keeps its sampling thread to 3 % of a CPU by
+ * walking through periods from 199 to 19997, some 30 steps of a sixth each: so do we, at every
+ * poll, from the agent's periods to HARDWARE_SLOWEST times these, and let be what is within a sixth
+ * of the share. The CPU time of one sample (1 us unless told) is an assumption. It is physical, so
+ * the share is of the program's time, not of the dilated clock.
+ *
+ * Cost: one decrement per miss, 72 bytes per
  * sample kept, 4.5 MiB of buffer while open.
  */
 #include "sim/sampler_hardware.h"
@@ -12,14 +18,56 @@
 
 #include "base/error.h"
 
+#define STEP 6 /* one over the share of a period that one step adds */
+
 void hardware_init(struct hardware_sampler *sampler, const struct hardware_config *config,
 		   uint64_t seed)
 {
-	*sampler = (struct hardware_sampler){ .until = { UINT64_MAX, UINT64_MAX } };
-	sampler->period[0] = config->load_period ? config->load_period : HARDWARE_PERIOD;
-	sampler->period[1] = config->store_period ? config->store_period : HARDWARE_PERIOD;
-	for (unsigned i = 0; i < 2; i++)
-		sampler->first[i] = 1 + seed % sampler->period[i];
+	*sampler = (struct hardware_sampler){ .until = { UINT64_MAX, UINT64_MAX },
+					      .cost_ns = config->cost_ns,
+					      .share_bp = config->share_bp,
+					      .dilate = MAX(config->dilate, 1),
+					      .has_pmu = config->has_pmu };
+	sampler->base[0] = config->load_period ? config->load_period : HARDWARE_PERIOD;
+	sampler->base[1] = config->store_period ? config->store_period : HARDWARE_PERIOD;
+	for (unsigned i = 0; i < 2; i++) {
+		sampler->period[i] = sampler->base[i];
+		sampler->first[i] = 1 + seed % sampler->base[i];
+	}
+}
+
+static uint64_t longest_period(uint64_t base)
+{
+	return base > UINT64_MAX / HARDWARE_SLOWEST ? UINT64_MAX : base * HARDWARE_SLOWEST;
+}
+
+/* One step of a sixth at most per look: one burst must not blind us for long. */
+static void step_periods(struct hardware_sampler *sampler, bool longer)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t step = MAX(sampler->period[i] / STEP, 1), base = sampler->base[i];
+		if (longer)
+			sampler->period[i] += MIN(step, longest_period(base) - sampler->period[i]);
+		else
+			sampler->period[i] -= MIN(step, sampler->period[i] - base);
+	}
+}
+
+static void watch_share(struct hardware_sampler *sampler, uint64_t now_ns)
+{
+	uint64_t program_ns = now_ns / sampler->dilate;
+	uint64_t passed_ns = program_ns - sampler->checked_ns;
+	uint64_t nr = sampler->nr_taken - sampler->checked_taken;
+	if (sampler->share_bp == 0 || program_ns <= sampler->checked_ns)
+		return;
+	unsigned __int128 used = (unsigned __int128)nr * sampler->cost_ns * 10000 * STEP;
+	unsigned __int128 allowed = (unsigned __int128)passed_ns * sampler->share_bp;
+	sampler->checked_ns = program_ns;
+	sampler->checked_taken = sampler->nr_taken;
+	if (used > allowed * (STEP + 1))
+		step_periods(sampler, true);
+	else if (used < allowed * (STEP - 1))
+		step_periods(sampler, false);
 }
 
 void hardware_take(struct hardware_sampler *sampler, const struct sample *sample)
@@ -40,9 +88,12 @@ uint64_t hardware_bytes(const struct hardware_sampler *sampler)
 
 static int probe_hardware(void *world, struct printbuf *err)
 {
-	(void)world;
-	(void)err;
-	return 0;
+	const struct hardware_sampler *sampler = world;
+	if (sampler->has_pmu)
+		return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "hardware samples: this machine has no PMU (pmu=off), as most guests; "
+			 "choose a policy that takes another sampler, or pmu=on");
 }
 
 static int open_hardware(void *world, void **ret_sampler, struct printbuf *err)
@@ -60,7 +111,7 @@ static int open_hardware(void *world, void **ret_sampler, struct printbuf *err)
 static int poll_hardware(void *raw, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct hardware_sampler *sampler = raw;
-	(void)now_ns;
+	watch_share(sampler, now_ns);
 	while (sampler->at < sampler->nr) {
 		if (batch->nr == batch->max)
 			return 1;

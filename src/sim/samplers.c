@@ -15,6 +15,17 @@ const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
 			  "what tells it which pages are used; auto: what it needs", kind_names },
 	[SIM_SAMPLE_PERIOD] = { "sample_period", TUNABLE_NS, 0, 0, 3600 * NS_PER_S,
 				"of the sampler, in the kernel's time; 0: the sampler's own" },
+	[SIM_LOAD_PERIOD] = { "load_period", TUNABLE_COUNT, 0, 0, TUNABLE_NO_MAX,
+			      "load misses per hardware sample; 0: the agent's own" },
+	[SIM_STORE_PERIOD] = { "store_period", TUNABLE_COUNT, 0, 0, TUNABLE_NO_MAX,
+			       "store misses per hardware sample; 0: the agent's own" },
+	[SIM_SAMPLE_COST] = { "sample_cost", TUNABLE_NS, 1000, 0, NS_PER_S,
+			      "CPU time of one hardware sample, in the program's time" },
+	[SIM_SAMPLE_SHARE] = { "sample_share", TUNABLE_BP, 0, 0, 10000,
+			       "of a CPU that hardware samples may take, else the periods grow; "
+			       "0: the agent's own" },
+	[SIM_PMU] = { "pmu", TUNABLE_FLAG, 1, 0, 1,
+		      "there is a PMU: hardware samples, misses and loaded latency per node" },
 };
 
 static const struct {

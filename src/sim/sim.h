@@ -46,7 +46,16 @@ enum sim_sampler_kind { /* values of SIM_SAMPLER */
 			SIM_SAMPLER_HARDWARE,
 			SIM_NR_SAMPLER_KINDS,
 };
-enum sim_sampler_key { SIM_SAMPLER, SIM_SAMPLE_PERIOD, SIM_NR_SAMPLER_KEYS };
+enum sim_sampler_key {
+	SIM_SAMPLER,
+	SIM_SAMPLE_PERIOD,
+	SIM_LOAD_PERIOD, /* of the hardware sampler, like those below */
+	SIM_STORE_PERIOD,
+	SIM_SAMPLE_COST,
+	SIM_SAMPLE_SHARE,
+	SIM_PMU,
+	SIM_NR_SAMPLER_KEYS,
+};
 extern const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS];
 
 enum sim_policy_kind { SIM_KERNEL, SIM_AGENT, SIM_BOUND };

@@ -16,15 +16,40 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 	const struct simulation *simulation = world;
 	for (uint32_t i = 0; i < nr_nodes; i++) {
 		const struct kernel_node *node = &simulation->kernel->nodes[i];
-		const struct cost_load *load = &simulation->account.load[i];
+		const struct cost_load load = simulation->hardware.has_pmu
+						      ? simulation->account.load[i]
+						      : (struct cost_load){ POLICY_UNKNOWN,
+									    POLICY_UNKNOWN };
 		nodes[i] = (struct policy_node){ .capacity_pages = node->capacity_pages,
 						 .free_pages = node->free_pages,
 						 .job_pages = node->capacity_pages -
 							      node->free_pages,
-						 .nr_misses = load->nr_misses,
-						 .loaded_ps = load->loaded_ps };
+						 .nr_misses = load.nr_misses,
+						 .loaded_ps = load.loaded_ps };
 	}
 	return 0;
+}
+
+/* Its keys first, then what the policy asks for. */
+static void set_hardware(struct simulation *simulation, const struct simulation_config *config)
+{
+	const struct policy_hardware none = { 0 };
+	const struct policy_hardware *own = config->agent ? &config->agent->hardware : &none;
+	uint64_t values[SIM_NR_SAMPLER_KEYS];
+	tunables_defaults(sim_sampler_tunables, SIM_NR_SAMPLER_KEYS, values);
+	for (size_t i = 0; config->sampler && i < SIM_NR_SAMPLER_KEYS; i++)
+		values[i] = config->sampler[i];
+	uint64_t loads = values[SIM_LOAD_PERIOD], stores = values[SIM_STORE_PERIOD];
+	uint64_t share_bp = values[SIM_SAMPLE_SHARE];
+	struct hardware_config hardware = {
+		.load_period = loads ? loads : own->load_period,
+		.store_period = stores ? stores : own->store_period,
+		.cost_ns = values[SIM_SAMPLE_COST],
+		.share_bp = share_bp ? share_bp : own->share_bp,
+		.dilate = simulation->dilate,
+		.has_pmu = values[SIM_PMU] != 0,
+	};
+	hardware_init(&simulation->hardware, &hardware, config->seed);
 }
 
 static int new_engine(struct simulation *simulation, const struct simulation_config *config,
@@ -78,7 +103,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 	simulation->dilate = MAX(config->dilate, 1);
 	simulation->max_series = config->max_epochs;
 	simulation->per_entry = 1;
-	hardware_init(&simulation->hardware, &config->hardware, config->seed);
+	set_hardware(simulation, config);
 	int error = set_up(simulation, config, err);
 	if (error) {
 		simulation_free(simulation);

@@ -36,7 +36,6 @@ struct simulation_config {
 	const struct cost_model *cost;
 	const uint64_t *capacity_pages; /* [node] */
 	const struct stage *stage;	/* for addresses of pages; outlives the simulation */
-	struct hardware_config hardware;
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 };

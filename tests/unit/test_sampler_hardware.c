@@ -7,7 +7,9 @@
 static void open_sampler(struct hardware_sampler *sampler, uint64_t loads, uint64_t stores,
 			 uint64_t seed)
 {
-	struct hardware_config config = { .load_period = loads, .store_period = stores };
+	struct hardware_config config = { .load_period = loads,
+					  .store_period = stores,
+					  .has_pmu = true };
 	void *opened = NULL;
 	hardware_init(sampler, &config, seed);
 	assert_int_equal(hardware_sampler_ops.open(sampler, &opened, NULL), 0);
@@ -92,4 +94,55 @@ static void test_hardware_is_silent_while_closed(void **state)
 		assert_false(hardware_is_due(&sampler, i % 2));
 	assert_int_equal(hardware_bytes(&sampler), 0);
 	hardware_sampler_ops.close(NULL);
+}
+
+static void test_hardware_refuses_without_a_pmu(void **state)
+{
+	struct hardware_sampler sampler;
+	struct hardware_config config = { .has_pmu = false };
+	PRINTBUF(err);
+	(void)state;
+	hardware_init(&sampler, &config, 0);
+	assert_int_equal(hardware_sampler_ops.probe(&sampler, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(printbuf_str(&err), "no PMU"));
+	sampler.has_pmu = true;
+	assert_int_equal(hardware_sampler_ops.probe(&sampler, &err), 0);
+}
+
+/* 1,000 misses in each of the program's milliseconds, 1 us a sample, 1 % of a CPU: 10 samples. */
+static void test_hardware_keeps_to_its_share(void **state)
+{
+	struct hardware_config config = { .load_period = 20,
+					  .store_period = 600,
+					  .cost_ns = 1000,
+					  .share_bp = 100,
+					  .dilate = 50,
+					  .has_pmu = true };
+	struct hardware_sampler sampler;
+	struct sample got[64];
+	void *opened = NULL;
+	uint64_t before = 0;
+	(void)state;
+	hardware_init(&sampler, &config, 0);
+	assert_int_equal(hardware_sampler_ops.open(&sampler, &opened, NULL), 0);
+	for (uint64_t ms = 1; ms <= 200; ms++) {
+		struct sample_batch batch = { got, 0, 64 };
+		for (uint64_t i = 0; i < 1000; i++)
+			miss(&sampler, i, false);
+		before = ms == 150 ? sampler.nr_taken : before;
+		hardware_sampler_ops.poll(&sampler, ms * NS_PER_MS * 50, &batch);
+		if (ms == 1)
+			assert_int_equal(sampler.period[0], 23); /* 50 samples: a sixth longer */
+	}
+	uint64_t late = sampler.nr_taken - before;
+	assert_in_range(late, 50 * 10 * 5 / 6, 50 * 10 * 7 / 6);
+	assert_in_range(sampler.period[0], 85, 120);
+	assert_true(sampler.period[1] > 600);
+	for (uint64_t ms = 201; ms <= 400; ms++) {
+		struct sample_batch batch = { got, 0, 64 };
+		hardware_sampler_ops.poll(&sampler, ms * NS_PER_MS * 50, &batch);
+	}
+	assert_int_equal(sampler.period[0], 20); /* and back when nothing is left to sample */
+	assert_int_equal(sampler.period[1], 600);
+	hardware_sampler_ops.close(&sampler);
 }
