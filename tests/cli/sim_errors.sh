@@ -20,7 +20,7 @@ expect 2 'did you mean optimal' "$R" -P optimul
 expect 2 'there are linux-none, linux-numab, linux-tiering' "$R" -P xyzzy
 expect 2 'there are touches, window' "$R" -P recency:idel=3
 expect 2 'out of range' "$R" -P recency:touches=0
-expect 2 'takes no keys' "$R" -P linux-none:a=b
+expect 2 "there is no key 'a'" "$R" -P linux-none:a=b
 expect 2 'no such kernel' "$R" -K recency
 expect 2 'not understood' "$R" --fast lots
 expect 2 'there are mlp, store, move, tick' "$R" --cost latency=3

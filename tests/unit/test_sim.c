@@ -188,7 +188,7 @@ static void test_sim_recency_finds_the_hot_set(void **state)
 	const struct sim_result *first = sim_set_result(set, 0);
 	const struct sim_result *recency = sim_set_result(set, 1);
 	(void)state;
-	assert_int_equal(first->fast_misses, 20);
+	assert_int_equal(first->fast_misses, 18); /* of 20, 2 are kept free */
 	assert_true(recency->fast_misses > recency->misses * 6 / 10);
 	assert_true(recency->time_ns < first->time_ns);
 	assert_in_range(recency->nr_promoted, 15, 30);
@@ -267,7 +267,7 @@ static void test_sim_refuses_with_a_sentence(void **state)
 	refuse("xyzzy", NULL, NULL, good, -EINVAL,
 	       "there are linux-none, linux-numab, linux-tiering");
 	refuse("recency:idel=3", NULL, NULL, good, -EINVAL, "there are touches, window, idle");
-	refuse("linux-none:x=1", NULL, NULL, good, -EINVAL, "takes no keys");
+	refuse("linux-none:x=1", NULL, NULL, good, -EINVAL, "there is no key 'x'");
 	refuse("optimal:x=1", NULL, NULL, good, -EINVAL, "takes no keys");
 	refuse("recency", "recency", NULL, good, -EINVAL, "there is no such kernel");
 	refuse("recency", "linux-none", "mlp=0", good, -EINVAL, "out of range");

@@ -130,6 +130,13 @@ struct linux_marks_config {
 void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config *config,
 		    uint32_t node, struct watermarks *ret);
 bool linux_node_has_memory(const struct kernel *kernel, uint32_t node);
+/* Memory that is plugged in later: ZONE_MOVABLE. */
+bool linux_node_is_movable(const struct machine_node *node);
+enum linux_mark { LINUX_MARK_LOW, LINUX_MARK_MIN, LINUX_MARK_NONE };
+static inline uint64_t linux_mark(const struct watermarks *marks, enum linux_mark mark)
+{
+	return mark == LINUX_MARK_LOW ? marks->low : mark == LINUX_MARK_MIN ? marks->min : 0;
+}
 /* With the boost that is in force. */
 struct watermarks linux_marks_now(const struct linux_kernel *state, uint32_t node);
 /* kswapd works until more than this is free. */

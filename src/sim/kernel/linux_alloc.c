@@ -17,22 +17,21 @@
 
 #define DIRECT_BATCH 32 /* SWAP_CLUSTER_MAX */
 
-enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
-
-static bool has_room(const struct linux_kernel *state, uint32_t node, enum mark mark)
+static bool has_room(const struct linux_kernel *state, uint32_t node, enum linux_mark mark)
 {
 	struct watermarks marks = linux_marks_now(state, node);
-	uint64_t keep = mark == MARK_LOW ? marks.low : mark == MARK_MIN ? marks.min : 0;
-	return state->kernel->nodes[node].free_pages > keep;
+	return state->kernel->nodes[node].free_pages > linux_mark(&marks, mark);
 }
 
-static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node, enum mark mark)
+static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
+		      enum linux_mark mark)
 {
 	return has_room(state, node, mark) && kernel_take(state->kernel, page, node);
 }
 
 /* The wish first, then the zonelist. */
-static bool take_falling(struct linux_kernel *state, uint32_t page, uint32_t wish, enum mark mark)
+static bool take_falling(struct linux_kernel *state, uint32_t page, uint32_t wish,
+			 enum linux_mark mark)
 {
 	struct kernel *kernel = state->kernel;
 	if (wish < kernel->cost->nr_nodes && take_from(state, page, wish, mark))
@@ -51,13 +50,13 @@ static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish
 	struct kernel *kernel = state->kernel;
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
 		linux_wake_kswapd(state, kernel->fallback[i]);
-	if (take_falling(state, page, wish, MARK_MIN))
+	if (take_falling(state, page, wish, LINUX_MARK_MIN))
 		return true;
 	state->counters[LINUX_ALLOCSTALL]++;
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
 		linux_reclaim(kernel, kernel->fallback[i], DIRECT_BATCH);
-	return take_falling(state, page, wish, MARK_MIN) ||
-	       take_falling(state, page, wish, MARK_NONE);
+	return take_falling(state, page, wish, LINUX_MARK_MIN) ||
+	       take_falling(state, page, wish, LINUX_MARK_NONE);
 }
 
 static int enter(struct linux_kernel *state, uint32_t page)
@@ -78,7 +77,7 @@ static int enter(struct linux_kernel *state, uint32_t page)
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 {
 	struct linux_kernel *state = linux_of(kernel);
-	if (!take_falling(state, page, wish, MARK_LOW) && !take_slowly(state, page, wish))
+	if (!take_falling(state, page, wish, LINUX_MARK_LOW) && !take_slowly(state, page, wish))
 		return -ENOMEM;
 	return enter(state, page);
 }
@@ -102,7 +101,7 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 {
 	struct linux_kernel *state = linux_of(kernel);
 	uint32_t from = kernel->pages[page].node;
-	if (from != to && !has_room(state, to, MARK_LOW))
+	if (from != to && !has_room(state, to, LINUX_MARK_MIN))
 		return -ENOSPC;
 	int error = kernel_migrate_plain(kernel, page, to);
 	if (error)

@@ -33,7 +33,7 @@ bool linux_node_has_memory(const struct kernel *kernel, uint32_t node)
 	       kernel->cost->machine->nodes[node].kind != NODE_NONE;
 }
 
-static bool is_movable(const struct machine_node *node)
+bool linux_node_is_movable(const struct machine_node *node)
 {
 	return node->kind == NODE_CXL || node->kind == NODE_PMEM;
 }
@@ -43,7 +43,7 @@ static uint64_t lowmem_pages(const struct kernel *kernel)
 	uint64_t pages = 0;
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++)
 		if (linux_node_has_memory(kernel, i) &&
-		    !is_movable(&kernel->cost->machine->nodes[i]))
+		    !linux_node_is_movable(&kernel->cost->machine->nodes[i]))
 			pages = cost_add(pages, kernel->nodes[i].capacity_pages);
 	return MAX(pages, 1);
 }
@@ -51,11 +51,10 @@ static uint64_t lowmem_pages(const struct kernel *kernel)
 /* Nodes below 1 MiB, as tests and toy machines have, would be all reserve: no kernel runs there. */
 static void fit_toy(struct watermarks *marks, uint64_t managed_pages)
 {
-	uint64_t gap = marks->low - marks->min;
 	uint64_t most = managed_pages / TOY_SHARE;
+	uint64_t gap = MIN(marks->low - marks->min, most / 4);
 	if (marks->min <= most)
 		return;
-	gap = MIN(gap, most / 4);
 	*marks = (struct watermarks){ most, most + gap, most + 2 * gap, most + 3 * gap };
 }
 
@@ -73,8 +72,10 @@ void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config
 	if (given.min_free_kbytes == 0)
 		given.min_free_kbytes = watermark_min_free_kbytes(
 			cost_scale(given.lowmem_pages, given.page_bytes, 1024));
-	watermarks_compute(&given, managed, is_movable(&kernel->cost->machine->nodes[node]), ret);
-	if (config->min_free_kbytes == 0)
+	watermarks_compute(&given, managed,
+			   linux_node_is_movable(&kernel->cost->machine->nodes[node]), ret);
+	if (config->min_free_kbytes == 0 ||
+	    linux_node_is_movable(&kernel->cost->machine->nodes[node]))
 		fit_toy(ret, managed);
 }
 
