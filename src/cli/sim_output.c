@@ -30,6 +30,7 @@ static const struct column text_columns[] = {
 	{ "latency_ns", "latency", COLUMN_NS, 0 },
 	{ "bandwidth_ns", "bandwidth", COLUMN_NS, 0 },
 	{ "migration_ns", "migration", COLUMN_NS, 0 },
+	{ "faults_ns", "faults", COLUMN_NS, 0 },
 };
 
 /* Of CSV: what the row is, then the figures of sim_fields (the slowdown after the time), then what
@@ -63,7 +64,7 @@ static void text_cell(struct table *table, const struct sim_result *result, size
 	const uint64_t figures[ARRAY_SIZE(text_columns)] = {
 		[2] = result->time_ns,	     [5] = result->nr_promoted, [6] = result->nr_demoted,
 		[7] = result->moved_bytes,   [8] = result->latency_ns,	[9] = result->bandwidth_ns,
-		[10] = result->migration_ns,
+		[10] = result->migration_ns, [11] = result->faults_ns,
 	};
 	if (column == 0)
 		table_text(table, result->policy);
@@ -155,12 +156,22 @@ static void prt_columns(struct printbuf *out, const struct sim_output *output, s
 	prt_char(out, '\n');
 }
 
-/* As one table when that fits, else folded where another question begins. */
+static bool has_faults(const struct sim_output *output)
+{
+	bool has = false;
+	for (size_t i = 0; i < sim_set_nr_results(output->set); i++)
+		has |= sim_set_result(output->set, i)->nr_faults > 0;
+	return has;
+}
+
+/* As one table when that fits, else folded where another question begins. The last column is left
+ * out when it is zero for all. */
 static void results_to_text(struct printbuf *out, const struct sim_output *output)
 {
-	static const size_t folds[] = { FIRST_MOVES, FIRST_STALLS, ARRAY_SIZE(text_columns) };
+	const size_t nr_columns = ARRAY_SIZE(text_columns) - (has_faults(output) ? 0 : 1);
+	const size_t folds[] = { FIRST_MOVES, FIRST_STALLS, nr_columns };
 	size_t first = 1;
-	while (first < ARRAY_SIZE(text_columns)) {
+	while (first < nr_columns) {
 		PRINTBUF(table);
 		size_t end = first;
 		for (size_t i = ARRAY_SIZE(folds); i-- > 0 && folds[i] > first;) {
@@ -326,7 +337,8 @@ static void time_to_text(struct printbuf *out, const struct sim_output *output)
 			prt_ns(&text, result->blocked_ns);
 		}
 	}
-	prt_str(&text, " + the three stalls: latency, bandwidth, migration");
+	prt_printf(&text, " + the stalls: latency, bandwidth, migration%s",
+		   has_faults(output) ? ", faults" : "");
 	prt_meaning(out, "time", &text, output->columns);
 }
 
@@ -334,6 +346,7 @@ static void legend_to_text(struct printbuf *out, const struct sim_output *output
 {
 	const struct cost_model *cost = sim_set_cost(output->set);
 	PRINTBUF(move);
+	PRINTBUF(fault);
 	time_to_text(out, output);
 	prt_legend(out, output, "slowdown", "time over that of all-fast");
 	prt_legend(out, output, "served fast", "share of cache misses served by the fast tier");
@@ -349,6 +362,9 @@ static void legend_to_text(struct printbuf *out, const struct sim_output *output
 	prt_legend(out, output, "migration",
 		   "pages moved x (copy + %s); all of it is charged to the program",
 		   printbuf_str(&move));
+	prt_ns(&fault, cost->values[COST_FAULT]);
+	if (has_faults(output))
+		prt_legend(out, output, "faults", "hint faults x %s", printbuf_str(&fault));
 	for (size_t i = 0; sim_set_note(output->set, i); i++)
 		prt_legend(out, output, "note:", "%s", sim_set_note(output->set, i));
 	if (output->dilate > 1)
@@ -445,6 +461,8 @@ static void cost_to_json(struct json_writer *json, const struct cost_model *cost
 	json_u64(json, "mlp_bp", cost->values[COST_PARALLELISM]);
 	json_u64(json, "store_bp", cost->values[COST_STORE_SHARE]);
 	json_u64(json, "move_ns", cost->values[COST_MOVE_FIXED]);
+	json_u64(json, "fault_ns", cost->values[COST_FAULT]);
+	json_u64(json, "check_ns", cost->values[COST_CHECK]);
 	json_u64(json, "tick_ns", cost->tick_ns);
 	json_object_end(json);
 }

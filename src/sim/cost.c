@@ -2,9 +2,10 @@
 /*
  * The cost model. docs/cost-model.md explains every term and where its default comes from.
  *
- *     epoch:  |---- compute ----|-- latency --|-- migration --|--- bandwidth ---|
- *             what the recording   misses       moves            only if some node's bytes take
- *             says                                               longer than the three before
+ *     epoch:  |--- compute ---|-- latency --|-- migration --|-- faults --|-- bandwidth --|
+ *             what the          misses        moves           hint         only if some node's
+ *             recording says                                  faults       bytes take longer
+ *                                                                          than all before
  *
  * Sums are 64-bit picoseconds: 213 days. They saturate rather than wrap.
  */
@@ -26,6 +27,10 @@ const struct tunable cost_tunables[COST_NR_TUNABLES] = {
 			       "stall of a store miss, as a share of a load's" },
 	[COST_MOVE_FIXED] = { "move", TUNABLE_NS, 1000, 0, NS_PER_S,
 			      "moving one page, beside copying it" },
+	[COST_FAULT] = { "fault", TUNABLE_NS, 1000, 0, NS_PER_S,
+			 "one hint fault, beside what it moves" },
+	[COST_CHECK] = { "check", TUNABLE_NS, 100, 0, NS_PER_S,
+			 "a sampler's look at one accessed bit, on another CPU" },
 	[COST_TICK] = { "tick", TUNABLE_NS, NS_PER_MS, 1000, 3600 * NS_PER_S,
 			"recording time between two decisions; also the epoch of bandwidth" },
 };
@@ -289,11 +294,18 @@ static void close_nodes(struct cost_account *account, uint64_t busy_ps)
 	}
 }
 
+static uint64_t fault_ps(const struct cost_account *account)
+{
+	uint64_t each_ps = account->model->values[COST_FAULT] * COST_PS_PER_NS;
+	return cost_multiply(account->epoch_faults, each_ps);
+}
+
 void cost_account_close(struct cost_account *account, uint64_t compute_ns, struct cost_epoch *ret)
 {
 	const struct cost_model *model = account->model;
 	struct cost_epoch epoch = { .compute_ns = compute_ns,
-				    .migration_ps = account->epoch_move_ps };
+				    .migration_ps = account->epoch_move_ps,
+				    .faults_ps = fault_ps(account) };
 	uint64_t longest_ps = 0;
 	for (uint32_t node = 0; node < model->nr_nodes; node++) {
 		const struct cost_node *counts = &account->epoch[node];
@@ -306,8 +318,9 @@ void cost_account_close(struct cost_account *account, uint64_t compute_ns, struc
 		epoch.fast_misses += model->is_fast[node] ? misses : 0;
 		longest_ps = MAX(longest_ps, cost_scale(bytes, PS_PER_S, model->bytes_per_s[node]));
 	}
-	uint64_t busy_ps = cost_add(cost_multiply(compute_ns, COST_PS_PER_NS),
-				    cost_add(epoch.latency_ps, epoch.migration_ps));
+	uint64_t busy_ps = cost_add(
+		cost_multiply(compute_ns, COST_PS_PER_NS),
+		cost_add(cost_add(epoch.latency_ps, epoch.migration_ps), epoch.faults_ps));
 	close_nodes(account, busy_ps);
 	epoch.bandwidth_ps = longest_ps > busy_ps ? longest_ps - busy_ps : 0;
 	account->epoch_move_ps = 0;
@@ -315,6 +328,9 @@ void cost_account_close(struct cost_account *account, uint64_t compute_ns, struc
 	account->latency_ps = cost_add(account->latency_ps, epoch.latency_ps);
 	account->bandwidth_ps = cost_add(account->bandwidth_ps, epoch.bandwidth_ps);
 	account->migration_ps = cost_add(account->migration_ps, epoch.migration_ps);
+	account->faults_ps = cost_add(account->faults_ps, epoch.faults_ps);
+	account->nr_faults += account->epoch_faults;
+	account->epoch_faults = 0;
 	account->nr_epochs++;
 	account->nr_bound_epochs += epoch.bandwidth_ps > 0;
 	if (ret)
@@ -328,7 +344,8 @@ uint64_t cost_account_linear_ps(const struct cost_account *account)
 
 uint64_t cost_account_time_ns(const struct cost_account *account)
 {
-	uint64_t stall_ps = cost_add(cost_account_linear_ps(account), account->bandwidth_ps);
+	uint64_t stall_ps = cost_add(cost_add(cost_account_linear_ps(account), account->faults_ps),
+				     account->bandwidth_ps);
 	return cost_add(cost_add(account->compute_ns, account->blocked_ns),
 			stall_ps / COST_PS_PER_NS);
 }

@@ -3,12 +3,13 @@
  * The cost model: from counts of misses and moves to predicted time. docs/cost-model.md explains
  * it to users; this is the same in code.
  *
- *     time = compute + latency + bandwidth + migration + blocked
+ *     time = compute + latency + bandwidth + migration + faults + blocked
  *
  *     compute    the recording's clock: instructions x cost, as if everything were in the cache
  *     latency    misses x latency of the node that serves them / memory-level parallelism
  *     bandwidth  per epoch: what is missing when a node's traffic takes longer than the epoch took
  *     migration  per page moved: a fixed cost and the copy
+ *     faults     hint faults taken x what one costs the program; bounds take none
  *     blocked    time the program slept, beside the clock
  *
  * Latency and migration are the LINEAR part: they add up page by page and miss by miss in whole
@@ -31,6 +32,8 @@ enum cost_tunable {
 	COST_PARALLELISM, /* memory-level parallelism, per ten thousand */
 	COST_STORE_SHARE, /* of a load's stall that a store causes, per ten thousand */
 	COST_MOVE_FIXED,  /* ns per page moved, beside the copy */
+	COST_FAULT,	  /* ns per hint fault, beside what it moves */
+	COST_CHECK,	  /* ns of another CPU per accessed bit that a sampler looks at */
 	COST_TICK,	  /* ns of recording time between two decisions; also the epoch */
 	COST_NR_TUNABLES,
 };
@@ -80,7 +83,8 @@ struct cost_account {
 	struct cost_load *load;	 /* [node] of the epoch closed last */
 	uint64_t epoch_move_ps;
 	uint64_t compute_ns, blocked_ns;
-	uint64_t latency_ps, bandwidth_ps, migration_ps;
+	uint64_t latency_ps, bandwidth_ps, migration_ps, faults_ps;
+	uint64_t epoch_faults, nr_faults; /* in the open epoch; in the closed ones */
 	uint64_t nr_epochs;
 	uint64_t nr_bound_epochs; /* that bandwidth made longer */
 };
@@ -88,8 +92,13 @@ int cost_account_init(struct cost_account *account, const struct cost_model *mod
 void cost_account_fini(struct cost_account *account);
 /* Misses go straight to account->epoch[node].loads and .stores; moves through this. */
 void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages);
+/* The program took so many hint faults. */
+static inline void cost_account_fault(struct cost_account *account, uint64_t nr_faults)
+{
+	account->epoch_faults += nr_faults;
+}
 struct cost_epoch { /* what closing an epoch found */
-	uint64_t compute_ns, latency_ps, bandwidth_ps, migration_ps;
+	uint64_t compute_ns, latency_ps, bandwidth_ps, migration_ps, faults_ps;
 	uint64_t misses, fast_misses;
 };
 /* Closes the epoch, which took compute_ns of the recording's clock. ret may be NULL. */

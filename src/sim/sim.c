@@ -348,6 +348,8 @@ static void fill_from_account(struct sim_result *result, const struct cost_accou
 	result->latency_ns = account->latency_ps / COST_PS_PER_NS;
 	result->bandwidth_ns = account->bandwidth_ps / COST_PS_PER_NS;
 	result->migration_ns = account->migration_ps / COST_PS_PER_NS;
+	result->faults_ns = account->faults_ps / COST_PS_PER_NS;
+	result->nr_faults = account->nr_faults;
 	result->blocked_ns = account->blocked_ns;
 	result->linear_ps = cost_account_linear_ps(account);
 	result->nodes = account->total;
@@ -375,6 +377,9 @@ static void fill_from_simulation(struct sim_result *result, struct simulation *s
 		const struct engine_stats *engine = engine_stats(simulation->engine);
 		result->nr_refused += engine->nr_outcome_pages[MOVE_REFUSED_GONE];
 		result->nr_cut = engine->nr_cut_pages;
+		result->nr_checks = simulation->sampling.nr_checks;
+		result->sampler_ns = cost_multiply(result->nr_checks,
+						   simulation->cost->values[COST_CHECK]);
 	}
 	if (simulation->has_failed) {
 		result->error = -ENOSPC;

@@ -230,6 +230,14 @@ static void take_hardware(struct simulation *simulation, uint32_t page, uint8_t 
 	hardware_take(&simulation->hardware, &sample);
 }
 
+/* The fault itself; a promotion that follows is charged as every migration is. */
+static void take_hint_fault(struct simulation *simulation, uint32_t page, uint8_t flags)
+{
+	struct kernel *kernel = simulation->kernel;
+	cost_account_fault(&simulation->account, 1);
+	kernel->ops->hint_fault(kernel, page, flags);
+}
+
 static int run_watched(struct simulation *simulation, const struct stage_events *events)
 {
 	struct kernel *kernel = simulation->kernel;
@@ -249,8 +257,8 @@ static int run_watched(struct simulation *simulation, const struct stage_events 
 		if (flags & TRACE_MISS &&
 		    hardware_is_due(&simulation->hardware, flags & TRACE_WRITE))
 			take_hardware(simulation, page, flags);
-		if (entry->bits & KERNEL_HINT)
-			kernel->ops->hint_fault(kernel, page, flags);
+		if (unlikely(entry->bits & KERNEL_HINT))
+			take_hint_fault(simulation, page, flags);
 		if (kernel->ops->access)
 			kernel->ops->access(kernel, page, flags);
 	}
@@ -342,7 +350,7 @@ static void note_epoch(struct simulation *simulation, const struct stage_tick *t
 			(struct sim_series_epoch){ .start_ns = tick->start_ns };
 	struct sim_series_epoch *entry = &simulation->series[index];
 	uint64_t stall_ps = cost_add(cost_add(epoch->latency_ps, epoch->bandwidth_ps),
-				     epoch->migration_ps);
+				     cost_add(epoch->migration_ps, epoch->faults_ps));
 	entry->end_ns = tick->end_ns;
 	entry->time_ns = cost_add(cost_add(entry->time_ns, epoch->compute_ns),
 				  stall_ps / COST_PS_PER_NS);

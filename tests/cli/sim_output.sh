@@ -46,8 +46,8 @@ for result, row in zip(results, rows):
     assert str(result["time_ns"]) == row["time_ns"] and row["dilate"] == "10"
     assert sum(n["loads"] + n["stores"] for n in result["nodes"]) == result["misses"]
     parts = sum(result[k] for k in ("compute_ns", "latency_ns", "bandwidth_ns", "migration_ns",
-                                    "blocked_ns"))
-    assert 0 <= result["time_ns"] - parts <= 3
+                                    "faults_ns", "blocked_ns"))
+    assert 0 <= result["time_ns"] - parts <= 4
 assert results[2]["kernel"] == "linux-none" and results[0]["kernel"] is None
 assert results[4]["bound"]["exact"] and results[4]["bound"]["lower_ps"] <= results[2]["linear_ps"]
 assert results[2]["promoted_pages"] > 0
@@ -57,5 +57,11 @@ P
 for word in linux-none interleave weighted= recency touches= rate= static-best mlp=; do
 	grep -q "$word" "$TMP/list" || fail "--list lacks $word"
 done
+# Hint faults are a part of their own where there are any, and no column where there are none.
+"$BERTH" sim "$R/phases.berth" -M "$M" -P linux-tiering --dilate 1000 >"$TMP/faults" || fail "faults"
+grep -q 'migration  *faults' "$TMP/faults" && grep -q '^faults  *hint faults x' "$TMP/faults" ||
+	fail "faults are not shown: $(cat "$TMP/faults")"
+grep -q faults "$TMP/narrow" && fail "a column of faults where none were taken"
+
 "$BERTH" sim --help | grep -q 'Bounds (-P)' || fail "--help does not list policies"
 exit 0

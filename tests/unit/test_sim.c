@@ -42,9 +42,9 @@ static struct tape random_tape(uint64_t seed)
 static void check_sums(const struct sim_result *result, const struct sim_result *first)
 {
 	uint64_t parts = result->compute_ns + result->latency_ns + result->bandwidth_ns +
-			 result->migration_ns + result->blocked_ns;
+			 result->migration_ns + result->faults_ns + result->blocked_ns;
 	assert_int_equal(result->error, 0);
-	assert_true(result->time_ns >= parts && result->time_ns <= parts + 3);
+	assert_true(result->time_ns >= parts && result->time_ns <= parts + 4);
 	assert_int_equal(result->misses, first->misses);
 	assert_int_equal(result->compute_ns, first->compute_ns);
 	assert_int_equal(result->moved_bytes,

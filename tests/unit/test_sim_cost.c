@@ -55,6 +55,31 @@ static void test_cost_account_by_hand(void **state)
 	machine_free(machine);
 }
 
+/* Faults stop the program and are no part of what bounds are exact against. */
+static void test_cost_faults_are_their_own_part(void **state)
+{
+	struct machine *machine = machine_two_tiers(100, 200);
+	struct cost_model *cost = NULL;
+	struct cost_account account;
+	struct cost_epoch epoch;
+	(void)state;
+	assert_int_equal(cost_model_new(machine, 4096, 64, NULL, &cost, NULL), 0);
+	assert_int_equal(cost_account_init(&account, cost), 0);
+	account.epoch[0].loads = 3;
+	cost_account_fault(&account, 4);
+	cost_account_fault(&account, 1);
+	cost_account_close(&account, 1000, &epoch);
+	assert_int_equal(epoch.faults_ps, 5000000);
+	assert_int_equal(cost_account_linear_ps(&account), 3 * 53333);
+	assert_int_equal(cost_account_time_ns(&account), 1000 + (5000000 + 159999) / 1000);
+	cost_account_close(&account, 1000, &epoch);
+	assert_int_equal(epoch.faults_ps, 0);
+	assert_int_equal(account.nr_faults, 5);
+	cost_account_fini(&account);
+	cost_model_free(cost);
+	machine_free(machine);
+}
+
 static void test_cost_bandwidth_makes_the_epoch_longer(void **state)
 {
 	struct machine *machine = machine_of("node:dram:1MiB@80ns/100GBps:cpus=0 "
