@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "lab/workloads/common/pace.h"
 
@@ -15,6 +16,8 @@ void pace_default(struct pace *pace, uint64_t operations)
 {
 	if (!pace->operations && !pace->time_ns)
 		pace->operations = operations;
+	if (pace->before_bytes)
+		pace->before = work_memory_touched(pace->before_bytes);
 }
 
 static uint64_t passed_ns(const struct pace *pace)
@@ -149,6 +152,8 @@ void pace_run(struct pace *pace, void (*work)(struct pace *pace, unsigned thread
 	pace->argument = argument;
 	pthread_mutex_init(&pace->lock, NULL);
 	pthread_cond_init(&pace->changed, NULL);
+	if (pace->before)
+		munmap(pace->before, pace->before_bytes);
 	work_phase(WORK_PHASE_RUN);
 	pace->start_ns = work_now_ns();
 	for (unsigned i = 1; i < pace->nr_threads; i++)

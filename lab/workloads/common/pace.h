@@ -36,7 +36,8 @@ struct pace {
 	uint64_t operations; /* 0: no limit */
 	uint64_t time_ns;    /* 0: no limit */
 	uint64_t nr_threads;
-	uint32_t lot; /* operations between two looks at the clock; 0: 1,024 */
+	uint64_t before_bytes; /* touched by pace_default(), given back by pace_run() */
+	uint32_t lot;	       /* operations between two looks at the clock; 0: 1,024 */
 	/* Called by one thread at a time after a lot with the operations done and the time passed
 	 * so far: may call pace_hold(). NULL: nothing. */
 	void (*after_lot)(struct pace *pace, void *argument, uint64_t nr_done, uint64_t passed_ns);
@@ -45,7 +46,7 @@ struct pace {
 	uint64_t nr_done, passed_ns;
 
 	/* Private. */
-	void *argument;
+	void *argument, *before;
 	void (*work)(struct pace *pace, unsigned thread, void *argument);
 	_Atomic uint64_t nr_handed;
 	uint64_t start_ns, stood_ns;
@@ -58,9 +59,16 @@ struct pace {
 	struct pace_thread threads[WORK_MAX_THREADS];
 };
 
-/* Options --seconds, --operations (and --threads) of a list of options. */
+/* Options --seconds, --operations, --before (and --threads) of a list of options. */
 #define PACE_OPTIONS(pace)                                                                         \
 	{ "operations", WORK_COUNT, &(pace)->operations, 1, 0, "end after so many operations" },   \
+		{ "before",                                                                        \
+		  WORK_SIZE,                                                                       \
+		  &(pace)->before_bytes,                                                           \
+		  0,                                                                               \
+		  0,                                                                               \
+		  "touched before all else, and given back before the run: what follows falls "    \
+		  "elsewhere" },                                                                   \
 	{                                                                                          \
 		"seconds", WORK_TIME, &(pace)->time_ns, 0, 0,                                      \
 			"end after this time instead, or when both are given at the first of them" \
@@ -70,7 +78,8 @@ struct pace {
 		"threads", WORK_COUNT, &(pace)->nr_threads, 1, WORK_MAX_THREADS, "threads"         \
 	}
 
-/* Gives the default number of operations when neither limit was asked for. */
+/* Gives the default number of operations when neither limit was asked for; touches --before. WHEN:
+ * before anything is built. */
 void pace_default(struct pace *pace, uint64_t operations);
 /* Runs work() in nr_threads threads and returns when all have ended: phase 2 of the marker. */
 void pace_run(struct pace *pace, void (*work)(struct pace *pace, unsigned thread, void *argument),
