@@ -84,10 +84,18 @@ static uint64_t take_lot(struct pace *pace)
 	return pace->operations - before < pace->lot ? pace->operations - before : pace->lot;
 }
 
+/* Registers only: memory is not touched however long it takes. */
+static void think(uint64_t rounds)
+{
+	for (; rounds; rounds--)
+		__asm__ volatile("");
+}
+
 uint64_t pace_next(struct pace *pace, unsigned thread)
 {
 	struct pace_thread *own = &pace->threads[thread];
 
+	think(own->lot * pace->think);
 	if (own->lot)
 		atomic_store_explicit(&own->nr_done, own->nr_done + own->lot, memory_order_relaxed);
 	if (own->lot && !atomic_flag_test_and_set(&pace->is_looking)) {

@@ -37,6 +37,7 @@ struct pace {
 	uint64_t time_ns;    /* 0: no limit */
 	uint64_t nr_threads;
 	uint64_t before_bytes; /* touched by pace_default(), given back by pace_run() */
+	uint64_t think;	       /* rounds of a loop without memory after each operation */
 	uint32_t lot;	       /* operations between two looks at the clock; 0: 1,024 */
 	/* Called by one thread at a time after a lot with the operations done and the time passed
 	 * so far: may call pace_hold(). NULL: nothing. */
@@ -59,7 +60,7 @@ struct pace {
 	struct pace_thread threads[WORK_MAX_THREADS];
 };
 
-/* Options --seconds, --operations, --before (and --threads) of a list of options. */
+/* Options --seconds, --operations, --before, --think (and --threads) of a list of options. */
 #define PACE_OPTIONS(pace)                                                                         \
 	{ "operations", WORK_COUNT, &(pace)->operations, 1, 0, "end after so many operations" },   \
 		{ "before",                                                                        \
@@ -69,6 +70,12 @@ struct pace {
 		  0,                                                                               \
 		  "touched before all else, and given back before the run: what follows falls "    \
 		  "elsewhere" },                                                                   \
+		{ "think",                                                                         \
+		  WORK_COUNT,                                                                      \
+		  &(pace)->think,                                                                  \
+		  0,                                                                               \
+		  1000000,                                                                         \
+		  "computes so many rounds of a loop between two operations, in lots" },           \
 	{                                                                                          \
 		"seconds", WORK_TIME, &(pace)->time_ns, 0, 0,                                      \
 			"end after this time instead, or when both are given at the first of them" \
