@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* `berth sim`: what would this recording cost on that machine, under these policies? */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/sim_output.h"
+#include "sim/recorded.h"
 #include "sim/sim.h"
 #include "trace/trace.h"
 
@@ -70,10 +72,18 @@ static int parse_fast(struct sim_job *job)
 	return 0;
 }
 
+/* -M recording. */
+static bool is_as_found(const struct sim_options *options)
+{
+	return options->machine && strcmp(options->machine, RECORDED_NAME) == 0;
+}
+
 /* Without -M the machine is made to fit, which takes a pass of its own. */
 static int find_machine(struct sim_job *job, struct printbuf *err)
 {
 	uint32_t page_bytes = trace_info(job->reader)->page_bytes;
+	if (is_as_found(job->options))
+		return recorded_machine(trace_info(job->reader), &job->machine, err);
 	if (job->options->machine)
 		return machine_open(job->options->machine, &job->machine, err);
 	int error = sim_measure(job->reader, &job->extent, NULL);
@@ -98,6 +108,7 @@ static int prepare(struct sim_job *job, struct printbuf *err)
 		return error;
 	struct sim_config config = {
 		.machine = job->machine,
+		.is_as_found = is_as_found(options),
 		.policies = named ? options->policies.items : default_policies,
 		.nr_policies = named ? options->policies.nr : ARRAY_SIZE(default_policies),
 		.kernel = options->kernel,
@@ -192,16 +203,19 @@ static int sim_run(const void *raw, int nr_arguments, char **arguments)
 static const struct option sim_options[] = {
 	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct sim_options, machine),
 	  "Where it runs: host, a captured root, hwloc XML, or one line such as "
-	  "'node:dram:4GiB@80ns/100GBps:cpus=0 node:cxl:16GiB@250ns/30GBps'. Without it, DRAM for "
+	  "'node:dram:4GiB@80ns/100GBps:cpus=0 node:cxl:16GiB@250ns/30GBps'; or `recording`: the "
+	  "machine it was made on, with the memory that was in use there. Without it, DRAM for "
 	  "half of what the program uses at once and CXL memory for all of it.",
 	  NULL },
 	{ 'P', "policy", "NAME[:KEY=VALUE,...]", OPTION_LIST,
 	  offsetof(struct sim_options, policies),
-	  "A kernel, an agent or a bound to compare; may repeat. Without it, a choice of them.",
+	  "A kernel, an agent or a bound to compare; may repeat. `recording` is the "
+	  "kernel it was made under, with its settings. Without it, a choice of them.",
 	  NULL },
 	{ 'K', "kernel", "NAME[:KEY=VALUE,...]", OPTION_STRING,
 	  offsetof(struct sim_options, kernel),
-	  "The kernel that agents run above; linux-none unless given.", NULL },
+	  "The kernel that agents run above; linux-none unless given; `recording` as with -P.",
+	  NULL },
 	{ 0, "fast", "SIZE", OPTION_LIST, offsetof(struct sim_options, fast),
 	  "Resize the fast tier; may repeat, and all sizes run in the same pass.", NULL },
 	{ 0, "dilate", "N", OPTION_COUNT, offsetof(struct sim_options, dilate),
@@ -231,6 +245,9 @@ const struct command command_sim = {
 		    "  berth sim app.berth\n"
 		    "  # how much fast memory is enough?\n"
 		    "  berth sim app.berth -P linux-none -P optimal --fast 64MiB --fast 256MiB\n"
+		    "  # as it ran in the lab, and what more promotion would change\n"
+		    "  berth sim lab.berth -M recording -P recording -P "
+		    "recording:hot_threshold_ms=2000\n"
 		    "  # an agent with its own keys and budget\n"
 		    "  berth sim app.berth -P recency:idle=20,rate=200MBps --dilate 100\n",
 	.options = sim_options,

@@ -40,7 +40,17 @@ struct kernel_page {
 struct kernel_node {
 	uint64_t capacity_pages; /* KERNEL_UNLIMITED: never full */
 	uint64_t free_pages;
+	uint64_t ballast_pages; /* in use since before the program, and for ever */
 };
+
+/* A node as the program starts, where that is known; KERNEL_UNKNOWN what is not: it has the pages
+ * of its capacity, all of them free, and the watermarks that the kernel computes for them. */
+#define KERNEL_UNKNOWN UINT64_MAX
+struct kernel_start {
+	uint64_t present_pages, managed_pages, free_pages;
+	uint64_t min_pages, low_pages, high_pages, promo_pages;
+};
+extern const struct kernel_start kernel_start_unknown;
 
 struct kernel_stats {
 	uint64_t nr_allocated, nr_fallen; /* allocations; of these, not on the first choice */
@@ -56,8 +66,9 @@ struct kernel {
 	struct cost_account *account; /* pays for migrations */
 	struct kernel_page *pages;
 	uint32_t nr_pages;
-	struct kernel_node *nodes; /* [machine node index] */
-	uint32_t *fallback;	   /* allocation order of home */
+	struct kernel_node *nodes;   /* [machine node index] */
+	struct kernel_start *starts; /* [machine node index] */
+	uint32_t *fallback;	     /* allocation order of home */
 	uint32_t nr_fallback;
 	uint64_t values[TUNABLES_MAX]; /* of ops->tunables */
 	uint64_t now_ns;	       /* the kernel's clock: recording time x dilation */
@@ -138,6 +149,12 @@ extern const struct kernel_ops kernel_all_fast, kernel_all_slow;
 int kernel_new(const struct kernel_ops *ops, const struct cost_model *cost,
 	       struct cost_account *account, const uint64_t *capacity_pages, const uint64_t *values,
 	       uint64_t seed, struct kernel **ret, struct printbuf *err);
+/* The same as the machine was found: starts is [node], copied; NULL: all unknown. What they know
+ * goes before capacity_pages. */
+int kernel_new_at(const struct kernel_ops *ops, const struct cost_model *cost,
+		  struct cost_account *account, const uint64_t *capacity_pages,
+		  const struct kernel_start *starts, const uint64_t *values, uint64_t seed,
+		  struct kernel **ret, struct printbuf *err);
 struct kernel *kernel_free(struct kernel *kernel);
 int kernel_grow(struct kernel *kernel, uint32_t nr_pages);
 

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "sim/future.h"
+#include "sim/recorded.h"
 #include "sim/simulation.h"
 #include "sim/spec.h"
 
@@ -35,9 +36,10 @@ struct sim_set {
 	struct stage *stage;
 	struct sim_spec *specs;
 	size_t nr_specs;
-	struct sim_spec below; /* the kernel of -K */
-	uint64_t *capacities;  /* [size * nr_nodes + node], in pages */
-	uint64_t *unlimited;   /* [node] */
+	struct sim_spec below;	     /* the kernel of -K */
+	uint64_t *capacities;	     /* [size * nr_nodes + node], in pages */
+	uint64_t *unlimited;	     /* [node] */
+	struct kernel_start *starts; /* [node]; NULL: nobody used the machine before */
 	uint32_t nr_sizes;
 	struct sim_run *runs;
 	size_t nr_runs;
@@ -73,7 +75,21 @@ static bool is_unfiltered(const struct trace_info *info)
 	return !(info->streams & TRACE_STREAM_MISSES) && info->cache.size_bytes == 0;
 }
 
-static int parse_specs(struct sim_set *set, const struct sim_config *config, struct printbuf *err)
+static int parse_spec(const char *text, bool is_kernel, const struct trace_info *info,
+		      struct sim_spec *ret, struct printbuf *err)
+{
+	PRINTBUF(recorded);
+	if (recorded_is_named(text)) {
+		int error = recorded_spec(info, text, &recorded, err);
+		if (error)
+			return error;
+		text = printbuf_str(&recorded);
+	}
+	return is_kernel ? sim_spec_parse_kernel(text, ret, err) : sim_spec_parse(text, ret, err);
+}
+
+static int parse_specs(struct sim_set *set, const struct sim_config *config,
+		       const struct trace_info *info, struct printbuf *err)
 {
 	const char *kernel = config->kernel ? config->kernel : SIM_KERNEL_DEFAULT;
 	if (config->nr_policies == 0)
@@ -82,12 +98,12 @@ static int parse_specs(struct sim_set *set, const struct sim_config *config, str
 	if (!set->specs)
 		return error_set(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < config->nr_policies; i++) {
-		int error = sim_spec_parse(config->policies[i], &set->specs[i], err);
+		int error = parse_spec(config->policies[i], false, info, &set->specs[i], err);
 		if (error)
 			return error;
 		set->nr_specs++;
 	}
-	return sim_spec_parse_kernel(kernel, &set->below, err);
+	return parse_spec(kernel, true, info, &set->below, err);
 }
 
 static int check_order(const struct sim_set *set, const struct trace_info *info,
@@ -120,8 +136,24 @@ static void set_capacities(struct sim_set *set, uint32_t size, const uint64_t *f
 	}
 }
 
+/* A fast tier that is resized is not the one that was found. */
+static int new_starts(struct sim_set *set, const struct sim_config *config,
+		      const struct trace_info *info)
+{
+	if (!config->is_as_found)
+		return 0;
+	set->starts = calloc(set->cost->nr_nodes, sizeof(*set->starts));
+	if (!set->starts)
+		return -ENOMEM;
+	recorded_starts(info, set->starts, set->cost->nr_nodes);
+	for (uint32_t i = 0; i < set->cost->nr_nodes; i++)
+		if (config->nr_fast && set->cost->is_fast[i])
+			set->starts[i] = kernel_start_unknown;
+	return 0;
+}
+
 static int new_capacities(struct sim_set *set, const struct sim_config *config,
-			  struct printbuf *err)
+			  const struct trace_info *info, struct printbuf *err)
 {
 	uint32_t nr_nodes = set->cost->nr_nodes;
 	size_t nr_sizes = config->nr_fast ? config->nr_fast : 1;
@@ -133,7 +165,7 @@ static int new_capacities(struct sim_set *set, const struct sim_config *config,
 	set->nr_sizes = (uint32_t)nr_sizes;
 	set->capacities = calloc(nr_sizes * nr_nodes, sizeof(*set->capacities));
 	set->unlimited = calloc(nr_nodes, sizeof(*set->unlimited));
-	if (!set->capacities || !set->unlimited)
+	if (!set->capacities || !set->unlimited || new_starts(set, config, info))
 		return error_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < nr_nodes; i++)
 		set->unlimited[i] = KERNEL_UNLIMITED;
@@ -212,6 +244,7 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 		.capacity_pages =
 			is_bound ? set->unlimited
 				 : &set->capacities[(size_t)run->size * set->cost->nr_nodes],
+		.starts = is_bound ? NULL : set->starts,
 		.stage = set->stage,
 		.dilate = set->dilate,
 		.seed = set->seed,
@@ -282,7 +315,7 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 	set->seed = config->seed;
 	set->max_epochs = config->max_epochs;
 	set->effort = config->effort;
-	int error = parse_specs(set, config, err);
+	int error = parse_specs(set, config, info, err);
 	if (!error)
 		error = sim_check_recording(info, err);
 	if (!error)
@@ -290,7 +323,7 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 	if (!error)
 		error = new_model(set, config, info, err);
 	if (!error)
-		error = new_capacities(set, config, err);
+		error = new_capacities(set, config, info, err);
 	if (!error)
 		error = new_runs(set, err);
 	if (error) {
@@ -321,6 +354,7 @@ struct sim_set *sim_set_free(struct sim_set *set)
 	free(set->specs);
 	free(set->capacities);
 	free(set->unlimited);
+	free(set->starts);
 	free(set->runs);
 	free(set);
 	return NULL;

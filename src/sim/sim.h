@@ -7,6 +7,8 @@
  * The recording is decoded once; every policy at every fast size runs on the same pass (bounds
  * that need the future are solved at its end and replayed from what the pass gathered).
  *
+ * "recording" as the name of a kernel is the one that the recording was made under (recorded.h).
+ *
  * -P takes the name of a kernel preset, of an agent that runs above the kernel of -K, or of a
  * bound; the three share one name space. Same input and seed, same bytes out.
  */
@@ -23,7 +25,8 @@
 
 struct sim_config {
 	const struct machine *machine; /* outlives the set */
-	const char *const *policies;   /* "NAME" or "NAME:key=value,..."; at least one */
+	bool is_as_found;	     /* memory in use, and watermarks, are those of the recording */
+	const char *const *policies; /* "NAME" or "NAME:key=value,..."; at least one */
 	size_t nr_policies;
 	const char *kernel;	    /* for agents; NULL: SIM_KERNEL_DEFAULT */
 	const uint64_t *fast_bytes; /* sizes of the fast tier to try; none: the machine's own */

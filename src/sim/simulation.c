@@ -20,12 +20,13 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 						      ? simulation->account.load[i]
 						      : (struct cost_load){ POLICY_UNKNOWN,
 									    POLICY_UNKNOWN };
-		nodes[i] = (struct policy_node){ .capacity_pages = node->capacity_pages,
-						 .free_pages = node->free_pages,
-						 .job_pages = node->capacity_pages -
-							      node->free_pages,
-						 .nr_misses = load.nr_misses,
-						 .loaded_ps = load.loaded_ps };
+		nodes[i] = (struct policy_node){
+			.capacity_pages = node->capacity_pages,
+			.free_pages = node->free_pages,
+			.job_pages = node->capacity_pages - node->free_pages - node->ballast_pages,
+			.nr_misses = load.nr_misses,
+			.loaded_ps = load.loaded_ps
+		};
 	}
 	return 0;
 }
@@ -82,9 +83,9 @@ static int set_up(struct simulation *simulation, const struct simulation_config 
 	if (!simulation->counts || !simulation->series ||
 	    cost_account_init(&simulation->account, config->cost))
 		return error_set(err, -ENOMEM, "out of memory for a simulation");
-	int error = kernel_new(config->kernel, config->cost, &simulation->account,
-			       config->capacity_pages, config->kernel_values, config->seed,
-			       &simulation->kernel, err);
+	int error = kernel_new_at(config->kernel, config->cost, &simulation->account,
+				  config->capacity_pages, config->starts, config->kernel_values,
+				  config->seed, &simulation->kernel, err);
 	if (!error)
 		simulation->kernel->stage = config->stage;
 	if (!error && config->agent)

@@ -34,8 +34,9 @@ struct simulation_config {
 	const uint64_t *sampler; /* of sim_sampler_tunables; NULL: defaults */
 	struct engine_budget budget;
 	const struct cost_model *cost;
-	const uint64_t *capacity_pages; /* [node] */
-	const struct stage *stage;	/* for addresses of pages; outlives the simulation */
+	const uint64_t *capacity_pages;	   /* [node] */
+	const struct kernel_start *starts; /* [node]; NULL: nobody used the machine before */
+	const struct stage *stage;	   /* for addresses of pages; outlives the simulation */
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 };

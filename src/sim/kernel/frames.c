@@ -11,6 +11,11 @@
 #include "base/error.h"
 #include "sim/kernel.h"
 
+const struct kernel_start kernel_start_unknown = {
+	KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN,
+	KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN,
+};
+
 static const struct kernel_page nowhere = { .node = KERNEL_NOWHERE };
 
 int kernel_grow(struct kernel *kernel, uint32_t nr_pages)
@@ -129,14 +134,32 @@ void kernel_release(struct kernel *kernel, uint32_t page)
 		kernel_give(kernel, page);
 }
 
-static int set_up_nodes(struct kernel *kernel, const uint64_t *capacity_pages)
+static void set_up_node(struct kernel_node *node, uint64_t capacity_pages,
+			const struct kernel_start *start)
+{
+	*node = (struct kernel_node){ .capacity_pages = capacity_pages,
+				      .free_pages = capacity_pages };
+	if (capacity_pages == KERNEL_UNLIMITED)
+		return;
+	if (start->managed_pages != KERNEL_UNKNOWN)
+		node->capacity_pages = node->free_pages = start->managed_pages;
+	if (start->free_pages != KERNEL_UNKNOWN)
+		node->free_pages = MIN(start->free_pages, node->capacity_pages);
+	node->ballast_pages = node->capacity_pages - node->free_pages;
+}
+
+static int set_up_nodes(struct kernel *kernel, const uint64_t *capacity_pages,
+			const struct kernel_start *starts)
 {
 	const struct cost_model *cost = kernel->cost;
 	kernel->nodes = calloc(cost->nr_nodes, sizeof(*kernel->nodes));
-	if (!kernel->nodes)
+	kernel->starts = calloc(cost->nr_nodes, sizeof(*kernel->starts));
+	if (!kernel->nodes || !kernel->starts)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < cost->nr_nodes; i++)
-		kernel->nodes[i] = (struct kernel_node){ capacity_pages[i], capacity_pages[i] };
+	for (uint32_t i = 0; i < cost->nr_nodes; i++) {
+		kernel->starts[i] = starts ? starts[i] : kernel_start_unknown;
+		set_up_node(&kernel->nodes[i], capacity_pages[i], &kernel->starts[i]);
+	}
 	return machine_fallback_order(cost->machine, cost->home, &kernel->fallback,
 				      &kernel->nr_fallback);
 }
@@ -144,6 +167,14 @@ static int set_up_nodes(struct kernel *kernel, const uint64_t *capacity_pages)
 int kernel_new(const struct kernel_ops *ops, const struct cost_model *cost,
 	       struct cost_account *account, const uint64_t *capacity_pages, const uint64_t *values,
 	       uint64_t seed, struct kernel **ret, struct printbuf *err)
+{
+	return kernel_new_at(ops, cost, account, capacity_pages, NULL, values, seed, ret, err);
+}
+
+int kernel_new_at(const struct kernel_ops *ops, const struct cost_model *cost,
+		  struct cost_account *account, const uint64_t *capacity_pages,
+		  const struct kernel_start *starts, const uint64_t *values, uint64_t seed,
+		  struct kernel **ret, struct printbuf *err)
 {
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
 	if (!kernel)
@@ -155,7 +186,7 @@ int kernel_new(const struct kernel_ops *ops, const struct cost_model *cost,
 	tunables_defaults(ops->tunables, ops->nr_tunables, kernel->values);
 	if (values && ops->nr_tunables)
 		memcpy(kernel->values, values, ops->nr_tunables * sizeof(*values));
-	int error = set_up_nodes(kernel, capacity_pages);
+	int error = set_up_nodes(kernel, capacity_pages, starts);
 	if (error)
 		error_set(err, error, "%s: %s", ops->name, error_text(error));
 	else if (ops->start)
@@ -176,6 +207,7 @@ struct kernel *kernel_free(struct kernel *kernel)
 		kernel->ops->stop(kernel);
 	free(kernel->pages);
 	free(kernel->nodes);
+	free(kernel->starts);
 	free(kernel->fallback);
 	free(kernel);
 	return NULL;
@@ -189,7 +221,7 @@ bool kernel_is_valid(const struct kernel *kernel)
 		for (uint32_t i = 0; i < kernel->nr_pages; i++)
 			used += kernel->pages[i].node == node;
 		if (frames->capacity_pages != KERNEL_UNLIMITED &&
-		    frames->free_pages + used != frames->capacity_pages)
+		    frames->free_pages + used + frames->ballast_pages != frames->capacity_pages)
 			return false;
 	}
 	uint64_t resident = 0;

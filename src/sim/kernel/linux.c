@@ -38,8 +38,11 @@ static void set_up_marks(struct linux_kernel *state)
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
 		struct linux_node *node = &state->nodes[i];
 		linux_marks_of(kernel, &config, i, &node->marks);
-		node->bypass_pages = watermark_bypass_pages(
-			&node->marks, kernel->nodes[i].capacity_pages, kernel->cost->page_bytes);
+		uint64_t present = kernel->starts[i].present_pages;
+		if (present == KERNEL_UNKNOWN)
+			present = kernel->nodes[i].capacity_pages;
+		node->bypass_pages = watermark_bypass_pages(&node->marks, present,
+							    kernel->cost->page_bytes);
 	}
 }
 

@@ -126,7 +126,8 @@ struct linux_marks_config {
 	uint64_t scale;		  /* watermark_scale_factor */
 	uint64_t min_free_kbytes; /* 0: as the kernel computes it */
 };
-/* The marks of a node as boot sets them; all 0 for a node without memory. */
+/* The marks of a node as boot sets them, or as they were found (kernel->starts); all 0 for a node
+ * without memory. */
 void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config *config,
 		    uint32_t node, struct watermarks *ret);
 bool linux_node_has_memory(const struct kernel *kernel, uint32_t node);

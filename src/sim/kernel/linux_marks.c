@@ -58,6 +58,19 @@ static void fit_toy(struct watermarks *marks, uint64_t managed_pages)
 	*marks = (struct watermarks){ most, most + gap, most + 2 * gap, most + 3 * gap };
 }
 
+/* As the kernel that the recording was made under had them. */
+static bool marks_known(const struct kernel_start *start, struct watermarks *ret)
+{
+	if (start->min_pages == KERNEL_UNKNOWN || start->low_pages == KERNEL_UNKNOWN ||
+	    start->high_pages == KERNEL_UNKNOWN)
+		return false;
+	*ret = (struct watermarks){ start->min_pages, start->low_pages, start->high_pages,
+				    start->promo_pages };
+	if (start->promo_pages == KERNEL_UNKNOWN) /* not shown by kernels before 5.18 */
+		ret->promo = 2 * start->high_pages - start->low_pages;
+	return true;
+}
+
 void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config *config,
 		    uint32_t node, struct watermarks *ret)
 {
@@ -68,6 +81,8 @@ void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config
 					  .page_bytes = kernel->cost->page_bytes };
 	*ret = (struct watermarks){ 0 };
 	if (!linux_node_has_memory(kernel, node) || managed == KERNEL_UNLIMITED)
+		return;
+	if (marks_known(&kernel->starts[node], ret))
 		return;
 	if (given.min_free_kbytes == 0)
 		given.min_free_kbytes = watermark_min_free_kbytes(
