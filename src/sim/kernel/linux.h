@@ -117,6 +117,9 @@ void linux_tick(struct kernel *kernel);
 struct linux_space *linux_space_of(struct linux_kernel *state,
 				   uint32_t space); /* NULL: no memory */
 
+/* linux_mapping.c */
+int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping);
+
 /* linux_counters.c */
 void linux_counters(const struct kernel *kernel,
 		    void (*emit)(void *context, const char *name, uint64_t value), void *context);

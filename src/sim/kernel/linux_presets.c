@@ -95,7 +95,8 @@ static const struct tunable tiering_tunables[LINUX_NR_TUNABLES] = LINUX_TUNABLES
 	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .start = linux_start,               \
 	.stop = linux_stop, .allocate = linux_allocate, .hint_fault = linux_hint_fault,            \
 	.grow = linux_grow, .counters = linux_counters, .tick = linux_tick,                        \
-	.reclaim = linux_reclaim, .migrate = linux_migrate, .free = linux_release
+	.reclaim = linux_reclaim, .migrate = linux_migrate, .free = linux_release,                 \
+	.mapping = linux_mapping
 
 extern const struct kernel_ops kernel_linux_numab, kernel_linux_tiering;
 extern const struct kernel_ops kernel_linux_6_12, kernel_linux_7_3;

@@ -49,6 +49,8 @@ enum scan_skip { /* why an area is passed over, as the kernel's tracepoint has i
 struct scan_area {
 	uint64_t start, end; /* pages */
 	bool is_unsuitable;
+	/* What the mapping is: areas.h. The scanner does not look at these. */
+	uint8_t kind, protection, advice;
 	/* The scanner's own. */
 	bool is_known;
 	uint64_t start_seq, done_seq;

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Mappings made, changed and undone, as the recording tells: the areas of a space follow.
+ *
+ * Follows mm/mmap.c, mm/mprotect.c, mm/mremap.c and mm/madvise.c (6.12) as far as the scanner and
+ * huge pages look at them. Calls that failed are not in a recording.
+ */
+#include <errno.h>
+
+#include "sim/kernel/linux.h"
+
+#define ADVICE_HUGE	14 /* MADV_HUGEPAGE */
+#define ADVICE_NOT_HUGE 15 /* MADV_NOHUGEPAGE */
+
+static int advise(struct linux_space *space, const struct trace_mapping *mapping)
+{
+	if (mapping->detail != ADVICE_HUGE && mapping->detail != ADVICE_NOT_HUGE)
+		return 0;
+	return areas_advise(&space->areas, mapping->page, mapping->nr_pages,
+			    mapping->detail == ADVICE_HUGE ? AREA_HUGE : AREA_NOT_HUGE);
+}
+
+static int change(struct linux_space *space, const struct trace_mapping *mapping)
+{
+	struct areas *areas = &space->areas;
+	uint64_t page = mapping->page, nr = mapping->nr_pages;
+	switch (mapping->op) {
+	case TRACE_MAP:
+		return areas_map(areas, page, nr, area_kind_of(mapping->name), mapping->protection);
+	case TRACE_UNMAP:
+		return areas_unmap(areas, page, nr);
+	case TRACE_REMAP:
+		return areas_move(areas, mapping->from_page, page, nr);
+	case TRACE_PROTECT:
+		return areas_protect(areas, page, nr, (uint32_t)mapping->detail);
+	case TRACE_ADVICE:
+		return advise(space, mapping);
+	case TRACE_PROCESS_END:
+		areas_fini(areas);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping)
+{
+	struct linux_space *space = linux_space_of(linux_of(kernel), mapping->space);
+	return space ? change(space, mapping) : -ENOMEM;
+}
