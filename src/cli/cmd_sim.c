@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/sim_counters.h"
 #include "cli/sim_output.h"
 #include "sim/recorded.h"
 #include "sim/sim.h"
@@ -21,6 +22,7 @@ struct sim_options {
 	uint64_t dilate;
 	uint64_t seed;
 	enum output_format format;
+	bool counters;
 	bool list;
 };
 
@@ -139,10 +141,14 @@ static int print_results(const struct sim_job *job)
 	};
 	if (job->options->format == FORMAT_JSON)
 		sim_output_to_json(&out, &output);
+	else if (job->options->format == FORMAT_CSV && job->options->counters)
+		sim_counters_to_csv(&out, job->set);
 	else if (job->options->format == FORMAT_CSV)
 		sim_output_to_csv(&out, &output);
 	else
 		sim_output_to_text(&out, &output);
+	if (job->options->format == FORMAT_TEXT && job->options->counters)
+		sim_counters_to_text(&out, job->set, output.columns);
 	return put_output(&out, NULL);
 }
 
@@ -228,6 +234,10 @@ static const struct option sim_options[] = {
 	  "Of everything random. The same seed gives the same output, to the byte.", NULL },
 	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct sim_options, format),
 	  "Of the output.", "text|json|csv" },
+	{ 0, "counters", NULL, OPTION_FLAG, offsetof(struct sim_options, counters),
+	  "Also print the counters of /proc/vmstat that the kernels kept; as CSV, only those. JSON "
+	  "always has them.",
+	  NULL },
 	{ 0, "list", NULL, OPTION_FLAG, offsetof(struct sim_options, list),
 	  "List what -P, -K and --cost take, and stop.", NULL },
 };

@@ -360,7 +360,7 @@ static void test_linux_uses_the_last_page_and_says_when_it_is_full(void **state)
 	while (kernel_fault(box.kernel, page, UINT32_MAX) == 0)
 		page++;
 	assert_int_equal(page, 16384 + 32768);
-	assert_true(linux_of(box.kernel)->counters[LINUX_ALLOCSTALL] > 0);
+	assert_true(linux_of(box.kernel)->counters[LINUX_ALLOCSTALL_MOVABLE] > 0);
 	for (uint32_t i = 0; i < page; i += 2)
 		kernel_release(box.kernel, i);
 	assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);

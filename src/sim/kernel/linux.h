@@ -58,7 +58,14 @@ enum linux_counter { /* of /proc/vmstat */
 		     LINUX_PGPROMOTE_SUCCESS,
 		     LINUX_PGDEMOTE_KSWAPD,
 		     LINUX_PGDEMOTE_DIRECT,
-		     LINUX_ALLOCSTALL,
+		     LINUX_PGSCAN_KSWAPD,
+		     LINUX_PGSCAN_DIRECT,
+		     LINUX_PGSTEAL_KSWAPD,
+		     LINUX_PGSTEAL_DIRECT,
+		     LINUX_PGALLOC_NORMAL,
+		     LINUX_PGALLOC_MOVABLE,
+		     LINUX_PGFREE,
+		     LINUX_ALLOCSTALL_MOVABLE,
 		     LINUX_NR_COUNTERS,
 };
 
@@ -123,6 +130,8 @@ int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping);
 /* linux_counters.c */
 void linux_counters(const struct kernel *kernel,
 		    void (*emit)(void *context, const char *name, uint64_t value), void *context);
+
+void linux_count_allocated(struct linux_kernel *state, uint32_t node, uint64_t nr_pages);
 
 /* linux_marks.c */
 struct linux_marks_config {

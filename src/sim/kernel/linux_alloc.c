@@ -26,7 +26,10 @@ static bool has_room(const struct linux_kernel *state, uint32_t node, enum linux
 static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
 		      enum linux_mark mark)
 {
-	return has_room(state, node, mark) && kernel_take(state->kernel, page, node);
+	if (!has_room(state, node, mark) || !kernel_take(state->kernel, page, node))
+		return false;
+	linux_count_allocated(state, node, 1);
+	return true;
 }
 
 /* The wish first, then the zonelist. */
@@ -52,7 +55,7 @@ static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish
 		linux_wake_kswapd(state, kernel->fallback[i]);
 	if (take_falling(state, page, wish, LINUX_MARK_MIN))
 		return true;
-	state->counters[LINUX_ALLOCSTALL]++;
+	state->counters[LINUX_ALLOCSTALL_MOVABLE]++;
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
 		linux_reclaim(kernel, kernel->fallback[i], DIRECT_BATCH);
 	return take_falling(state, page, wish, LINUX_MARK_MIN) ||
@@ -93,6 +96,7 @@ void linux_release(struct kernel *kernel, uint32_t page)
 		if (space && space->nr_resident > 0)
 			space->nr_resident--;
 	}
+	state->counters[LINUX_PGFREE]++;
 	kernel_give(kernel, page);
 }
 
@@ -106,6 +110,9 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	int error = kernel_migrate_plain(kernel, page, to);
 	if (error)
 		return error;
+	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
+	state->counters[LINUX_PGFREE]++;
+	linux_count_allocated(state, to, 1);
 	/* Reclaim has taken it off its list already. */
 	if (lru_is_listed(&state->lru, page))
 		lru_move(&state->nodes[from].lru, &state->nodes[to].lru, &state->lru, page);

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc/vmstat would show, under the names it has there.
+ * What /proc/vmstat would show, under the names it has there: those that 6.12 and 7.3 print and
+ * that the model's pieces move. What a version does not print is not emitted for it.
+ *
+ * Zones: memory that is plugged in later is ZONE_MOVABLE, all other is Normal (the kernel splits
+ * the lowest 4 GiB off as DMA and DMA32). Stalls are all of movable memory: the kernel counts them
+ * by the highest zone that the allocation may use, and a page of a program may use every zone.
+ *
+ * The generations keep no pgrefill, pgactivate and pgdeactivate here: the kernel moves pages that a
+ * walk found young when eviction meets them and counts them then; the model moves them at once.
  */
 #include "sim/kernel/linux.h"
+
+typedef void emit_fn(void *context, const char *name, uint64_t value);
 
 static const char *const counter_names[LINUX_NR_COUNTERS] = {
 	[LINUX_NUMA_PTE_UPDATES] = "numa_pte_updates",
@@ -14,22 +24,73 @@ static const char *const counter_names[LINUX_NR_COUNTERS] = {
 	[LINUX_PGPROMOTE_SUCCESS] = "pgpromote_success",
 	[LINUX_PGDEMOTE_KSWAPD] = "pgdemote_kswapd",
 	[LINUX_PGDEMOTE_DIRECT] = "pgdemote_direct",
-	[LINUX_ALLOCSTALL] = "allocstall",
+	[LINUX_PGSCAN_KSWAPD] = "pgscan_kswapd",
+	[LINUX_PGSCAN_DIRECT] = "pgscan_direct",
+	[LINUX_PGSTEAL_KSWAPD] = "pgsteal_kswapd",
+	[LINUX_PGSTEAL_DIRECT] = "pgsteal_direct",
+	[LINUX_PGALLOC_NORMAL] = "pgalloc_normal",
+	[LINUX_PGALLOC_MOVABLE] = "pgalloc_movable",
+	[LINUX_PGFREE] = "pgfree",
+	[LINUX_ALLOCSTALL_MOVABLE] = "allocstall_movable",
 };
 
-void linux_counters(const struct kernel *kernel,
-		    void (*emit)(void *context, const char *name, uint64_t value), void *context)
+/* What the pieces of a node count themselves. */
+struct node_sums {
+	uint64_t candidates, candidates_nrl;
+	uint64_t runs, low_quickly, high_quickly;
+	uint64_t refill, activate, deactivate;
+};
+
+static void add_node(struct node_sums *sums, const struct linux_node *node)
+{
+	sums->candidates += node->hot.nr_candidates;
+	sums->candidates_nrl += node->hot.nr_candidates_nrl;
+	sums->runs += node->kswapd.nr_runs;
+	sums->low_quickly += node->kswapd.nr_low_quickly;
+	sums->high_quickly += node->kswapd.nr_high_quickly;
+	sums->refill += node->lru.two.nr_refill;
+	sums->activate += node->lru.two.nr_activate;
+	sums->deactivate += node->lru.two.nr_deactivate;
+}
+
+static void emit_lists(const struct linux_kernel *state, const struct node_sums *sums,
+		       emit_fn *emit, void *context)
+{
+	const uint64_t *counters = state->counters;
+	emit(context, "pgscan_anon", counters[LINUX_PGSCAN_KSWAPD] + counters[LINUX_PGSCAN_DIRECT]);
+	emit(context, "pgsteal_anon",
+	     counters[LINUX_PGSTEAL_KSWAPD] + counters[LINUX_PGSTEAL_DIRECT]);
+	if (state->kernel->values[LINUX_LRU_GEN])
+		return;
+	emit(context, "pgrefill", sums->refill);
+	emit(context, "pgactivate", sums->activate);
+	emit(context, "pgdeactivate", sums->deactivate);
+}
+
+void linux_counters(const struct kernel *kernel, emit_fn *emit, void *context)
 {
 	const struct linux_kernel *state = linux_of(kernel);
-	uint64_t candidates = 0, scanned = 0, runs = 0;
-	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
-		candidates += state->nodes[i].hot.nr_candidates;
-		scanned += lru_nr_scanned(&state->nodes[i].lru);
-		runs += state->nodes[i].kswapd.nr_runs;
-	}
+	struct node_sums sums = { 0 };
+	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++)
+		add_node(&sums, &state->nodes[i]);
 	for (unsigned i = 0; i < LINUX_NR_COUNTERS; i++)
 		emit(context, counter_names[i], state->counters[i]);
-	emit(context, "pgpromote_candidate", candidates);
-	emit(context, "pgscan_anon", scanned);
-	emit(context, "pageoutrun", runs);
+	emit_lists(state, &sums, emit, context);
+	emit(context, "pageoutrun", sums.runs);
+	emit(context, "kswapd_low_wmark_hit_quickly", sums.low_quickly);
+	emit(context, "kswapd_high_wmark_hit_quickly", sums.high_quickly);
+	emit(context, "pgdemote_khugepaged", 0);
+	emit(context, "pgpromote_candidate", sums.candidates);
+	if (kernel->values[LINUX_VERSION] < LINUX_7_3)
+		return;
+	emit(context, "pgpromote_candidate_nrl", sums.candidates_nrl);
+	emit(context, "pgdemote_proactive", 0);
+	emit(context, "pgscan_proactive", 0);
+	emit(context, "pgsteal_proactive", 0);
+}
+
+void linux_count_allocated(struct linux_kernel *state, uint32_t node, uint64_t nr_pages)
+{
+	bool is_movable = linux_node_is_movable(&state->kernel->cost->machine->nodes[node]);
+	state->counters[is_movable ? LINUX_PGALLOC_MOVABLE : LINUX_PGALLOC_NORMAL] += nr_pages;
 }

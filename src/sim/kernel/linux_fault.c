@@ -134,7 +134,6 @@ static bool promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 		state->counters[LINUX_PGMIGRATE_FAIL]++;
 		return false;
 	}
-	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
 	state->counters[LINUX_NUMA_PAGES_MIGRATED]++;
 	state->counters[LINUX_PGPROMOTE_SUCCESS] += !was_top;
 	return true;

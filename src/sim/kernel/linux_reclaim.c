@@ -73,7 +73,6 @@ static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target
 	if (state->kernel->nodes[target].free_pages <= state->nodes[target].marks.low ||
 	    kernel_migrate(state->kernel, page, target))
 		return false;
-	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
 	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD]++;
 	return true;
 }
@@ -120,7 +119,13 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 	};
 	if (!can_demote(state, visit->node))
 		return;
-	lru_shrink(&state->nodes[visit->node].lru, &state->lru, &request, &reclaim_ops, state);
+	struct lru *lru = &state->nodes[visit->node].lru;
+	uint64_t scanned = lru_nr_scanned(lru);
+	lru_shrink(lru, &state->lru, &request, &reclaim_ops, state);
+	state->counters[state->is_direct ? LINUX_PGSCAN_DIRECT : LINUX_PGSCAN_KSWAPD] +=
+		lru_nr_scanned(lru) - scanned;
+	state->counters[state->is_direct ? LINUX_PGSTEAL_DIRECT : LINUX_PGSTEAL_KSWAPD] +=
+		request.nr_reclaimed;
 	*ret_scanned += request.nr_scanned;
 	*ret_reclaimed += request.nr_reclaimed;
 }
