@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What policies that know two kinds of memory, fast and slow, ask of a view. Fast is the machine's
+ * first tier; slow is all the rest. */
+#ifndef BERTH_POLICY_MEMORY_ROOM_H
+#define BERTH_POLICY_MEMORY_ROOM_H
+
+#include "policy/policy.h"
+
+static inline bool room_is_fast(const struct machine *machine, uint32_t node)
+{
+	return node < machine->nr_nodes && machine->nodes[node].tier == 0;
+}
+
+struct room {
+	uint32_t fast, slow; /* the node of each kind with most free pages */
+	uint64_t fast_pages; /* capacity of all fast nodes together */
+};
+
+/* False when the machine has memory of one kind only, so that there is nothing to decide. */
+static inline bool room_look(const struct machine *machine, const struct policy_view *view,
+			     struct room *ret)
+{
+	struct room room = { view->nr_nodes, view->nr_nodes, 0 };
+	for (uint32_t i = 0; i < view->nr_nodes; i++) {
+		const struct policy_node *node = &view->nodes[i];
+		bool is_fast = room_is_fast(machine, i);
+		uint32_t *best = is_fast ? &room.fast : &room.slow;
+		if (node->capacity_pages == 0)
+			continue;
+		room.fast_pages += is_fast ? node->capacity_pages : 0;
+		if (*best == view->nr_nodes || node->free_pages > view->nodes[*best].free_pages)
+			*best = i;
+	}
+	*ret = room;
+	return room.fast < view->nr_nodes && room.slow < view->nr_nodes;
+}
+
+#endif
