@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The modelled mover: each page of a move goes through the kernel's own migration, which may refuse
- * it, and costs what the cost model says. Done at once; results wait until they are collected.
+ * it, and costs what the cost model says. Done at once; results wait until they are collected. The
+ * page-table entry is made anew, so a moved page is no longer armed for a hint fault.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,8 @@ static int move_page(struct simulation *simulation, const struct plan_move *move
 		result.from = kernel->pages[number].node;
 		result.outcome = (uint8_t)outcome_of(kernel_migrate(kernel, number, move->to));
 		result.node = kernel->pages[number].node;
+		if (result.outcome == MOVE_DONE)
+			kernel->pages[number].bits &= (uint8_t)~KERNEL_HINT;
 	}
 	return push_result(simulation, &result);
 }

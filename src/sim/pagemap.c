@@ -237,6 +237,25 @@ int pagemap_take_range(struct pagemap *map, uint32_t space, uint64_t page, uint6
 	return 0;
 }
 
+int pagemap_walk(const struct pagemap *map, pagemap_block_fn block, void *context)
+{
+	int error = 0;
+	for (uint32_t i = 0; i <= map->mask && !error; i++) {
+		const struct pagemap_slot *slot = &map->slots[i];
+		uint64_t base = slot->block << PAGEMAP_LEAF_SHIFT;
+		uint32_t first = 0, last = PAGEMAP_LEAF_MASK;
+		if (slot->leaf == PAGEMAP_NONE)
+			continue;
+		const struct pagemap_leaf *leaf = pagemap_leaf(map, slot->leaf);
+		while (first < last && leaf->numbers[first] == PAGEMAP_NONE)
+			first++;
+		while (last > first && leaf->numbers[last] == PAGEMAP_NONE)
+			last--;
+		error = block(context, slot->space, base + first, base + last, leaf->nr_live);
+	}
+	return error;
+}
+
 uint64_t pagemap_bytes(const struct pagemap *map)
 {
 	return ((uint64_t)map->mask + 1) * sizeof(*map->slots) +

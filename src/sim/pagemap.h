@@ -59,6 +59,11 @@ typedef int (*pagemap_fn)(void *context, uint64_t page, uint32_t number);
 int pagemap_take_range(struct pagemap *map, uint32_t space, uint64_t page, uint64_t nr_pages,
 		       pagemap_fn taken, void *context);
 
+/* Calls back for each block that holds live pages, in no useful order but always the same. */
+typedef int (*pagemap_block_fn)(void *context, uint32_t space, uint64_t first, uint64_t last,
+				uint32_t nr_live);
+int pagemap_walk(const struct pagemap *map, pagemap_block_fn block, void *context);
+
 static inline uint32_t pagemap_hash(uint64_t block, uint32_t space)
 {
 	uint64_t key = (block + ((uint64_t)space << 40)) * 0x9e3779b97f4a7c15u;

@@ -4,6 +4,8 @@
  *
  *     sampler=          file                  what the world does for it
  *     accessed-bits     sampler_accessed.c   lists a page at its first use since the last scan
+ *     hint-faults           sampler_hints.c      calls at the first use of an armed page
+ *     hint-faults-no-latency
  *     hardware          sampler_hardware.c   offers every miss
  *
  * A sampler belongs to one simulation, which is the `world` of the contract. Its work runs on
@@ -17,10 +19,13 @@
 
 struct simulation;
 
+#define SAMPLERS_HINT_TICK_NS (10 * NS_PER_MS) /* latencies of hint faults are exact to a tick */
+
 struct sampling {
 	uint64_t period_ns; /* of the kernel's clock; 0: at every tick */
 	uint64_t next_ns;   /* when the next scan is due */
 	uint64_t nr_checks; /* accessed bits looked at */
+	bool arms_all;	    /* hint faults: fast pages too */
 };
 
 /* Fills `ret` (room for ENGINE_SAMPLERS_MAX) with what the keys ask for, or with what serves these
@@ -28,6 +33,9 @@ struct sampling {
  * suffice is the engine's to check. */
 uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, uint32_t needs,
 			 struct engine_sampler *ret);
+
+/* The longest tick, in the kernel's time, that this sampler works with as it should; 0: any. */
+uint64_t samplers_tick_ns(const uint64_t *values, uint32_t needs);
 
 extern const struct sampler_ops sampler_accessed_bits;
 

@@ -174,17 +174,25 @@ static int new_capacities(struct sim_set *set, const struct sim_config *config,
 	return 0;
 }
 
-/* Kernels that scan measure in milliseconds of their own time: a tick must not be longer than
- * KERNEL_TICK_NS of it, unless the user chose one. */
+/* The longest tick, in the kernel's time, that it works with as it should; UINT64_MAX: any. */
+static uint64_t tick_of(const struct sim_spec *spec)
+{
+	uint64_t sampler_ns = spec->agent ? samplers_tick_ns(spec->sampler, spec->agent->needs) : 0;
+	bool scans = spec->kernel && spec->kernel->hint_fault;
+	return MIN(scans ? KERNEL_TICK_NS : UINT64_MAX, sampler_ns ? sampler_ns : UINT64_MAX);
+}
+
+/* Kernels that scan, and samplers, measure in milliseconds of the kernel's time: a tick must not be
+ * longer than that allows, unless the user chose one. */
 static void shorten_tick(const struct sim_set *set, const struct sim_config *config,
 			 uint64_t *values)
 {
-	bool scans = set->below.kernel && set->below.kernel->hint_fault;
+	uint64_t most_ns = tick_of(&set->below);
 	for (size_t i = 0; i < set->nr_specs; i++)
-		scans |= set->specs[i].kernel && set->specs[i].kernel->hint_fault;
-	if (!scans || (config->cost && strstr(config->cost, "tick=")))
+		most_ns = MIN(most_ns, tick_of(&set->specs[i]));
+	if (most_ns == UINT64_MAX || (config->cost && strstr(config->cost, "tick=")))
 		return;
-	uint64_t tick_ns = MAX(KERNEL_TICK_NS / set->dilate, cost_tunables[COST_TICK].min);
+	uint64_t tick_ns = MAX(most_ns / set->dilate, cost_tunables[COST_TICK].min);
 	values[COST_TICK] = MIN(values[COST_TICK], tick_ns);
 }
 

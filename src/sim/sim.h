@@ -46,12 +46,15 @@ extern const struct tunable sim_budget_tunables[SIM_NR_BUDGETS];
 enum sim_sampler_kind { /* values of SIM_SAMPLER */
 			SIM_SAMPLER_AUTO,
 			SIM_SAMPLER_ACCESSED_BITS,
+			SIM_SAMPLER_HINT_FAULTS,
+			SIM_SAMPLER_HINT_FAULTS_NO_LATENCY,
 			SIM_SAMPLER_HARDWARE,
 			SIM_NR_SAMPLER_KINDS,
 };
 enum sim_sampler_key {
 	SIM_SAMPLER,
 	SIM_SAMPLE_PERIOD,
+	SIM_HINT_NODES,	 /* 0: slow, 1: all */
 	SIM_LOAD_PERIOD, /* of the hardware sampler, like those below */
 	SIM_STORE_PERIOD,
 	SIM_SAMPLE_COST,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sim/sampler_hints.h"
 
 #define COUNTED_FLAGS (TRACE_MISS | TRACE_WRITE)
 
@@ -138,7 +139,8 @@ static int grow(void *context, uint32_t nr_pages, struct printbuf *err)
 	struct simulation *simulation = context;
 	if (simulation->pinned != KERNEL_NOWHERE)
 		return 0;
-	if (kernel_grow(simulation->kernel, nr_pages))
+	if (kernel_grow(simulation->kernel, nr_pages) ||
+	    (simulation->hints && hint_sampler_grow(simulation->hints, nr_pages)))
 		return error_set(err, -ENOMEM, "out of memory for %u pages", nr_pages);
 	return 0;
 }
@@ -236,7 +238,10 @@ static void take_hint_fault(struct simulation *simulation, uint32_t page, uint8_
 {
 	struct kernel *kernel = simulation->kernel;
 	cost_account_fault(&simulation->account, 1);
-	kernel->ops->hint_fault(kernel, page, flags);
+	if (simulation->hints)
+		hint_sampler_fault(simulation->hints, page);
+	else
+		kernel->ops->hint_fault(kernel, page, flags);
 }
 
 static int run_watched(struct simulation *simulation, const struct stage_events *events)
@@ -408,6 +413,7 @@ uint64_t simulation_bytes(const struct simulation *simulation)
 	bytes += kernel->nr_pages * sizeof(*kernel->pages);
 	bytes += simulation->max_touched * sizeof(*simulation->touched);
 	bytes += simulation->max_results * sizeof(*simulation->results);
+	bytes += simulation->hints ? hint_sampler_bytes(simulation->hints) : 0;
 	bytes += hardware_bytes(&simulation->hardware);
 	return bytes + (simulation->engine ? engine_policy_bytes(simulation->engine) : 0);
 }

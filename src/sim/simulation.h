@@ -60,6 +60,7 @@ struct simulation {
 	/* Accessed bits: pages whose bit was set since the last scan. */
 	uint32_t *touched;
 	size_t nr_touched, max_touched, touched_at;
+	struct hint_sampler *hints; /* NULL: nobody samples by hint faults */
 	struct hardware_sampler hardware;
 	/* The mover's results, waiting to be collected. */
 	struct move_result *results;

@@ -428,6 +428,14 @@ uint32_t stage_find(const struct stage *stage, uint32_t space, uint64_t page)
 	return pagemap_find(&stage->map, space, page);
 }
 
+int stage_walk(const struct stage *stage,
+	       int (*block)(void *context, uint32_t space, uint64_t first, uint64_t last,
+			    uint32_t nr_live),
+	       void *context)
+{
+	return pagemap_walk(&stage->map, block, context);
+}
+
 void stage_stats(const struct stage *stage, struct stage_stats *ret)
 {
 	*ret = stage->stats;

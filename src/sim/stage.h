@@ -85,6 +85,13 @@ struct stage_page stage_page(const struct stage *stage, uint32_t number);
 /* The number of a page, or UINT32_MAX. */
 uint32_t stage_find(const struct stage *stage, uint32_t space, uint64_t page);
 
+/* Calls back for each block of 64 pages that holds live ones: its first and last live page and how
+ * many live. In no useful order, but always the same. */
+int stage_walk(const struct stage *stage,
+	       int (*block)(void *context, uint32_t space, uint64_t first, uint64_t last,
+			    uint32_t nr_live),
+	       void *context);
+
 struct stage_stats {
 	uint64_t nr_events, nr_misses;
 	uint64_t nr_lives;	   /* births of pages */

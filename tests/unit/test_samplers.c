@@ -69,7 +69,7 @@ struct world { /* one simulation with everything it stands on */
 
 struct setting {
 	uint32_t needs;
-	uint64_t sampler, period_ns, tick_ns, fast_pages;
+	uint64_t sampler, period_ns, tick_ns, fast_pages, hint_nodes;
 	const char *kernel;
 	const uint64_t *kernel_values;
 };
@@ -82,6 +82,7 @@ static int world_open(struct world *world, const struct setting *setting, struct
 	values[COST_TICK] = setting->tick_ns ? setting->tick_ns : NS_PER_MS;
 	keys[SIM_SAMPLER] = setting->sampler;
 	keys[SIM_SAMPLE_PERIOD] = setting->period_ns;
+	keys[SIM_HINT_NODES] = setting->hint_nodes;
 	*world = (struct world){ .machine = machine_two_tiers(setting->fast_pages + 1, 100000),
 				 .agent = probe_ops(setting->needs),
 				 .capacity = { setting->fast_pages, 100000 } };
@@ -227,5 +228,138 @@ static void test_samplers_refuse_what_they_cannot_give(void **state)
 	assert_string_equal(printbuf_str(&err),
 			    "probe: needs hits out of checks, which no sampler here provides; "
 			    "choose another policy or sampler");
+	world_close(&world);
+}
+
+/* The scanner's delay is over at 100 ms, the first window is armed at 210 (the tick after 204), all
+ * of it, and each page faults once; the second at 320 arms what has faulted since (the task that
+ * won a window waits two scheduler ticks longer). */
+static void play_hints(struct tape *tape)
+{
+	tape_access(tape, 1 * NS_PER_MS, 0, 100, TRACE_MISS);
+	tape_access(tape, 2 * NS_PER_MS, 0, 101, TRACE_MISS);
+	tape_access(tape, 3 * NS_PER_MS, 0, 102, TRACE_MISS);
+	tape_access(tape, 205 * NS_PER_MS, 0, 101, TRACE_MISS);
+	tape_access(tape, 211 * NS_PER_MS, 0, 102, TRACE_MISS);
+	tape_access(tape, 245 * NS_PER_MS, 0, 101, TRACE_TOUCH);
+	tape_access(tape, 246 * NS_PER_MS, 0, 101, TRACE_MISS);
+	tape_access(tape, 247 * NS_PER_MS, 0, 100, TRACE_MISS);
+	tape_access(tape, 381 * NS_PER_MS, 0, 101, TRACE_MISS);
+	tape_access(tape, 395 * NS_PER_MS, 0, 101, TRACE_MISS);
+}
+
+static void check_hint(uint32_t index, uint64_t time_ms, uint64_t page, uint64_t latency_ms)
+{
+	const struct sample *sample = &heard.samples[index];
+	assert_true(index < heard.nr);
+	assert_int_equal(sample->kind, SAMPLE_HINT_FAULT);
+	assert_int_equal(sample->time_ns, time_ms * NS_PER_MS);
+	assert_int_equal(sample->page, page);
+	assert_int_equal(sample->latency_ns,
+			 latency_ms == UINT64_MAX ? SAMPLE_UNKNOWN : latency_ms * NS_PER_MS);
+}
+
+/* Page 100 is on the fast node, 101 and 102 on the slow one, which alone is armed. */
+static void test_samplers_hint_faults_with_latency(void **state)
+{
+	struct setting setting = { .needs = SAMPLE_BIT(SAMPLE_HINT_FAULT),
+				   .sampler = SIM_SAMPLER_HINT_FAULTS,
+				   .period_ns = 100 * NS_PER_MS,
+				   .tick_ns = 10 * NS_PER_MS,
+				   .fast_pages = 1,
+				   .kernel = "interleave" };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	play_hints(&tape);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 3);
+	check_hint(0, 210, 102, 0);
+	check_hint(1, 240, 101, 30);
+	check_hint(2, 380, 101, 60);
+	assert_int_equal(heard.samples[0].node, 1);
+	/* Each fault cost the program 1 us. */
+	assert_int_equal(world.simulation->account.faults_ps, 3000000);
+	assert_int_equal(world.simulation->sampling.nr_checks, 0);
+	world_close(&world);
+	tape_free(&tape);
+}
+
+static void test_samplers_hint_faults_everywhere_without_latency(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_HINT_FAULTS_NO_LATENCY,
+				   .period_ns = 100 * NS_PER_MS,
+				   .tick_ns = 10 * NS_PER_MS,
+				   .fast_pages = 1,
+				   .hint_nodes = 1,
+				   .kernel = "interleave" };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	play_hints(&tape);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 4);
+	check_hint(0, 210, 102, UINT64_MAX);
+	check_hint(1, 240, 101, UINT64_MAX);
+	check_hint(2, 240, 100, UINT64_MAX);
+	check_hint(3, 380, 101, UINT64_MAX);
+	assert_int_equal(heard.samples[2].node, 0);
+	world_close(&world);
+	tape_free(&tape);
+}
+
+/* What was unmapped does not fault, what mremap moved does, under its new address. */
+static void test_samplers_hint_faults_follow_mappings(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_HINT_FAULTS,
+				   .period_ns = 100 * NS_PER_MS,
+				   .tick_ns = 10 * NS_PER_MS,
+				   .hint_nodes = 1,
+				   .fast_pages = 100 };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	for (uint64_t i = 0; i < 20; i++)
+		tape_access(&tape, NS_PER_MS + i, i < 10 ? 0 : 3, 100 + i, TRACE_MISS);
+	tape_mapping(&tape, 50 * NS_PER_MS, 0, TRACE_REMAP, 70000, 5, 100);
+	tape_mapping(&tape, 230 * NS_PER_MS, 3, TRACE_UNMAP, 110, 5, 0);
+	for (uint64_t i = 0; i < 5; i++)
+		tape_access(&tape, 250 * NS_PER_MS + i, 0, 70000 + i, TRACE_MISS);
+	for (uint64_t i = 10; i < 20; i++)
+		tape_access(&tape, 250 * NS_PER_MS + i, 3, 100 + i, TRACE_MISS);
+	tape_access(&tape, 265 * NS_PER_MS, 0, 1, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 10);
+	for (uint32_t i = 0; i < 5; i++) {
+		check_hint(i, 250, 70000 + i, 40);
+		check_hint(5 + i, 250, 115 + i, 40);
+	}
+	world_close(&world);
+	tape_free(&tape);
+}
+
+/* One owner of the bits: a kernel that takes hint faults itself keeps them. */
+static void test_samplers_hint_faults_refuse_a_balancing_kernel(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_HINT_FAULTS,
+				   .fast_pages = 100,
+				   .kernel = "linux-tiering" };
+	const struct kernel_ops *kernel = kernel_find("linux-tiering");
+	uint64_t values[TUNABLES_MAX];
+	struct world world;
+	PRINTBUF(err);
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(printbuf_str(&err), "write -K linux-tiering:numa_balancing=0"));
+	world_close(&world);
+	tunables_defaults(kernel->tunables, kernel->nr_tunables, values);
+	assert_int_equal(tunables_parse("numa_balancing=0", kernel->tunables, kernel->nr_tunables,
+					"kernel", values, NULL),
+			 0);
+	setting.kernel_values = values;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
 	world_close(&world);
 }
