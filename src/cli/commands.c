@@ -8,6 +8,7 @@ const struct command *const commands[] = {
 	&command_record,
 	&command_report,
 	&command_sim,
+	&command_sweep,
 	&command_info,
 	&command_convert,
 	&command_machine,

@@ -129,9 +129,16 @@ static int unknown_key(const char *key, const struct tunable *tunables, size_t n
 	if (nr == 0)
 		return error_set(err, -EINVAL, "%s: takes no keys, so not '%s'; write just %s",
 				 owner, key, owner);
-	prt_printf(err, "%s: there is no key '%s'; there are ", owner, key);
+	const char *names[TUNABLES_MAX];
 	for (size_t i = 0; i < nr; i++)
-		prt_printf(err, "%s%s", i ? ", " : "", tunables[i].name);
+		names[i] = tunables[i].name;
+	const char *nearest = nearest_name(key, names, nr);
+	prt_printf(err, "%s: there is no key '%s'; ", owner, key);
+	if (nearest)
+		prt_printf(err, "did you mean %s? ", nearest);
+	prt_str(err, "there are ");
+	for (size_t i = 0; i < nr; i++)
+		prt_printf(err, "%s%s", i ? ", " : "", names[i]);
 	return -EINVAL;
 }
 

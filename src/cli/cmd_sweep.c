@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* `berth sweep`: many simulations into a database, and tables of what came out. */
+#include <sched.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/sweep_run.h"
+
+#define DEFAULT_RESULTS "results.db"
+
+struct sweep_options {
+	uint64_t nr_workers;
+	const char *results;
+	uint64_t memory_bytes;
+};
+
+/* The processors that this process may use. */
+static unsigned count_processors(void)
+{
+	cpu_set_t set;
+	int nr = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+	return (unsigned)MIN(MAX(nr, 1), SWEEP_WORKERS_MAX);
+}
+
+static uint64_t half_of_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), bytes = sysconf(_SC_PAGESIZE);
+	return pages > 0 && bytes > 0 ? (uint64_t)pages * (uint64_t)bytes / 2 : GIB;
+}
+
+static int sweep_grid_file(const struct sweep_options *options, const char *path)
+{
+	struct sweep_settings settings = {
+		.grid_path = path,
+		.results_path = options->results ? options->results : DEFAULT_RESULTS,
+		.nr_workers = options->nr_workers ? (unsigned)options->nr_workers
+						  : count_processors(),
+		.memory_bytes = options->memory_bytes ? options->memory_bytes : half_of_memory(),
+	};
+	struct sweep_grid *grid = NULL;
+	PRINTBUF(err);
+	if (options->nr_workers > SWEEP_WORKERS_MAX)
+		return fail_usage("-j %llu: too many; write 1 to %d",
+				  (unsigned long long)options->nr_workers, SWEEP_WORKERS_MAX);
+	int error = sweep_grid_open(path, &grid, &err);
+	if (error)
+		return fail(&err, error);
+	int status = sweep_run(grid, &settings);
+	sweep_grid_free(grid);
+	return status;
+}
+
+static int sweep_run_command(const void *raw, int nr_arguments, char **arguments)
+{
+	const struct sweep_options *options = raw;
+	if (nr_arguments == 0)
+		return fail_usage("usage: berth sweep %s", command_sweep.usage);
+	return sweep_grid_file(options, arguments[0]);
+}
+
+static const struct option sweep_options[] = {
+	{ 'j', "jobs", "N", OPTION_COUNT, offsetof(struct sweep_options, nr_workers),
+	  "Simulate in N processes at once; all processors unless given.", NULL },
+	{ 'o', "output", "FILE", OPTION_STRING, offsetof(struct sweep_options, results),
+	  "The file of results; results.db unless given. Rows that are there already, of the same "
+	  "recording and berth, are not made again.",
+	  NULL },
+	{ 0, "memory", "SIZE", OPTION_BYTES, offsetof(struct sweep_options, memory_bytes),
+	  "What the simulations may take together, roughly; half of the machine's memory unless "
+	  "given.",
+	  NULL },
+};
+
+const struct command command_sweep = {
+	.name = "sweep",
+	.usage = "GRID.ini [-j N] [-o FILE]",
+	.summary = "simulate policies x tunables x sizes x recordings into a database",
+	.about = "Simulates every combination that a grid names, on all processors, and keeps each "
+		 "result in an SQLite file with the command that repeats it. A recording is "
+		 "decoded once for all of its simulations. What was done stays: after a kill, or "
+		 "with more in the grid, the same command does what is missing.",
+	.examples = "  berth sweep grid.ini -o results.db\n",
+	.options = sweep_options,
+	.nr_options = ARRAY_SIZE(sweep_options),
+	.options_size = sizeof(struct sweep_options),
+	.min_arguments = 0,
+	.max_arguments = 1,
+	.run = sweep_run_command,
+};
