@@ -461,7 +461,6 @@ static void test_linux_gate_promotes_only_what_is_active(void **state)
 		linux_hint_fault(box.kernel, 7, 0);
 		assert_int_equal(box.kernel->pages[7].node, gate);
 		if (gate) {
-			mglru_activate(lru, &linux_state->lru, 7);
 			linux_state->armed_ms[7] = 0;
 			box.kernel->now_ns = 3 * NS_PER_S; /* too late for the clock */
 			linux_hint_fault(box.kernel, 7, 0);

@@ -101,9 +101,15 @@ static bool is_known_user(struct linux_kernel *state, uint32_t page)
 	return is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
 }
 
-static bool is_active(const struct linux_kernel *state, uint32_t page)
+/* TPP's gate: the fault that finds a page inactive activates it, the next one may promote it. */
+static bool passes_gate(struct linux_kernel *state, uint32_t page)
 {
-	return lru_is_active(&state->nodes[state->kernel->pages[page].node].lru, &state->lru, page);
+	struct lru *lru = &state->nodes[state->kernel->pages[page].node].lru;
+	if (lru_is_active(lru, &state->lru, page))
+		return true;
+	lru_del(lru, &state->lru, page);
+	lru_add(lru, &state->lru, page, true);
+	return false;
 }
 
 static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
@@ -114,8 +120,8 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 		return is_known_user(state, page);
 	uint64_t latency_ms = hot_latency_ms(state->armed_ms[page], now_ms);
 	if (kernel->values[LINUX_GATE] == LINUX_GATE_ACTIVE_LRU) {
-		if (!is_active(state, page))
-			return false; /* marked accessed: the young bit says so already */
+		if (!passes_gate(state, page))
+			return false;
 		latency_ms = 0;
 	}
 	state->hot.bypass_pages = kernel->values[LINUX_FREE_SPACE_BYPASS]

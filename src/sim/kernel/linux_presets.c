@@ -15,7 +15,10 @@
  *                7.3 counts what the free space lets through as pgpromote_candidate_nrl
  *     threshold  fixed: hot_threshold_ms as it is; auto: adjusted every scan_period_max_ms
  *     gate       active-lru: the proposal of the TPP series (Nov 2021): a page of slow memory is
- *                promoted only when its fault finds it active already, else it is marked accessed
+ *                promoted only when its fault finds it active already, else the fault activates it
+ *                (the series marks it accessed; berth reads "needs another fault soon" as one).
+ *                Whatever the latency and the free space; the rate limit stays. With generations
+ *                the two youngest are active, so what was never aged passes at once
  *     wmark      how much of fast memory kswapd keeps free for promotion: promo as upstream;
  *                fixed10mb, HIGH + 10 MiB, as in v10 of the tiering series (Nov 2021), which
  *                reviewers found arbitrary; boost, by the marks' own boost (linux_marks.c)
