@@ -14,6 +14,7 @@ const struct sim_field sim_fields[SIM_NR_FIELDS] = {
 	{ "demoted_pages",  "demoted",     COLUMN_U64,   AT(nr_demoted),    false },
 	{ "sideways_pages", "sideways",    COLUMN_U64,   AT(nr_sideways),   false },
 	{ "refused_pages",  "refused",     COLUMN_U64,   AT(nr_refused),    false },
+	{ "round_trip_pages", "moved back", COLUMN_U64,  AT(nr_round_trips), false },
 	{ "cut_pages",      "cut",         COLUMN_U64,   AT(nr_cut),        false },
 	{ "moved_bytes",    "moved",       COLUMN_BYTES, AT(moved_bytes),   false },
 	{ "compute_ns",     "compute",     COLUMN_NS,    AT(compute_ns),    false },

@@ -17,7 +17,7 @@ struct sim_field {
 	bool of_bound; /* only a result with has_bound has it */
 };
 
-#define SIM_NR_FIELDS 23
+#define SIM_NR_FIELDS 24
 extern const struct sim_field sim_fields[SIM_NR_FIELDS]; /* the first is time_ns */
 
 uint64_t sim_field_value(const struct sim_result *result, const struct sim_field *field);

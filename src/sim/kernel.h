@@ -17,6 +17,7 @@
 
 #include "base/random.h"
 #include "sim/cost.h"
+#include "sim/kernel/trips.h"
 #include "sim/stage.h"
 
 #define KERNEL_NOWHERE	 UINT16_MAX
@@ -56,7 +57,8 @@ struct kernel_stats {
 	uint64_t nr_allocated, nr_fallen; /* allocations; of these, not on the first choice */
 	uint64_t nr_freed;
 	uint64_t nr_promoted, nr_demoted, nr_sideways; /* pages moved, by anyone */
-	uint64_t nr_refused; /* migrations that found no room or no page */
+	uint64_t nr_refused;	 /* migrations that found no room or no page */
+	uint64_t nr_round_trips; /* pages that went back soon: kernel/trips.h */
 };
 
 struct kernel_ops;
@@ -77,6 +79,7 @@ struct kernel {
 	const struct stage *stage; /* addresses of pages; NULL: none of the presets that scan */
 	void *state;		   /* the preset's own */
 	struct kernel_stats stats;
+	struct trips trips;
 };
 
 struct kernel_ops {

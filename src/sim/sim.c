@@ -412,6 +412,7 @@ static void fill_from_simulation(struct sim_result *result, struct simulation *s
 	result->nr_demoted = stats->nr_demoted;
 	result->nr_sideways = stats->nr_sideways;
 	result->nr_refused = stats->nr_refused;
+	result->nr_round_trips = stats->nr_round_trips;
 	result->memory_bytes = simulation_bytes(simulation);
 	result->series = simulation->series;
 	result->nr_series = simulation->nr_series;

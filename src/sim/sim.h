@@ -91,6 +91,7 @@ struct sim_result {
 	uint64_t misses, fast_misses;
 	const struct cost_node *nodes; /* [machine node index] */
 	uint64_t nr_promoted, nr_demoted, nr_sideways, nr_refused, nr_cut; /* pages */
+	uint64_t nr_round_trips; /* pages that went back soon (kernel/trips.h); 0 for bounds */
 	uint64_t moved_bytes;
 	uint64_t memory_bytes; /* this simulation's own: kernel pages, policy, engine */
 	/* Bounds with a schedule only: certified figures of the linear part, and how. */

@@ -411,6 +411,7 @@ uint64_t simulation_bytes(const struct simulation *simulation)
 	const struct kernel *kernel = simulation->kernel;
 	uint64_t bytes = sizeof(*simulation) + sizeof(*kernel);
 	bytes += kernel->nr_pages * sizeof(*kernel->pages);
+	bytes += kernel->trips.nr_pages * sizeof(*kernel->trips.of);
 	bytes += simulation->max_touched * sizeof(*simulation->touched);
 	bytes += simulation->max_results * sizeof(*simulation->results);
 	bytes += simulation->hints ? hint_sampler_bytes(simulation->hints) : 0;

@@ -113,6 +113,7 @@ int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	}
 	cost_account_move(kernel->account, from, to, 1);
 	count_move(kernel, from, to);
+	kernel->stats.nr_round_trips += trips_note(kernel, page, from, to);
 	return 0;
 }
 
@@ -128,6 +129,7 @@ void kernel_release(struct kernel *kernel, uint32_t page)
 	if (page >= kernel->nr_pages || kernel->pages[page].node == KERNEL_NOWHERE)
 		return;
 	kernel->stats.nr_freed++;
+	trips_forget(&kernel->trips, page);
 	if (kernel->ops->free)
 		kernel->ops->free(kernel, page);
 	else
@@ -209,6 +211,7 @@ struct kernel *kernel_free(struct kernel *kernel)
 	free(kernel->nodes);
 	free(kernel->starts);
 	free(kernel->fallback);
+	trips_fini(&kernel->trips);
 	free(kernel);
 	return NULL;
 }
