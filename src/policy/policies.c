@@ -4,10 +4,11 @@
 
 #include "policy/policy.h"
 
-extern const struct policy_ops policy_hemem, policy_recency;
+extern const struct policy_ops policy_hemem, policy_memtis, policy_recency;
 
 const struct policy_ops *const policies[] = {
 	&policy_recency,
+	&policy_memtis,
 	&policy_hemem,
 	NULL,
 };

@@ -272,7 +272,7 @@ static uint64_t present_pages(const struct blocks *blocks, uint32_t id)
 	return MAX(blocks->blocks[id].nr_pages, 1);
 }
 
-/* The cold block that came first and is not part of a small extent. */
+/* The cold block that came first, is on the node that wants room, and not in a small extent. */
 static bool demote_one(struct blocks *blocks, struct blocks_turn *turn, struct plan *plan)
 {
 	struct idlist *cold = &blocks->lists[BLOCKS_FAST_COLD];
@@ -283,7 +283,9 @@ static bool demote_one(struct blocks *blocks, struct blocks_turn *turn, struct p
 		if (blocks->blocks[id].list != BLOCKS_FAST_COLD)
 			continue;
 		uint64_t nr_pages = present_pages(blocks, id);
-		if (blocks_extent_pages(blocks, id, turn->small_pages) < turn->small_pages) {
+		uint32_t node = folio_get(blocks->table, id)->node;
+		if ((node != FOLIO_NODE_NONE && node != turn->room->fast) ||
+		    blocks_extent_pages(blocks, id, turn->small_pages) < turn->small_pages) {
 			idlist_del(cold, blocks->links, id);
 			idlist_add_tail(cold, blocks->links, id);
 			continue;
