@@ -43,6 +43,7 @@ static int check_needs(const struct engine_config *config, struct printbuf *err)
 		{ SAMPLE_HAS_WRITES, "reads told from writes" },
 		{ SAMPLE_HAS_NODE, "the node of each page" },
 		{ SAMPLE_HAS_CPU, "the CPU of each access" },
+		{ SAMPLE_HAS_AGE, "ranges with their age" },
 	};
 	uint32_t provided = 0;
 	for (uint32_t i = 0; i < config->nr_samplers; i++)

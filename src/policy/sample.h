@@ -19,7 +19,7 @@
 #include "base/types.h"
 
 #define SAMPLE_UNKNOWN	 UINT64_MAX /* for latency_ns */
-#define SAMPLE_NONE	 UINT32_MAX /* for hits, checks, node and cpu */
+#define SAMPLE_NONE	 UINT32_MAX /* for hits, checks, age, node and cpu */
 #define SAMPLE_NO_ORDER	 UINT8_MAX  /* for order */
 #define SAMPLE_BATCH_MAX 4096	    /* samples in one batch */
 
@@ -34,6 +34,7 @@ enum sample_kind {		/* which of the three groups of fields is filled */
 #define SAMPLE_HAS_WRITES (1u << 8) /* access is known */
 #define SAMPLE_HAS_NODE	  (1u << 9)
 #define SAMPLE_HAS_CPU	  (1u << 10)
+#define SAMPLE_HAS_AGE	  (1u << 11)
 
 enum sample_access { SAMPLE_ACCESS_UNKNOWN, SAMPLE_READ, SAMPLE_WRITE };
 
@@ -45,6 +46,8 @@ struct sample {
 	uint64_t latency_ns;   /* HINT_FAULT, and HARDWARE where the hardware tells; else UNKNOWN */
 	uint32_t space;	       /* one mm, one file, or physical memory; numbered by the world */
 	uint32_t hits, checks; /* HITS; else SAMPLE_NONE */
+	uint32_t age;	       /* HITS: windows of checks since when hits are about as many; DAMON's
+				* age; SAMPLE_NONE when not known */
 	uint32_t node;	       /* where the memory was; SAMPLE_NONE when not known or mixed */
 	uint32_t cpu;	       /* who accessed; SAMPLE_NONE when not known */
 	uint8_t kind;	       /* enum sample_kind */
@@ -72,6 +75,7 @@ static inline struct sample sample_of_page(enum sample_kind kind, uint64_t time_
 		.space = space,
 		.hits = SAMPLE_NONE,
 		.checks = SAMPLE_NONE,
+		.age = SAMPLE_NONE,
 		.node = SAMPLE_NONE,
 		.cpu = SAMPLE_NONE,
 		.kind = (uint8_t)kind,

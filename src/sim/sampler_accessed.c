@@ -21,6 +21,7 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 	struct simulation *simulation = world;
 	(void)err;
 	simulation->kernel->keeps_bits = true;
+	simulation->lists_touched = true;
 	*ret_sampler = world;
 	return 0;
 }

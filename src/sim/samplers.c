@@ -2,6 +2,7 @@
 /* Which modelled samplers an agent gets; samplers.h has the table. */
 #include "sim/samplers.h"
 
+#include "sim/sampler_damon.h"
 #include "sim/sampler_hints.h"
 #include "sim/simulation.h"
 
@@ -10,6 +11,7 @@ static const char *const kind_names[SIM_NR_SAMPLER_KINDS] = {
 	[SIM_SAMPLER_ACCESSED_BITS] = "accessed-bits",
 	[SIM_SAMPLER_HINT_FAULTS] = "hint-faults",
 	[SIM_SAMPLER_HINT_FAULTS_NO_LATENCY] = "hint-faults-no-latency",
+	[SIM_SAMPLER_DAMON] = "damon",
 	[SIM_SAMPLER_HARDWARE] = "hardware",
 };
 
@@ -22,6 +24,14 @@ const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
 				"of the sampler, in the kernel's time; 0: the sampler's own" },
 	[SIM_HINT_NODES] = { "hint_nodes", TUNABLE_CHOICE, 0, 0, ARRAY_SIZE(hint_nodes) - 1,
 			     "whose pages take hint faults for the sampler", hint_nodes },
+	[SIM_AGGR_PERIOD] = { "aggr_period", TUNABLE_NS, DAMON_AGGR_NS, 1, 3600 * NS_PER_S,
+			      "of DAMON's snapshots, in the kernel's time" },
+	[SIM_UPDATE_PERIOD] = { "update_period", TUNABLE_NS, DAMON_UPDATE_NS, 1, 3600 * NS_PER_S,
+				"of fitting DAMON's regions to the mappings" },
+	[SIM_MIN_REGIONS] = { "min_regions", TUNABLE_COUNT, DAMON_MIN_REGIONS, 3, 1000000,
+			      "of DAMON, at least so many" },
+	[SIM_MAX_REGIONS] = { "max_regions", TUNABLE_COUNT, DAMON_MAX_REGIONS, 3, 1000000,
+			      "of DAMON, about so many at most" },
 	[SIM_LOAD_PERIOD] = { "load_period", TUNABLE_COUNT, 0, 0, TUNABLE_NO_MAX,
 			      "load misses per hardware sample; 0: the agent's own" },
 	[SIM_STORE_PERIOD] = { "store_period", TUNABLE_COUNT, 0, 0, TUNABLE_NO_MAX,
@@ -42,6 +52,7 @@ static const struct {
 	[SIM_SAMPLER_ACCESSED_BITS] = { &sampler_accessed_bits, NS_PER_S },
 	[SIM_SAMPLER_HINT_FAULTS] = { &sampler_hint_faults, HINTS_PERIOD_NS },
 	[SIM_SAMPLER_HINT_FAULTS_NO_LATENCY] = { &sampler_hint_faults_no_latency, HINTS_PERIOD_NS },
+	[SIM_SAMPLER_DAMON] = { &sampler_damon, DAMON_SAMPLE_NS },
 	[SIM_SAMPLER_HARDWARE] = { &hardware_sampler_ops, 0 },
 };
 
@@ -57,57 +68,75 @@ void sampler_close_nothing(void *sampler)
 	(void)sampler;
 }
 
+struct choice {
+	enum sim_sampler_kind kinds[ENGINE_SAMPLERS_MAX];
+	uint32_t nr;
+	uint64_t period_ns; /* 0: at every tick */
+};
+
 /* An agent that needs hits of each check (recency) gets them at every tick; one that names no kind
  * takes whatever there is, so it gets the sampler that works everywhere, at that sampler's pace. */
-static uint32_t choose_for_needs(struct simulation *simulation, uint32_t needs,
-				 enum sim_sampler_kind kinds[ENGINE_SAMPLERS_MAX])
+static struct choice choose_for_needs(uint32_t needs)
 {
-	uint32_t nr = 0;
-	if (needs & SAMPLE_BIT(SAMPLE_HITS))
-		kinds[nr++] = SIM_SAMPLER_ACCESSED_BITS;
+	struct choice choice = { .nr = 0 };
+	if (needs & SAMPLE_HAS_AGE)
+		choice.kinds[choice.nr++] = SIM_SAMPLER_DAMON;
+	else if (needs & SAMPLE_BIT(SAMPLE_HITS))
+		choice.kinds[choice.nr++] = SIM_SAMPLER_ACCESSED_BITS;
 	if (needs & SAMPLE_BIT(SAMPLE_HINT_FAULT))
-		kinds[nr++] = SIM_SAMPLER_HINT_FAULTS;
+		choice.kinds[choice.nr++] = SIM_SAMPLER_HINT_FAULTS;
 	if (needs & SAMPLE_BIT(SAMPLE_HARDWARE))
-		kinds[nr++] = SIM_SAMPLER_HARDWARE;
-	if (nr == 0) {
-		kinds[nr++] = SIM_SAMPLER_ACCESSED_BITS;
-		simulation->sampling.period_ns = samplers[SIM_SAMPLER_ACCESSED_BITS].period_ns;
-	}
-	return nr;
+		choice.kinds[choice.nr++] = SIM_SAMPLER_HARDWARE;
+	if (choice.nr == 0)
+		choice.kinds[choice.nr++] = SIM_SAMPLER_ACCESSED_BITS;
+	if (choice.kinds[0] != SIM_SAMPLER_ACCESSED_BITS || !(needs & SAMPLE_BIT(SAMPLE_HITS)))
+		choice.period_ns = samplers[choice.kinds[0]].period_ns;
+	return choice;
+}
+
+static struct choice choose(const uint64_t *values, uint32_t needs)
+{
+	struct choice choice = { .nr = 1 };
+	choice.kinds[0] = (enum sim_sampler_kind)values[SIM_SAMPLER];
+	choice.period_ns = samplers[choice.kinds[0]].period_ns;
+	if (choice.kinds[0] == SIM_SAMPLER_AUTO)
+		choice = choose_for_needs(needs);
+	if (values[SIM_SAMPLE_PERIOD] > 0)
+		choice.period_ns = values[SIM_SAMPLE_PERIOD];
+	return choice;
 }
 
 uint64_t samplers_tick_ns(const uint64_t *values, uint32_t needs)
 {
-	uint64_t asked = values[SIM_SAMPLER], period_ns = values[SIM_SAMPLE_PERIOD];
-	bool has_hints = asked == SIM_SAMPLER_HINT_FAULTS ||
-			 asked == SIM_SAMPLER_HINT_FAULTS_NO_LATENCY ||
-			 (asked == SIM_SAMPLER_AUTO && needs & SAMPLE_BIT(SAMPLE_HINT_FAULT));
-	if (has_hints)
-		return SAMPLERS_HINT_TICK_NS;
-	return period_ns > 0 ? period_ns : samplers[asked].period_ns;
+	struct choice choice = choose(values, needs);
+	uint64_t tick_ns = choice.period_ns;
+	for (uint32_t i = 0; i < choice.nr; i++)
+		if (choice.kinds[i] == SIM_SAMPLER_HINT_FAULTS ||
+		    choice.kinds[i] == SIM_SAMPLER_HINT_FAULTS_NO_LATENCY)
+			tick_ns = SAMPLERS_HINT_TICK_NS;
+	return tick_ns;
 }
 
 uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, uint32_t needs,
-			 struct engine_sampler *ret)
+			 uint64_t seed, struct engine_sampler *ret)
 {
-	enum sim_sampler_kind kinds[ENGINE_SAMPLERS_MAX];
-	uint64_t asked = values ? values[SIM_SAMPLER] : SIM_SAMPLER_AUTO;
-	uint64_t period_ns = values ? values[SIM_SAMPLE_PERIOD] : 0;
-	uint32_t nr = 1;
-	simulation->sampling.arms_all = values && values[SIM_HINT_NODES] != 0;
-	if (asked == SIM_SAMPLER_AUTO) {
-		nr = choose_for_needs(simulation, needs, kinds);
-	} else {
-		kinds[0] = (enum sim_sampler_kind)asked;
-		simulation->sampling.period_ns = samplers[asked].period_ns;
-	}
-	if (period_ns > 0)
-		simulation->sampling.period_ns = period_ns;
-	simulation->sampling.next_ns = simulation->sampling.period_ns;
-	for (uint32_t i = 0; i < nr; i++)
-		ret[i] = (struct engine_sampler){ samplers[kinds[i]].ops,
-						  kinds[i] == SIM_SAMPLER_HARDWARE
+	uint64_t defaults[SIM_NR_SAMPLER_KEYS];
+	tunables_defaults(sim_sampler_tunables, SIM_NR_SAMPLER_KEYS, defaults);
+	if (!values)
+		values = defaults;
+	struct choice choice = choose(values, needs);
+	simulation->sampling = (struct sampling){ .period_ns = choice.period_ns,
+						  .next_ns = choice.period_ns,
+						  .arms_all = values[SIM_HINT_NODES] != 0,
+						  .aggr_ns = values[SIM_AGGR_PERIOD],
+						  .update_ns = values[SIM_UPDATE_PERIOD],
+						  .min_regions = values[SIM_MIN_REGIONS],
+						  .max_regions = values[SIM_MAX_REGIONS],
+						  .seed = seed };
+	for (uint32_t i = 0; i < choice.nr; i++)
+		ret[i] = (struct engine_sampler){ samplers[choice.kinds[i]].ops,
+						  choice.kinds[i] == SIM_SAMPLER_HARDWARE
 							  ? (void *)&simulation->hardware
 							  : simulation };
-	return nr;
+	return choice.nr;
 }

@@ -6,6 +6,7 @@
  *     accessed-bits     sampler_accessed.c   lists a page at its first use since the last scan
  *     hint-faults           sampler_hints.c      calls at the first use of an armed page
  *     hint-faults-no-latency
+ *     damon                 sampler_damon.c      keeps accessed bits
  *     hardware          sampler_hardware.c   offers every miss
  *
  * A sampler belongs to one simulation, which is the `world` of the contract. Its work runs on
@@ -26,13 +27,15 @@ struct sampling {
 	uint64_t next_ns;   /* when the next scan is due */
 	uint64_t nr_checks; /* accessed bits looked at */
 	bool arms_all;	    /* hint faults: fast pages too */
+	uint64_t aggr_ns, update_ns, min_regions, max_regions; /* DAMON */
+	uint64_t seed;
 };
 
 /* Fills `ret` (room for ENGINE_SAMPLERS_MAX) with what the keys ask for, or with what serves these
  * needs, and returns how many. values: of sim_sampler_tunables, NULL for the defaults. Whether they
  * suffice is the engine's to check. */
 uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, uint32_t needs,
-			 struct engine_sampler *ret);
+			 uint64_t seed, struct engine_sampler *ret);
 
 /* The longest tick, in the kernel's time, that this sampler works with as it should; 0: any. */
 uint64_t samplers_tick_ns(const uint64_t *values, uint32_t needs);

@@ -48,13 +48,18 @@ enum sim_sampler_kind { /* values of SIM_SAMPLER */
 			SIM_SAMPLER_ACCESSED_BITS,
 			SIM_SAMPLER_HINT_FAULTS,
 			SIM_SAMPLER_HINT_FAULTS_NO_LATENCY,
+			SIM_SAMPLER_DAMON,
 			SIM_SAMPLER_HARDWARE,
 			SIM_NR_SAMPLER_KINDS,
 };
 enum sim_sampler_key {
 	SIM_SAMPLER,
 	SIM_SAMPLE_PERIOD,
-	SIM_HINT_NODES,	 /* 0: slow, 1: all */
+	SIM_HINT_NODES, /* 0: slow, 1: all */
+	SIM_AGGR_PERIOD,
+	SIM_UPDATE_PERIOD,
+	SIM_MIN_REGIONS,
+	SIM_MAX_REGIONS,
 	SIM_LOAD_PERIOD, /* of the hardware sampler, like those below */
 	SIM_STORE_PERIOD,
 	SIM_SAMPLE_COST,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sim/sampler_damon.h"
 #include "sim/sampler_hints.h"
 
 #define COUNTED_FLAGS (TRACE_MISS | TRACE_WRITE)
@@ -70,7 +71,7 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 		.budget = config->budget,
 	};
 	engine.nr_samplers = samplers_choose(simulation, config->sampler, config->agent->needs,
-					     engine.samplers);
+					     config->seed, engine.samplers);
 	return engine_new(&engine, &simulation->engine, err);
 }
 
@@ -256,7 +257,7 @@ static int run_watched(struct simulation *simulation, const struct stage_events 
 		simulation->counts[entry->node * SIMULATION_FLAGS + (flags & COUNTED_FLAGS)]++;
 		if (!(entry->bits & KERNEL_ACCESSED) && kernel->keeps_bits) {
 			entry->bits |= KERNEL_ACCESSED;
-			if (push_touched(simulation, page))
+			if (simulation->lists_touched && push_touched(simulation, page))
 				return -ENOMEM;
 		}
 		entry->bits |= KERNEL_YOUNG | (flags & TRACE_WRITE ? KERNEL_DIRTY : 0);
@@ -414,6 +415,7 @@ uint64_t simulation_bytes(const struct simulation *simulation)
 	bytes += kernel->trips.nr_pages * sizeof(*kernel->trips.of);
 	bytes += simulation->max_touched * sizeof(*simulation->touched);
 	bytes += simulation->max_results * sizeof(*simulation->results);
+	bytes += simulation->damon ? damon_sampler_bytes(simulation->damon) : 0;
 	bytes += simulation->hints ? hint_sampler_bytes(simulation->hints) : 0;
 	bytes += hardware_bytes(&simulation->hardware);
 	return bytes + (simulation->engine ? engine_policy_bytes(simulation->engine) : 0);

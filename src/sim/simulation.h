@@ -58,9 +58,11 @@ struct simulation {
 	uint64_t dilate;
 	struct sampling sampling;
 	/* Accessed bits: pages whose bit was set since the last scan. */
+	bool lists_touched;
 	uint32_t *touched;
 	size_t nr_touched, max_touched, touched_at;
-	struct hint_sampler *hints; /* NULL: nobody samples by hint faults */
+	struct damon_sampler *damon; /* NULL: nobody samples ranges */
+	struct hint_sampler *hints;  /* NULL: nobody samples by hint faults */
 	struct hardware_sampler hardware;
 	/* The mover's results, waiting to be collected. */
 	struct move_result *results;

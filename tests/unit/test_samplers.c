@@ -69,7 +69,7 @@ struct world { /* one simulation with everything it stands on */
 
 struct setting {
 	uint32_t needs;
-	uint64_t sampler, period_ns, tick_ns, fast_pages, hint_nodes;
+	uint64_t sampler, period_ns, tick_ns, fast_pages, hint_nodes, aggr_ns, max_regions;
 	const char *kernel;
 	const uint64_t *kernel_values;
 };
@@ -83,6 +83,10 @@ static int world_open(struct world *world, const struct setting *setting, struct
 	keys[SIM_SAMPLER] = setting->sampler;
 	keys[SIM_SAMPLE_PERIOD] = setting->period_ns;
 	keys[SIM_HINT_NODES] = setting->hint_nodes;
+	if (setting->aggr_ns)
+		keys[SIM_AGGR_PERIOD] = setting->aggr_ns;
+	if (setting->max_regions)
+		keys[SIM_MAX_REGIONS] = setting->max_regions;
 	*world = (struct world){ .machine = machine_two_tiers(setting->fast_pages + 1, 100000),
 				 .agent = probe_ops(setting->needs),
 				 .capacity = { setting->fast_pages, 100000 } };
@@ -361,5 +365,113 @@ static void test_samplers_hint_faults_refuse_a_balancing_kernel(void **state)
 			 0);
 	setting.kernel_values = values;
 	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	world_close(&world);
+}
+
+static void check_range(uint32_t index, uint64_t time_ms, uint64_t page, uint32_t hits,
+			uint32_t age, uint32_t node)
+{
+	const struct sample *sample = &heard.samples[index];
+	assert_true(index < heard.nr);
+	assert_int_equal(sample->kind, SAMPLE_HITS);
+	assert_int_equal(sample->time_ns, time_ms * NS_PER_MS);
+	assert_int_equal(sample->page, page);
+	assert_int_equal(sample->nr_pages, 1);
+	assert_int_equal(sample->hits, hits);
+	assert_int_equal(sample->checks, 4);
+	assert_int_equal(sample->age, age);
+	assert_int_equal(sample->node, node);
+}
+
+/* Three lone pages far apart are three regions of one page, so nothing is left to chance: hits are
+ * the intervals of 5 ms with a use. Monitoring begins at 5 ms, snapshots come at 25, 45, 65 ms. */
+static void test_samplers_damon_counts_intervals(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_DAMON,
+				   .aggr_ns = 20 * NS_PER_MS,
+				   .fast_pages = 1,
+				   .kernel = "interleave" };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	tape_access(&tape, 1 * NS_PER_MS, 0, 100, TRACE_MISS);
+	tape_access(&tape, 2 * NS_PER_MS, 0, 200000, TRACE_MISS);
+	tape_access(&tape, 3 * NS_PER_MS, 0, 100000, TRACE_MISS);
+	for (uint64_t ms = 6; ms < 67; ms += 5) {
+		tape_access(&tape, ms * NS_PER_MS, 0, 100, TRACE_TOUCH);
+		if (ms % 10 == 6)
+			tape_access(&tape, ms * NS_PER_MS, 0, 100000, TRACE_MISS);
+		if (ms == 31)
+			tape_access(&tape, ms * NS_PER_MS, 0, 200000, TRACE_MISS);
+	}
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 9);
+	/* Ages: much as in the window before, or not; the first has none before. */
+	check_range(0, 25, 100, 4, 0, 0);
+	check_range(1, 25, 100000, 2, 0, 1);
+	check_range(2, 25, 200000, 0, 1, 1);
+	check_range(3, 45, 100, 4, 1, 0);
+	check_range(4, 45, 100000, 2, 1, 1);
+	check_range(5, 45, 200000, 1, 0, 1);
+	check_range(6, 65, 100, 4, 2, 0);
+	check_range(7, 65, 100000, 2, 2, 1);
+	check_range(8, 65, 200000, 0, 0, 1);
+	assert_int_equal(world.simulation->sampling.nr_checks, 12 * 3);
+	world_close(&world);
+	tape_free(&tape);
+}
+
+/* Regions adapt: of 4096 pages 128 are hot, and after two seconds DAMON knows which, at no more
+ * than 1000 checks per sample. */
+static void test_samplers_damon_finds_the_hot_range(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_DAMON, .fast_pages = 8192 };
+	struct world world;
+	struct tape tape = tape_new();
+	uint64_t right = 0, wrong = 0, covered = 0;
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	for (uint64_t i = 0; i < 4096; i++)
+		tape_access(&tape, i * 10, 0, i, TRACE_MISS);
+	for (uint64_t ms = 1; ms < 2000; ms += 2)
+		for (uint64_t i = 0; i < 128; i++)
+			tape_access(&tape, ms * NS_PER_MS + i, 0, 1000 + i, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_true(heard.nr > 0);
+	uint64_t last_ns = heard.samples[heard.nr - 1].time_ns;
+	for (uint32_t i = 0; i < heard.nr; i++) {
+		const struct sample *sample = &heard.samples[i];
+		for (uint64_t j = 0; j < sample->nr_pages && sample->time_ns == last_ns; j++) {
+			uint64_t page = sample->page + j;
+			bool is_hot = page >= 1000 && page < 1128;
+			bool looks_hot = sample->hits * 2 > sample->checks;
+			*(is_hot == looks_hot ? &right : &wrong) += 1;
+			covered++;
+		}
+	}
+	assert_int_equal(covered, 4096);
+	assert_true(wrong < 40);
+	assert_true(world.simulation->sampling.nr_checks < 400 * 1000);
+	world_close(&world);
+	tape_free(&tape);
+}
+
+static void test_samplers_damon_refuses_contradictions(void **state)
+{
+	struct setting regions = { .sampler = SIM_SAMPLER_DAMON, .max_regions = 5 };
+	struct setting periods = { .sampler = SIM_SAMPLER_DAMON,
+				   .period_ns = NS_PER_S,
+				   .aggr_ns = NS_PER_MS };
+	struct world world;
+	PRINTBUF(first);
+	PRINTBUF(second);
+	(void)state;
+	assert_int_equal(world_open(&world, &regions, &first), -EINVAL);
+	assert_string_equal(printbuf_str(&first),
+			    "sampler damon: min_regions=10 is more than max_regions=5");
+	world_close(&world);
+	assert_int_equal(world_open(&world, &periods, &second), -EINVAL);
+	assert_non_null(strstr(printbuf_str(&second), "aggr_period is shorter"));
 	world_close(&world);
 }
