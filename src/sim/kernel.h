@@ -22,6 +22,8 @@
 
 #define KERNEL_NOWHERE	 UINT16_MAX
 #define KERNEL_UNLIMITED UINT64_MAX
+/* Of migrate(): the page moved to a frame that held it already, which costs nothing. */
+#define KERNEL_NOT_COPIED 1
 
 enum kernel_page_bits {
 	KERNEL_ACCESSED =
@@ -126,7 +128,8 @@ struct kernel_ops {
 	 * WHEN: when an allocation or migration finds the node full. */
 	uint64_t (*reclaim)(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
 
-	/* Moves one page. 0; -ENOENT no such page; -ENOSPC no room; -EALREADY it is there.
+	/* Moves one page. 0; KERNEL_NOT_COPIED; -ENOENT no such page; -ENOSPC no room; -EALREADY
+	 * it is there.
 	 * NULL: kernel_migrate_plain. WHEN: a mover or the preset itself asks. */
 	int (*migrate)(struct kernel *kernel, uint32_t page, uint32_t to);
 

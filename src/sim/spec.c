@@ -138,12 +138,19 @@ static void list_one(struct printbuf *out, const char *name, const char *summary
 	tunables_to_text(out, tunables, nr, 17);
 }
 
+static bool has_same_keys(const struct kernel_ops *a, const struct kernel_ops *b)
+{
+	bool is_same = a->nr_tunables == b->nr_tunables;
+	for (size_t i = 0; is_same && i < a->nr_tunables; i++)
+		is_same = strcmp(a->tunables[i].name, b->tunables[i].name) == 0;
+	return is_same;
+}
+
 /* The first kernel with the same keys, whatever their defaults. */
 static const struct kernel_ops *first_of_kind(const struct kernel_ops *kernel)
 {
 	size_t i = 0;
-	while (kernels[i] != kernel && (kernels[i]->nr_tunables != kernel->nr_tunables ||
-					kernels[i]->start != kernel->start))
+	while (kernels[i] != kernel && !has_same_keys(kernels[i], kernel))
 		i++;
 	return kernels[i];
 }

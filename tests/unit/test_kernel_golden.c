@@ -8,8 +8,7 @@
  */
 #include "test.h"
 
-#include "sim/kernel/linux.h"
-#include "sim_fixture.h"
+#include "kernel_fixture.h"
 
 #define MIB_PAGES  256
 #define TABLE_SIZE 262144
@@ -188,44 +187,6 @@ static void test_golden_scan(void **state)
 	check_golden("scan", &out);
 }
 
-struct box {
-	struct machine *machine;
-	struct cost_model *cost;
-	struct cost_account account;
-	struct kernel *kernel;
-};
-
-static void box_open(struct box *box, const char *line, const char *spec, uint32_t nr_pages)
-{
-	char name[SPEC_NAME_MAX + 1];
-	const char *keys = NULL;
-	uint64_t values[TUNABLES_MAX], capacity[16];
-	*box = (struct box){ .machine = machine_of(line) };
-	assert_int_equal(spec_split(spec, name, &keys), 0);
-	const struct kernel_ops *ops = kernel_find(name);
-	assert_non_null(ops);
-	tunables_defaults(ops->tunables, ops->nr_tunables, values);
-	assert_int_equal(tunables_parse(keys, ops->tunables, ops->nr_tunables, name, values, NULL),
-			 0);
-	assert_int_equal(cost_model_new(box->machine, 4096, 64, NULL, &box->cost, NULL), 0);
-	assert_int_equal(cost_account_init(&box->account, box->cost), 0);
-	for (uint32_t i = 0; i < box->machine->nr_nodes; i++)
-		capacity[i] = cost_capacity_pages(box->cost, i);
-	assert_int_equal(
-		kernel_new(ops, box->cost, &box->account, capacity, values, 0, &box->kernel, NULL),
-		0);
-	assert_int_equal(kernel_grow(box->kernel, nr_pages), 0);
-}
-
-static void box_close(struct box *box)
-{
-	assert_true(kernel_is_valid(box->kernel));
-	kernel_free(box->kernel);
-	cost_account_fini(&box->account);
-	cost_model_free(box->cost);
-	machine_free(box->machine);
-}
-
 #define THREE                                                                                      \
 	"node:dram:16MiB@80ns/100GBps:cpus=0 node:cxl:16MiB@250ns/30GBps "                         \
 	"node:pmem:16MiB@400ns/10GBps"
@@ -380,6 +341,7 @@ static void test_golden_presets(void **state)
 		"linux-tiering:threshold=fixed,hot_threshold_ms=100",
 		"linux-tiering:promote_rate_limit_MBps=1",
 		"linux-tiering:lru_gen=0",
+		"nomad",
 	};
 	struct machine *machine = machine_two_tiers(4096, 8192);
 	struct tape tape = hot_tape();

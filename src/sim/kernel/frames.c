@@ -107,11 +107,12 @@ int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	uint32_t from = kernel->pages[page].node;
 	int error = kernel->ops->migrate ? kernel->ops->migrate(kernel, page, to)
 					 : kernel_migrate_plain(kernel, page, to);
-	if (error) {
+	if (error < 0) {
 		kernel->stats.nr_refused++;
 		return error;
 	}
-	cost_account_move(kernel->account, from, to, 1);
+	if (error != KERNEL_NOT_COPIED)
+		cost_account_move(kernel->account, from, to, 1);
 	count_move(kernel, from, to);
 	kernel->stats.nr_round_trips += trips_note(kernel, page, from, to);
 	return 0;

@@ -9,16 +9,12 @@ extern const struct kernel_ops kernel_linux_numab;
 extern const struct kernel_ops kernel_linux_tiering;
 extern const struct kernel_ops kernel_linux_6_12;
 extern const struct kernel_ops kernel_linux_7_3;
+extern const struct kernel_ops kernel_nomad;
 extern const struct kernel_ops kernel_interleave;
 
 const struct kernel_ops *const kernels[] = {
-	&kernel_linux_none,
-	&kernel_linux_numab,
-	&kernel_linux_tiering,
-	&kernel_linux_6_12,
-	&kernel_linux_7_3,
-	&kernel_interleave,
-	NULL,
+	&kernel_linux_none, &kernel_linux_numab, &kernel_linux_tiering, &kernel_linux_6_12,
+	&kernel_linux_7_3,  &kernel_nomad,	 &kernel_interleave,	NULL,
 };
 
 const struct kernel_ops *kernel_find(const char *name)

@@ -102,7 +102,8 @@ struct linux_kernel {
 	uint32_t scanned_space; /* being scanned, for arm() */
 	uint64_t tick_ms;	/* last scheduler tick that was looked at */
 	uint64_t tick_ns;
-	bool is_direct; /* reclaim on behalf of an allocation, not by kswapd */
+	bool is_direct;	     /* reclaim on behalf of an allocation, not by kswapd */
+	struct nomad *nomad; /* of that preset; else NULL */
 	uint64_t counters[LINUX_NR_COUNTERS];
 };
 
@@ -165,6 +166,8 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
 /* linux_fault.c */
 void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags);
 void linux_scan_tick(struct kernel *kernel);
+/* What a fault, or the thread that it asked, does in the end: false when there is no room. */
+bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home);
 
 /* linux_reclaim.c */
 void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret);

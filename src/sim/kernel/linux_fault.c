@@ -10,6 +10,7 @@
 #include "sim/kernel/linux.h"
 
 #include "base/error.h"
+#include "sim/kernel/nomad.h"
 
 #define SCAN_ENTRY_NS 10   /* to arm one entry, flush included; only the 3 % cap sees it */
 #define TICKS_MAX     4096 /* scheduler ticks looked at in one tick of the simulation */
@@ -131,7 +132,7 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 						   latency_ms, kernel->nodes[home].free_pages, 1));
 }
 
-static bool promote(struct linux_kernel *state, uint32_t page, uint32_t home)
+bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 {
 	bool was_top = state->nodes[state->kernel->pages[page].node].is_top;
 	if (!has_room_for_promotion(state, home))
@@ -143,6 +144,14 @@ static bool promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 	state->counters[LINUX_NUMA_PAGES_MIGRATED]++;
 	state->counters[LINUX_PGPROMOTE_SUCCESS] += !was_top;
 	return true;
+}
+
+static bool promote_or_queue(struct linux_kernel *state, uint32_t page, uint32_t home)
+{
+	bool is_small_and_slow = state->kernel->pages[page].order == 0 &&
+				 !state->nodes[state->kernel->pages[page].node].is_top;
+	return state->nomad && is_small_and_slow ? nomad_queue(state, page)
+						 : linux_promote(state, page, home);
 }
 
 void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
@@ -160,7 +169,7 @@ void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
 	if (area)
 		scan_area_faulted(area);
 	bool is_tried = node != home && is_wanted(state, page, home);
-	bool is_moved = is_tried && promote(state, page, home);
+	bool is_moved = is_tried && promote_or_queue(state, page, home);
 	if (!is_moved && !state->nodes[node].is_top && kernel->values[LINUX_NUMA_BALANCING] & 2)
 		return;
 	struct scan_fault fault = { .nr_pages = 1,

@@ -7,6 +7,7 @@
  *     6.12, 7.3                    1       off  its own    as Debian ships them
  *     linux-numab                  1       off  6.12
  *     linux-tiering                2        on  6.12
+ *     nomad                        2        on  6.12       with shadows: nomad.h
  *
  * Keys bear Linux's names, units and defaults (kernel/sched/fair.c, kernel/sched/debug.c,
  * mm/page_alloc.c of 6.12). These are not Linux's:
@@ -25,6 +26,7 @@
  *     free_space_bypass  off: latency is looked at however much fast memory is free
  */
 #include "sim/kernel/linux.h"
+#include "sim/kernel/nomad.h"
 
 #define COUNT(name, initial, min, max, help)                                                       \
 	{                                                                                          \
@@ -94,15 +96,17 @@ static const struct tunable tunables_6_12[LINUX_NR_TUNABLES] = LINUX_TUNABLES(1,
 static const struct tunable tunables_7_3[LINUX_NR_TUNABLES] = LINUX_TUNABLES(1, 0, LINUX_7_3);
 static const struct tunable tiering_tunables[LINUX_NR_TUNABLES] = LINUX_TUNABLES(2, 1, LINUX_6_12);
 
+/* What nomad shares with all, and what it has of its own. */
+#define LINUX_COMMON_OPS                                                                           \
+	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .hint_fault = linux_hint_fault,     \
+	.reclaim = linux_reclaim, .mapping = linux_mapping
 #define LINUX_OPS                                                                                  \
-	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .start = linux_start,               \
-	.stop = linux_stop, .allocate = linux_allocate, .hint_fault = linux_hint_fault,            \
-	.grow = linux_grow, .counters = linux_counters, .tick = linux_tick,                        \
-	.reclaim = linux_reclaim, .migrate = linux_migrate, .free = linux_release,                 \
-	.mapping = linux_mapping
+	LINUX_COMMON_OPS, .start = linux_start, .stop = linux_stop, .allocate = linux_allocate,    \
+			  .grow = linux_grow, .counters = linux_counters, .tick = linux_tick,      \
+			  .migrate = linux_migrate, .free = linux_release
 
 extern const struct kernel_ops kernel_linux_numab, kernel_linux_tiering;
-extern const struct kernel_ops kernel_linux_6_12, kernel_linux_7_3;
+extern const struct kernel_ops kernel_linux_6_12, kernel_linux_7_3, kernel_nomad;
 
 const struct kernel_ops kernel_linux_numab = {
 	.name = "linux-numab",
@@ -130,4 +134,20 @@ const struct kernel_ops kernel_linux_7_3 = {
 	.summary = "Linux 7.3 as Debian sets it up: mode 1, no demotion",
 	.tunables = tunables_7_3,
 	LINUX_OPS,
+};
+
+const struct kernel_ops kernel_nomad = {
+	.name = "nomad",
+	.summary = "linux-tiering whose promoted pages keep a shadow in slow memory",
+	.tunables = tiering_tunables,
+	LINUX_COMMON_OPS,
+	.start = nomad_start,
+	.stop = nomad_stop,
+	.grow = nomad_grow,
+	.allocate = nomad_allocate,
+	.migrate = nomad_migrate,
+	.access = nomad_access,
+	.tick = nomad_tick,
+	.counters = nomad_counters,
+	.free = nomad_release,
 };
