@@ -9,10 +9,24 @@
  */
 #include "policy/memory/blocks.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
+#include "base/error.h"
+
 #define TRIES_MAX 4096 /* blocks looked at in one turn */
+
+int blocks_order(const char *policy, uint64_t block_bytes, uint32_t page_bytes, unsigned *ret,
+		 struct printbuf *err)
+{
+	uint64_t pages = block_bytes / page_bytes;
+	if (pages == 0 || pages & (pages - 1) || block_bytes % page_bytes)
+		return error_set(err, -EINVAL,
+				 "%s: block=%llu is not a power of two of pages of %u bytes; "
+				 "write a size such as 2MiB",
+				 policy, (unsigned long long)block_bytes, page_bytes);
+	*ret = (unsigned)__builtin_ctzll(pages);
+	return 0;
+}
 
 int blocks_init(struct blocks *blocks, const struct blocks_config *config)
 {
@@ -262,6 +276,7 @@ void blocks_turn_init(struct blocks_turn *turn, const struct room *room,
 	*turn = (struct blocks_turn){ .room = room,
 				      .left = view->budget_pages,
 				      .free_pages = view->nodes[room->fast].free_pages,
+				      .slow_free_pages = view->nodes[room->slow].free_pages,
 				      .small_pages = small_pages,
 				      .tries = TRIES_MAX };
 }
@@ -312,6 +327,19 @@ bool blocks_promote_one(struct blocks *blocks, struct blocks_turn *turn, uint32_
 		return false;
 	turn->left -= nr_pages;
 	turn->free_pages -= nr_pages;
+	return true;
+}
+
+bool blocks_push_out(struct blocks *blocks, struct blocks_turn *turn, uint32_t id,
+		     struct plan *plan)
+{
+	uint64_t nr_pages = present_pages(blocks, id);
+	if (turn->left < nr_pages || turn->slow_free_pages < nr_pages ||
+	    blocks_plan(blocks, id, turn->room->slow, "hot, but fast memory is slower under load",
+			plan))
+		return false;
+	turn->left -= nr_pages;
+	turn->slow_free_pages -= nr_pages;
 	return true;
 }
 

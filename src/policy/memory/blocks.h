@@ -51,6 +51,10 @@ struct blocks {
 	uint64_t total; /* of all counts, halved as they are */
 };
 
+/* log2 of the pages of a block of so many bytes; -EINVAL with a sentence when that is no power of
+ * two of pages. */
+int blocks_order(const char *policy, uint64_t block_bytes, uint32_t page_bytes, unsigned *ret,
+		 struct printbuf *err);
 int blocks_init(struct blocks *blocks, const struct blocks_config *config);
 void blocks_fini(struct blocks *blocks);
 /* Pages come to be: known from now on, wherever the kernel puts them. */
@@ -79,8 +83,9 @@ bool blocks_are_valid(const struct blocks *blocks); /* walks everything */
  * ones back, first come first. */
 struct blocks_turn {
 	const struct room *room;
-	uint64_t left;	      /* pages that may still be moved */
-	uint64_t free_pages;  /* of room->fast, as planned so far */
+	uint64_t left;	     /* pages that may still be moved */
+	uint64_t free_pages; /* of room->fast, as planned so far */
+	uint64_t slow_free_pages;
 	uint64_t small_pages; /* extents below this are not demoted */
 	uint32_t tries;	      /* blocks that may still be looked at */
 };
@@ -89,5 +94,8 @@ void blocks_turn_init(struct blocks_turn *turn, const struct room *room,
 /* Plans one hot block to fast memory, with the demotions that it needs. False: no more now. */
 bool blocks_promote_one(struct blocks *blocks, struct blocks_turn *turn, uint32_t id,
 			struct plan *plan);
+/* Plans one hot block to slow memory, where there is room for it. */
+bool blocks_push_out(struct blocks *blocks, struct blocks_turn *turn, uint32_t id,
+		     struct plan *plan);
 
 #endif

@@ -57,17 +57,14 @@ struct hemem {
 
 static int hemem_new(const struct policy_config *config, void **ret_policy, struct printbuf *err)
 {
-	uint64_t pages = config->values[BLOCK] / config->page_bytes;
-	if (pages == 0 || pages & (pages - 1) || config->values[BLOCK] % config->page_bytes)
-		return error_set(err, -EINVAL,
-				 "hemem: block=%llu is not a power of two of pages of %u bytes; "
-				 "write a size such as 2MiB",
-				 (unsigned long long)config->values[BLOCK], config->page_bytes);
 	struct blocks_config blocks = { .machine = config->machine,
-					.order = (unsigned)__builtin_ctzll(pages),
 					.hot_reads = config->values[HOT_READS],
 					.hot_writes = config->values[HOT_WRITES],
 					.cool = config->values[COOL] };
+	int error = blocks_order("hemem", config->values[BLOCK], config->page_bytes, &blocks.order,
+				 err);
+	if (error)
+		return error;
 	struct hemem *hemem = calloc(1, sizeof(*hemem));
 	if (!hemem || blocks_init(&hemem->blocks, &blocks)) {
 		free(hemem);

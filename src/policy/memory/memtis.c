@@ -555,6 +555,7 @@ static int memtis_place(void *policy, const struct place_request *request, uint3
 	if (id != FOLIO_NONE) {
 		detach(memtis, id);
 		memtis->records[id].tier = has_room ? FAST : SLOW;
+		folio_get(memtis->table, id)->node = FOLIO_NODE_NONE;
 		attach(memtis, id);
 	}
 	memtis->born += nr;
