@@ -294,10 +294,12 @@ static void close_nodes(struct cost_account *account, uint64_t busy_ps)
 	}
 }
 
+/* Faults come by the kernel's clock: it scans so many pages a second whatever the program does. So
+ * their cost stretches with the program's time: per second of the kernel, not of the recording. */
 static uint64_t fault_ps(const struct cost_account *account)
 {
 	uint64_t each_ps = account->model->values[COST_FAULT] * COST_PS_PER_NS;
-	return cost_multiply(account->epoch_faults, each_ps);
+	return cost_multiply(account->epoch_faults, each_ps) / MAX(account->dilate, 1);
 }
 
 void cost_account_close(struct cost_account *account, uint64_t compute_ns, struct cost_epoch *ret)

@@ -85,6 +85,7 @@ struct cost_account {
 	uint64_t compute_ns, blocked_ns;
 	uint64_t latency_ps, bandwidth_ps, migration_ps, faults_ps;
 	uint64_t epoch_faults, nr_faults; /* in the open epoch; in the closed ones */
+	uint64_t dilate; /* the kernel's clock runs so many times faster; 0 and 1: as fast */
 	uint64_t nr_epochs;
 	uint64_t nr_bound_epochs; /* that bandwidth made longer */
 };

@@ -108,6 +108,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 	simulation->per_entry = 1;
 	set_hardware(simulation, config);
 	int error = set_up(simulation, config, err);
+	simulation->account.dilate = simulation->dilate;
 	if (error) {
 		simulation_free(simulation);
 		return error;

@@ -75,6 +75,12 @@ static void test_cost_faults_are_their_own_part(void **state)
 	cost_account_close(&account, 1000, &epoch);
 	assert_int_equal(epoch.faults_ps, 0);
 	assert_int_equal(account.nr_faults, 5);
+	/* They come by the kernel's clock: ten times the time, a tenth of the share. */
+	account.dilate = 10;
+	cost_account_fault(&account, 5);
+	cost_account_close(&account, 1000, &epoch);
+	assert_int_equal(epoch.faults_ps, 500000);
+	assert_int_equal(account.nr_faults, 10);
 	cost_account_fini(&account);
 	cost_model_free(cost);
 	machine_free(machine);
