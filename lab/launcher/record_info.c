@@ -10,6 +10,12 @@
  *       pages free     12345
  *             min      67
  *             present  ...
+ *       pagesets
+ *         cpu: 0
+ *                   count:    123
+ *
+ * Pages on the lists of CPUs (count) are free, though not in the kernel's figure of the same name:
+ * on a small node they are some per cent, and the first to be handed out.
  */
 #include "lab/launcher/record_info.h"
 
@@ -89,6 +95,7 @@ static void take_line(struct trace_memory *memory, const char *line)
 		size_t offset;
 	} lines[] = {
 		{ " pages free %llu", offsetof(struct trace_memory, free_pages) },
+		{ " count: %llu", offsetof(struct trace_memory, free_pages) },
 		{ " min %llu", offsetof(struct trace_memory, min_pages) },
 		{ " low %llu", offsetof(struct trace_memory, low_pages) },
 		{ " high %llu", offsetof(struct trace_memory, high_pages) },
@@ -127,14 +134,14 @@ static uint64_t minus(uint64_t from, uint64_t less)
 
 static void add_ballast(struct trace_memory *memory, const struct lab_node_memory *node)
 {
-	uint64_t used = minus(node->total_bytes, node->free_bytes) / PAGE_BYTES;
+	if (memory->free_pages == TRACE_UNKNOWN)
+		memory->free_pages = node->free_bytes / PAGE_BYTES;
+	uint64_t used = minus(node->total_bytes / PAGE_BYTES, memory->free_pages);
 	memory->cache_pages = node->file_bytes / PAGE_BYTES;
 	memory->other_pages = node->anon_bytes / PAGE_BYTES;
 	memory->kernel_pages = minus(used, memory->cache_pages + memory->other_pages);
 	if (memory->managed_pages == TRACE_UNKNOWN)
 		memory->managed_pages = node->total_bytes / PAGE_BYTES;
-	if (memory->free_pages == TRACE_UNKNOWN)
-		memory->free_pages = node->free_bytes / PAGE_BYTES;
 }
 
 static void add_text_setting(struct trace_info *info, const char *name, const char *text)

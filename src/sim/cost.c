@@ -31,6 +31,14 @@ const struct tunable cost_tunables[COST_NR_TUNABLES] = {
 			 "one hint fault, beside what it moves" },
 	[COST_CHECK] = { "check", TUNABLE_NS, 100, 0, NS_PER_S,
 			 "a sampler's look at one accessed bit, on another CPU" },
+	[COST_WALK] = { "walk", TUNABLE_NS, 40, 0, NS_PER_S,
+			"the kernel's walk over one page-table entry, to arm or to age it" },
+	[COST_ARM] = { "arm", TUNABLE_NS, 70, 0, NS_PER_S,
+		       "arming one entry for a hint fault, beside the walk" },
+	[COST_RECLAIM] = { "reclaim", TUNABLE_NS, 400, 0, NS_PER_S,
+			   "reclaim's look at one page, beside moving it" },
+	[COST_KSWAPD] = { "kswapd", TUNABLE_BP, BP, 1, BP,
+			  "share of a CPU that kswapd has while it works" },
 	[COST_TICK] = { "tick", TUNABLE_NS, NS_PER_MS, 1000, 3600 * NS_PER_S,
 			"recording time between two decisions; also the epoch of bandwidth" },
 };
@@ -239,28 +247,13 @@ void cost_account_fini(struct cost_account *account)
 	account->load = NULL;
 }
 
-static void add_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages,
-		     uint64_t ps)
-{
-	account->epoch_move_ps = cost_add(account->epoch_move_ps, ps);
-	account->epoch[from].moved_out_pages += nr_pages;
-	account->epoch[to].moved_in_pages += nr_pages;
-}
-
 void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages)
 {
 	const struct cost_model *model = account->model;
-	uint64_t page_ps = model->move_ps[from * model->nr_nodes + to];
-	add_move(account, from, to, nr_pages, cost_multiply(page_ps, nr_pages));
-}
-
-void cost_account_move_folio(struct cost_account *account, uint32_t from, uint32_t to,
-			     uint64_t nr_pages)
-{
-	const struct cost_model *model = account->model;
-	uint64_t fixed_ps = from == to ? 0 : model->values[COST_MOVE_FIXED] * COST_PS_PER_NS;
-	uint64_t copy_ps = model->move_ps[from * model->nr_nodes + to] - fixed_ps;
-	add_move(account, from, to, nr_pages, cost_add(fixed_ps, cost_multiply(copy_ps, nr_pages)));
+	uint64_t ps = cost_multiply(model->move_ps[from * model->nr_nodes + to], nr_pages);
+	account->epoch_move_ps = cost_add(account->epoch_move_ps, ps);
+	account->epoch[from].moved_out_pages += nr_pages;
+	account->epoch[to].moved_in_pages += nr_pages;
 }
 
 /* Bytes a node carried: a load fills one line, a store fills it and writes it back later. */

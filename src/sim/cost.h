@@ -8,7 +8,7 @@
  *     compute    the recording's clock: instructions x cost, as if everything were in the cache
  *     latency    misses x latency of the node that serves them / memory-level parallelism
  *     bandwidth  per epoch: what is missing when a node's traffic takes longer than the epoch took
- *     migration  per folio moved: a fixed cost; per page of it: the copy
+ *     migration  per page moved: a fixed cost and the copy
  *     faults     hint faults taken x what one costs the program; bounds take none
  *     blocked    time the program slept, beside the clock
  *
@@ -34,6 +34,10 @@ enum cost_tunable {
 	COST_MOVE_FIXED,  /* ns per page moved, beside the copy */
 	COST_FAULT,	  /* ns per hint fault, beside what it moves */
 	COST_CHECK,	  /* ns of another CPU per accessed bit that a sampler looks at */
+	COST_WALK,	  /* ns of the kernel's per page-table entry it walks over */
+	COST_ARM,	  /* ns of the kernel's per entry armed for a hint fault, beside the walk */
+	COST_RECLAIM,	  /* ns of the kernel's per page that reclaim looks at */
+	COST_KSWAPD,	  /* share of a CPU that kswapd has while it works, per ten thousand */
 	COST_TICK,	  /* ns of recording time between two decisions; also the epoch */
 	COST_NR_TUNABLES,
 };
@@ -93,9 +97,6 @@ int cost_account_init(struct cost_account *account, const struct cost_model *mod
 void cost_account_fini(struct cost_account *account);
 /* Misses go straight to account->epoch[node].loads and .stores; moves through this. */
 void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages);
-/* So many pages that are one folio: the fixed cost once, the copy for each. */
-void cost_account_move_folio(struct cost_account *account, uint32_t from, uint32_t to,
-			     uint64_t nr_pages);
 /* The program took so many hint faults. */
 static inline void cost_account_fault(struct cost_account *account, uint64_t nr_faults)
 {

@@ -7,7 +7,9 @@
 
 #include "base/error.h"
 
-#define RELEASE_PARTS 2 /* of "6.12.117+deb13-amd64": 6.12 */
+#define DMA_ZONE_PAGES	     3840 /* managed, of its 16 MiB */
+#define LOWMEM_RESERVE_RATIO 256  /* sysctl_lowmem_reserve_ratio[ZONE_DMA] */
+#define RELEASE_PARTS	     2	  /* of "6.12.117+deb13-amd64": 6.12 */
 
 /* Settings by the names of their files, where these are not the tunable's. */
 static const struct {
@@ -142,6 +144,19 @@ int recorded_spec(const struct trace_info *info, const char *text, struct printb
 	return 0;
 }
 
+/* Of the DMA zone, which only the first node of a PC has. */
+static void add_reserve(struct kernel_start *start)
+{
+	if (start->managed_pages == KERNEL_UNKNOWN || start->managed_pages <= DMA_ZONE_PAGES)
+		return;
+	uint64_t reserve = MIN((start->managed_pages - DMA_ZONE_PAGES) / LOWMEM_RESERVE_RATIO,
+			       DMA_ZONE_PAGES);
+	uint64_t *marks[] = { &start->min_pages, &start->low_pages, &start->high_pages,
+			      &start->promo_pages };
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		*marks[i] += *marks[i] == KERNEL_UNKNOWN ? 0 : reserve;
+}
+
 void recorded_starts(const struct trace_info *info, struct kernel_start *starts, uint32_t nr_nodes)
 {
 	for (uint32_t i = 0; i < nr_nodes; i++)
@@ -159,5 +174,7 @@ void recorded_starts(const struct trace_info *info, struct kernel_start *starts,
 			.high_pages = memory->high_pages,
 			.promo_pages = memory->promo_pages,
 		};
+		if (memory->node == 0)
+			add_reserve(&starts[0]);
 	}
 }

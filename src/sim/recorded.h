@@ -8,6 +8,11 @@
  *     info.kernel, .settings  --> -P recording, -K recording: "6.12:numa_balancing=2,demotion=1"
  *     info.memory             --> struct kernel_start per node: managed, free, watermarks
  *
+ * Marks are sums over zones. The DMA zone of node 0 gives no page to programs when what it keeps
+ * for itself and for others (lowmem_reserve: a 256th of the zones above) is more than it has free,
+ * so that reserve is added to the marks of node 0: below it, free pages are there but cannot be
+ * had.
+ *
  * Settings that are none of the kernel's tunables (the policy's text, the command line) are passed
  * over: the recording keeps more than the model knows. numa_balancing=0 without demotion, on the
  * kernel's own watermarks, is the kernel of that version all the same, not linux-none: spilling

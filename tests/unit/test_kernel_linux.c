@@ -137,7 +137,9 @@ static void test_mglru_keeps_its_lists_whole(void **state)
 	lru_pages_fini(&world.pages);
 }
 
-struct pond { /* a node for kswapd: so many cold pages can be had */
+struct pond {		/* a node for kswapd: so many cold pages can be had */
+	bool has_clock; /* 30 pages a visit, and so many visits left */
+	int visits_left;
 	uint64_t free, cold;
 };
 
@@ -156,6 +158,9 @@ static void pond_shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim
 {
 	struct pond *pond = context;
 	uint64_t nr = MIN(MIN(pond->cold >> priority, nr_to_reclaim), pond->cold);
+	if (pond->has_clock)
+		nr = MIN(nr, 30);
+	pond->visits_left -= pond->has_clock;
 	pond->cold -= nr;
 	pond->free += nr;
 	*ret_scanned += nr;
@@ -178,15 +183,15 @@ static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
 		struct pond pond = { .free = 150, .cold = 1 << 20 };
 		struct kswapd_view view = pond_view(&pond, promo ? 400 : 300);
 		struct kswapd kswapd = { 0 };
-		assert_int_equal(kswapd_run(&kswapd, &view, 0, UINT64_MAX), 0);
+		assert_int_equal(kswapd_run(&kswapd, &view, 0), 0);
 		kswapd_wake(&kswapd, &view);
-		kswapd_run(&kswapd, &view, 10, UINT64_MAX);
+		kswapd_run(&kswapd, &view, 10);
 		assert_true(pond.free > (promo ? 400 : 300));
 		assert_true(pond.free <= (promo ? 700 : 600)); /* a round of HIGH at most */
 		assert_int_equal(kswapd.state, KSWAPD_NAPPING);
-		kswapd_run(&kswapd, &view, 109, UINT64_MAX);
+		kswapd_run(&kswapd, &view, 109);
 		assert_int_equal(kswapd.state, KSWAPD_NAPPING);
-		kswapd_run(&kswapd, &view, 110, UINT64_MAX);
+		kswapd_run(&kswapd, &view, 110);
 		assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
 		assert_int_equal(kswapd.nr_runs, 1);
 		/* Between LOW and its mark nobody wakes it: it sleeps. */
@@ -201,14 +206,14 @@ static void test_kswapd_goes_on_after_a_nap_that_was_too_early(void **state)
 	struct kswapd_view view = pond_view(&pond, 300);
 	struct kswapd kswapd = { 0 };
 	kswapd_wake(&kswapd, &view);
-	kswapd_run(&kswapd, &view, 10, UINT64_MAX);
+	kswapd_run(&kswapd, &view, 10);
 	pond.free = 50;
 	kswapd_wake(&kswapd, &view);
 	assert_int_equal(kswapd.state, KSWAPD_WORKING);
 	assert_int_equal(kswapd.nr_low_quickly, 1);
-	kswapd_run(&kswapd, &view, 20, UINT64_MAX);
+	kswapd_run(&kswapd, &view, 20);
 	pond.free = 250;
-	kswapd_run(&kswapd, &view, 120, UINT64_MAX);
+	kswapd_run(&kswapd, &view, 120);
 	assert_int_equal(kswapd.nr_high_quickly, 1);
 	assert_true(pond.free > 300);
 }
@@ -220,7 +225,7 @@ static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
 	struct kswapd kswapd = { 0 };
 	kswapd_wake(&kswapd, &view);
 	for (int i = 0; i < 100; i++)
-		kswapd_run(&kswapd, &view, (uint64_t)i, UINT64_MAX);
+		kswapd_run(&kswapd, &view, (uint64_t)i);
 	assert_int_equal(kswapd.nr_failures, KSWAPD_MAX_FAILURES);
 	assert_int_equal(kswapd.nr_runs, KSWAPD_MAX_FAILURES);
 	pond.cold = 1 << 20;
@@ -228,15 +233,32 @@ static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
 	assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
 }
 
+static bool pond_has_time(void *context)
+{
+	return ((struct pond *)context)->visits_left > 0;
+}
+
+/* A round that time interrupts goes on where it was, at the same priority. */
 static void test_kswapd_keeps_to_its_time(void **state)
 {
-	struct pond pond = { .free = 0, .cold = 1 << 20 };
+	struct pond pond = { .free = 0, .cold = 1 << 20, .has_clock = true, .visits_left = 1 };
 	struct kswapd_view view = pond_view(&pond, 400);
 	struct kswapd kswapd = { 0 };
+	(void)state;
+	view.has_time = pond_has_time;
 	kswapd_wake(&kswapd, &view);
-	assert_int_equal(kswapd_run(&kswapd, &view, 1, 30), 30);
-	assert_int_equal(pond.free, 30);
+	assert_int_equal(kswapd_run(&kswapd, &view, 1), 30);
+	uint32_t priority = kswapd.priority;
+	assert_int_equal(kswapd_run(&kswapd, &view, 2), 0);
 	assert_int_equal(kswapd.state, KSWAPD_WORKING);
+	for (uint64_t ms = 3; ms < 12; ms++) {
+		pond.visits_left = 1;
+		assert_int_equal(kswapd_run(&kswapd, &view, ms), 30);
+		assert_int_equal(pond.free, 30 * (ms - 1));
+		assert_int_equal(kswapd.priority, priority);
+	}
+	assert_int_equal(kswapd.nr_reclaimed, 300);
+	assert_false(kswapd.is_in_round);
 }
 
 static void test_areas_hold_what_was_touched(void **state)

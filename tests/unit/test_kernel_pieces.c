@@ -137,8 +137,9 @@ static void test_hot_rate_limit_counts_attempts(void **state)
 static void test_hot_latency_wraps_with_its_field(void **state)
 {
 	assert_int_equal(hot_latency_ms(1000, 1500), 500);
-	assert_int_equal(hot_latency_ms(1000, 1000 + 4095), 4095);
-	assert_int_equal(hot_latency_ms(1000, 1000 + 4096), 0);
+	assert_int_equal(hot_latency_ms(1000, 1000 + 4096), 4096);
+	assert_int_equal(hot_latency_ms(1000, 1000 + (1 << HOT_TIME_BITS) - 1), 2097151);
+	assert_int_equal(hot_latency_ms(1000, 1000 + (1 << HOT_TIME_BITS)), 0);
 }
 
 static const struct scan_config scan_defaults = {

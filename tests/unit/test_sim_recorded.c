@@ -94,7 +94,8 @@ static void test_recorded_says_what_a_recording_lacks(void **state)
 	trace_info_fini(&info);
 }
 
-/* Ballast is never given out, marks are those found, and the rest is as without a start. */
+/* Ballast is never given out, marks are those found with the DMA zone's reserve of 47 pages, and
+ * the rest is as without a start. */
 static void test_recorded_memory_is_where_the_kernel_starts(void **state)
 {
 	struct trace_info info;
@@ -119,14 +120,14 @@ static void test_recorded_memory_is_where_the_kernel_starts(void **state)
 	assert_int_equal(kernel->nodes[0].ballast_pages, 1000);
 	assert_int_equal(kernel->nodes[1].free_pages, capacity[1]);
 	const struct linux_node *node = &linux_of(kernel)->nodes[0];
-	assert_int_equal(node->marks.min, 100);
-	assert_int_equal(node->marks.high, 150);
-	assert_int_equal(node->marks.promo, 175); /* one gap more, where it is not known */
-	assert_int_equal(node->bypass_pages, 175 + (1 << 18));
+	assert_int_equal(node->marks.min, 100 + 47);
+	assert_int_equal(node->marks.high, 150 + 47);
+	assert_int_equal(node->marks.promo, 175 + 47); /* one gap more, where it is not known */
+	assert_int_equal(node->bypass_pages, 175 + 47 + (1 << 18));
 	assert_int_equal(kernel_grow(kernel, 20000), 0);
 	for (uint32_t i = 0; i < 20000; i++)
 		assert_int_equal(kernel_fault(kernel, i, UINT32_MAX), 0);
-	assert_int_equal(kernel->nodes[0].free_pages, 125);
+	assert_int_equal(kernel->nodes[0].free_pages, 125 + 47);
 	assert_true(kernel_is_valid(kernel));
 	kernel_free(kernel);
 	cost_account_fini(&account);

@@ -14,7 +14,8 @@
  *                promote
  *
  * latency: milliseconds from arming to the fault, kept in a field of the page that wraps
- * (HOT_TIME_BITS), so a page that slept for a multiple of 4096 ms looks hot: so it is in Linux.
+ * (HOT_TIME_BITS: 35 minutes as Debian builds it, 4096 ms at the least), so a page that slept for
+ * a multiple of that looks hot: so it is in Linux.
  *
  * Follows kernel/sched/fair.c should_numa_migrate_memory, numa_promotion_adjust_threshold,
  * numa_promotion_rate_limit and pgdat_free_space_enough (6.12); 7.x also counts what the free
@@ -25,7 +26,7 @@
 
 #include "base/types.h"
 
-#define HOT_TIME_BITS	 12 /* at least; PAGE_ACCESS_TIME_MIN_BITS */
+#define HOT_TIME_BITS	 21 /* LAST_CPUPID_SHIFT: 8 of the PID, 13 of NR_CPUS=8192 */
 #define HOT_ADJUST_STEPS 16 /* NUMA_MIGRATION_ADJUST_STEPS */
 
 enum hot_verdict {

@@ -14,6 +14,7 @@ static void begin(struct kswapd *kswapd)
 	kswapd->state = KSWAPD_WORKING;
 	kswapd->priority = KSWAPD_DEF_PRIORITY;
 	kswapd->nr_reclaimed = 0;
+	kswapd->is_in_round = false;
 	kswapd->nr_runs++;
 }
 
@@ -42,18 +43,29 @@ static void choose_priority(struct kswapd *kswapd, const struct kswapd_view *vie
 					 KSWAPD_DEF_PRIORITY);
 }
 
-/* One turn of balance_pgdat's loop. */
-static void round_of(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t budget_pages)
+static bool has_time(const struct kswapd_view *view)
+{
+	return !view->has_time || view->has_time(view->context);
+}
+
+/* One turn of balance_pgdat's loop, or as much of it as time allows. */
+static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 {
 	uint64_t wanted = MAX(view->marks.high, KSWAPD_CLUSTER);
-	uint64_t scanned = 0, reclaimed = 0;
-	choose_priority(kswapd, view, wanted);
-	view->shrink(view->context, kswapd->priority, MIN(wanted, budget_pages), &scanned,
-		     &reclaimed);
-	kswapd->nr_reclaimed += reclaimed;
-	if (reclaimed > 0)
+	uint64_t before = kswapd->is_in_round ? kswapd->round_reclaimed : 0;
+	if (!kswapd->is_in_round) {
+		choose_priority(kswapd, view, wanted);
+		kswapd->round_scanned = kswapd->round_reclaimed = 0;
+	}
+	view->shrink(view->context, kswapd->priority, wanted - before, &kswapd->round_scanned,
+		     &kswapd->round_reclaimed);
+	kswapd->nr_reclaimed += kswapd->round_reclaimed - before;
+	if (kswapd->round_reclaimed > before)
 		kswapd->nr_failures = 0;
-	if (MAX(scanned, reclaimed) < wanted || reclaimed == 0)
+	kswapd->is_in_round = !has_time(view) && kswapd->round_reclaimed < wanted &&
+			      kswapd->round_scanned > 0;
+	if (!kswapd->is_in_round && (MAX(kswapd->round_scanned, kswapd->round_reclaimed) < wanted ||
+				     kswapd->round_reclaimed == 0))
 		kswapd->priority--;
 }
 
@@ -73,8 +85,7 @@ static void end_of_nap(struct kswapd *kswapd, const struct kswapd_view *view)
 	begin(kswapd);
 }
 
-uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms,
-		    uint64_t budget_pages)
+uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms)
 {
 	uint64_t total = 0;
 	if (kswapd->state == KSWAPD_NAPPING && now_ms >= kswapd->nap_until_ms)
@@ -84,10 +95,10 @@ uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint6
 			nap(kswapd, now_ms);
 			break;
 		}
-		if (total >= budget_pages)
+		if (!has_time(view))
 			break;
 		uint64_t before = kswapd->nr_reclaimed;
-		round_of(kswapd, view, budget_pages - total);
+		round_of(kswapd, view);
 		total += kswapd->nr_reclaimed - before;
 		if (kswapd->priority >= 1)
 			continue;

@@ -12,7 +12,8 @@
  *
  * Follows mm/vmscan.c kswapd, balance_pgdat, kswapd_shrink_node, kswapd_try_to_sleep,
  * wakeup_kswapd, set_initial_priority (6.12). In the kernel it is a thread beside the program;
- * here it works at ticks, as many pages as its CPU time between two ticks allows.
+ * here it works at ticks, until its CPU time is used up: a round that time interrupts goes on at
+ * the next tick.
  */
 #ifndef BERTH_SIM_KERNEL_KSWAPD_H
 #define BERTH_SIM_KERNEL_KSWAPD_H
@@ -32,6 +33,8 @@ struct kswapd {
 	uint64_t nap_until_ms;
 	uint32_t priority;
 	uint64_t nr_reclaimed; /* since it began this balance */
+	bool is_in_round;      /* interrupted; looked at and reclaimed in it so far: */
+	uint64_t round_scanned, round_reclaimed;
 	uint32_t nr_failures;
 	/* vmstat. */
 	uint64_t nr_runs;	  /* pageoutrun */
@@ -45,17 +48,18 @@ struct kswapd_view { /* the node now */
 	uint64_t (*free_pages)(void *context);
 	/* Outside the two youngest generations. NULL: the first priority is not chosen by it. */
 	uint64_t (*inactive_pages)(void *context);
-	/* One visit: looks at pages at `priority`, at most nr_to_reclaim; adds to the two. */
-	void (*shrink)(void *context, uint32_t priority, uint64_t nr_to_reclaim,
-		       uint64_t *ret_scanned, uint64_t *ret_reclaimed);
+	/* One visit: looks at pages at `priority`, at most nr_to_reclaim; adds to the two, which
+	 * are not 0 when time interrupted it before. */
+	void (*shrink)(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *scanned,
+		       uint64_t *reclaimed);
+	bool (*has_time)(void *context); /* NULL: always */
 	void *context;
 };
 
 bool kswapd_is_balanced(const struct kswapd_view *view);
 /* An allocation found all nodes below LOW, or a promotion no room. */
 void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view);
-/* Works for at most budget_pages of reclaim. Returns how many it reclaimed. WHEN: at every tick. */
-uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms,
-		    uint64_t budget_pages);
+/* Works while it has time. Returns how many pages it reclaimed. WHEN: at every tick. */
+uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms);
 
 #endif

@@ -12,14 +12,12 @@
 #include "base/error.h"
 #include "sim/kernel/nomad.h"
 
-#define SCAN_ENTRY_NS 10   /* to arm one entry, flush included; only the 3 % cap sees it */
-#define TICKS_MAX     4096 /* scheduler ticks looked at in one tick of the simulation */
+#define TICKS_MAX 4096 /* scheduler ticks looked at in one tick of the simulation */
 
 static bool may_arm(const struct linux_kernel *state, const struct kernel_page *page)
 {
 	uint64_t mode = state->kernel->values[LINUX_NUMA_BALANCING];
-	if (page->node == KERNEL_NOWHERE || page->bits & KERNEL_HINT ||
-	    page->node == state->kernel->cost->home)
+	if (page->bits & KERNEL_HINT || page->node == state->kernel->cost->home)
 		return false;
 	return (mode & 1) || !state->nodes[page->node].is_top;
 }
@@ -35,25 +33,23 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 {
 	struct linux_kernel *state = context;
 	struct kernel *kernel = state->kernel;
-	uint16_t now = (uint16_t)hot_latency_ms(0, linux_now_ms(kernel));
-	uint64_t nr = 0;
+	const uint64_t *costs = kernel->cost->values;
+	uint32_t now = (uint32_t)hot_latency_ms(0, linux_now_ms(kernel));
+	uint64_t nr = 0, nr_walked = 0;
 	for (uint64_t page = start; page < end; page++) {
 		uint32_t number = stage_find(kernel->stage, state->scanned_space, page);
-		uint32_t folio = state->thp ? large_at(&state->large, state->scanned_space, page)
-					    : LARGE_NONE;
-		if (folio < LARGE_SMALL && large_folio(&state->large, folio)->is_pmd) {
-			nr += linux_large_arm(state, folio, now);
-			page |= LARGE_PAGES - 1;
+		if (number >= kernel->nr_pages || kernel->pages[number].node == KERNEL_NOWHERE)
 			continue;
-		}
-		if (number >= kernel->nr_pages || !may_arm(state, &kernel->pages[number]))
+		nr_walked++;
+		if (!may_arm(state, &kernel->pages[number]))
 			continue;
 		kernel->pages[number].bits |= KERNEL_HINT;
 		if (uses_time(state, number))
-			*linux_armed_ms(state, number) = now;
+			state->armed_ms[number] = now;
 		nr++;
 	}
 	state->counters[LINUX_NUMA_PTE_UPDATES] += nr;
+	state->scan_ns += nr_walked * costs[COST_WALK] + nr * costs[COST_ARM];
 	return nr;
 }
 
@@ -62,14 +58,16 @@ static const struct scan_ops arm_ops = { .arm = arm };
 static void scan_space(struct linux_kernel *state, uint32_t number, uint64_t now_ms)
 {
 	struct linux_space *space = &state->spaces[number];
-	uint64_t runtime_ns = now_ms * NS_PER_MS;
+	uint64_t now_ns = now_ms * NS_PER_MS;
+	uint64_t runtime_ns = now_ns - MIN(state->stolen_ns, now_ns);
 	if (!space->is_used || space->nr_resident == 0 ||
 	    !scan_is_due(&space->task, &state->scan, now_ms, runtime_ns, space->nr_resident))
 		return;
 	state->scanned_space = number;
-	uint64_t nr = scan_run(&space->task, &state->scan, now_ms, space->nr_resident,
-			       space->areas.items, space->areas.nr, &arm_ops, state);
-	scan_charge(&space->task, nr * SCAN_ENTRY_NS);
+	state->scan_ns = 0;
+	scan_run(&space->task, &state->scan, now_ms, space->nr_resident, space->areas.items,
+		 space->areas.nr, &arm_ops, state);
+	scan_charge(&space->task, state->scan_ns);
 }
 
 /* Every 4 ms of the kernel's time, as the scheduler's tick. */
@@ -88,9 +86,9 @@ void linux_scan_tick(struct kernel *kernel)
 }
 
 /* Room above HIGH, or kswapd shall make some. */
-static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home, uint64_t nr_pages)
+static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home)
 {
-	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + nr_pages)
+	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + 1)
 		return true;
 	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2) {
 		linux_boost(state, home);
@@ -103,10 +101,9 @@ static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home, ui
  * memory only notes who it was. */
 static bool is_known_user(struct linux_kernel *state, uint32_t page)
 {
-	uint16_t *user = linux_armed_ms(state, page);
-	bool was_nobody = *user == LINUX_NOBODY;
+	bool was_nobody = state->armed_ms[page] == LINUX_NOBODY;
 	bool is_top = state->nodes[state->kernel->pages[page].node].is_top;
-	*user = 0;
+	state->armed_ms[page] = 0;
 	return is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
 }
 
@@ -114,11 +111,10 @@ static bool is_known_user(struct linux_kernel *state, uint32_t page)
 static bool passes_gate(struct linux_kernel *state, uint32_t page)
 {
 	struct lru *lru = &state->nodes[state->kernel->pages[page].node].lru;
-	uint32_t entry = linux_entry(state, page);
-	if (lru_is_active(lru, &state->lru, entry))
+	if (lru_is_active(lru, &state->lru, page))
 		return true;
-	lru_del(lru, &state->lru, entry);
-	lru_add(lru, &state->lru, entry, true);
+	lru_del(lru, &state->lru, page);
+	lru_add(lru, &state->lru, page, true);
 	return false;
 }
 
@@ -128,7 +124,7 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 	uint64_t now_ms = linux_now_ms(kernel);
 	if (!uses_time(state, page))
 		return is_known_user(state, page);
-	uint64_t latency_ms = hot_latency_ms(*linux_armed_ms(state, page), now_ms);
+	uint64_t latency_ms = hot_latency_ms(state->armed_ms[page], now_ms);
 	if (kernel->values[LINUX_GATE] == LINUX_GATE_ACTIVE_LRU) {
 		if (!passes_gate(state, page))
 			return false;
@@ -138,26 +134,23 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 					  ? state->nodes[home].bypass_pages
 					  : UINT64_MAX;
 	return hot_verdict_is_promotion(hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
-						   latency_ms, kernel->nodes[home].free_pages,
-						   linux_nr_pages(state, page)));
+						   latency_ms, kernel->nodes[home].free_pages, 1));
 }
 
 bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 {
 	bool was_top = state->nodes[state->kernel->pages[page].node].is_top;
-	uint64_t nr_pages = linux_nr_pages(state, page);
-	uint64_t before = state->counters[LINUX_PGMIGRATE_SUCCESS];
-	if (!has_room_for_promotion(state, home, nr_pages))
+	if (!has_room_for_promotion(state, home))
 		return false;
-	state->keeps_large = true;
-	int error = kernel_migrate(state->kernel, page, home);
-	state->keeps_large = false;
-	/* More than one where a folio went, whole or in pieces. */
-	uint64_t nr_moved = state->counters[LINUX_PGMIGRATE_SUCCESS] - before;
-	state->counters[LINUX_PGMIGRATE_FAIL] += error ? nr_pages : 0;
-	state->counters[LINUX_NUMA_PAGES_MIGRATED] += nr_moved;
-	state->counters[LINUX_PGPROMOTE_SUCCESS] += was_top ? 0 : nr_moved;
-	return !error;
+	if (kernel_migrate(state->kernel, page, home)) {
+		state->counters[LINUX_PGMIGRATE_FAIL]++;
+		return false;
+	}
+	/* Put back within a fault: as what a fault brings in. */
+	lru_activate(&state->nodes[home].lru, &state->lru, page);
+	state->counters[LINUX_NUMA_PAGES_MIGRATED]++;
+	state->counters[LINUX_PGPROMOTE_SUCCESS] += !was_top;
+	return true;
 }
 
 static bool promote_or_queue(struct linux_kernel *state, uint32_t page, uint32_t home)
@@ -175,11 +168,8 @@ void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
 	uint32_t node = kernel->pages[page].node;
 	struct stage_page address = stage_page(kernel->stage, page);
 	struct linux_space *space = linux_space_of(state, address.space);
-	uint64_t nr_pages = linux_nr_pages(state, page);
 	(void)flags;
 	kernel->pages[page].bits &= (uint8_t)~KERNEL_HINT;
-	if (nr_pages > 1)
-		linux_large_disarm(state, large_of(&state->large, page));
 	state->counters[LINUX_NUMA_HINT_FAULTS]++;
 	state->counters[LINUX_NUMA_HINT_FAULTS_LOCAL] += node == home;
 	struct scan_area *area = areas_find(&space->areas, address.page);
@@ -189,7 +179,7 @@ void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
 	bool is_moved = is_tried && promote_or_queue(state, page, home);
 	if (!is_moved && !state->nodes[node].is_top && kernel->values[LINUX_NUMA_BALANCING] & 2)
 		return;
-	struct scan_fault fault = { .nr_pages = nr_pages,
+	struct scan_fault fault = { .nr_pages = 1,
 				    .is_local = node == home,
 				    .is_private = true,
 				    .has_failed = is_tried && !is_moved };

@@ -4,17 +4,19 @@
  * the tiers below.
  *
  * Follows mm/vmscan.c shrink_folio_list and demote_folio_list, mm/memory-tiers.c
- * next_demotion_node: first the nearest node of the next tier (a random one among equals) at LOW
- * and, with its kswapd woken, at MIN, as all allocations of the slow path; then any node below.
- * There is no swap in this model: the slowest tier, and every node when demotion is off, has
- * nothing to reclaim.
+ * next_demotion_node: first the nearest node of the next tier (a random one among equals), then any
+ * node below that has room above LOW; the target's kswapd is woken when the first has none. There
+ * is no swap in this model: the slowest tier, and every node when demotion is off, has nothing to
+ * reclaim.
  *
- * kswapd's CPU time is the only brake: between two ticks it moves as many pages as their cost
- * (docs/cost-model.md, migration) fits into that time.
+ * kswapd's CPU time is the brake. Each page it looks at, each page-table entry that ageing walks
+ * over, each page it moves takes time (docs/cost-model.md, "The kernel's own time"). It goes on
+ * until its time is used up, mostly into the red, since a walk or a batch is never cut; then it
+ * waits until time has made up for it. So a burst of promotions outruns it, as it does in life.
  */
 #include "sim/kernel/linux.h"
 
-#include <string.h>
+#define WHOLE_CPU_BP 10000
 
 /* What callbacks of one node need. */
 struct visit {
@@ -27,31 +29,24 @@ static bool can_demote(const struct linux_kernel *state, uint32_t node)
 	return state->kernel->values[LINUX_DEMOTION] && state->nodes[node].nr_targets > 0;
 }
 
-static bool clear_page(struct linux_kernel *state, uint32_t page)
+static bool clear_young(void *context, uint32_t page)
 {
+	struct linux_kernel *state = context;
 	struct kernel_page *entry = &state->kernel->pages[page];
 	bool was_young = entry->bits & KERNEL_YOUNG;
+	state->reclaim_ns += state->kernel->cost->values[COST_RECLAIM];
 	entry->bits &= (uint8_t)~KERNEL_YOUNG;
 	return was_young;
 }
 
-/* One accessed bit serves a large folio: in the model the bits of all its pages together. */
-static bool clear_young(void *context, uint32_t entry)
+static bool age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
-	struct linux_kernel *state = context;
-	bool was_young = false;
-	if (!(entry & LRU_LARGE))
-		return clear_page(state, entry);
-	const struct large_folio *folio = large_folio(&state->large, entry & ~LRU_LARGE);
-	for (uint32_t at = 0; at < LARGE_PAGES; at++)
-		was_young |= folio->pages[at] != LARGE_NONE && clear_page(state, folio->pages[at]);
-	return was_young;
-}
-
-static void age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
-{
-	if (state->kernel->pages[page].node == node && clear_page(state, page))
-		lru_activate(&state->nodes[node].lru, &state->lru, linux_entry(state, page));
+	struct kernel_page *entry = &state->kernel->pages[page];
+	if (entry->node != node || !(entry->bits & KERNEL_YOUNG))
+		return false;
+	entry->bits &= (uint8_t)~KERNEL_YOUNG;
+	lru_activate(&state->nodes[node].lru, &state->lru, page);
+	return true;
 }
 
 /* The 64 entries around, within their page table. */
@@ -59,7 +54,7 @@ static void look_around(void *context, uint32_t node, uint32_t page)
 {
 	struct linux_kernel *state = context;
 	const struct stage *stage = state->kernel->stage;
-	if (!stage || page & LRU_LARGE) /* one entry maps it, and a page table its neighbours */
+	if (!stage)
 		return;
 	struct stage_page address = stage_page(stage, page);
 	uint64_t start = address.page / AREAS_GAP * AREAS_GAP, end = start + AREAS_GAP;
@@ -69,118 +64,107 @@ static void look_around(void *context, uint32_t node, uint32_t page)
 		start = end - MGLRU_BATCH;
 	else
 		start = address.page - MGLRU_BATCH / 2, end = address.page + MGLRU_BATCH / 2;
+	uint64_t nr_young = 1;
 	for (uint64_t at = start; at < end; at++) {
 		uint32_t number = stage_find(stage, address.space, at);
 		if (number < state->kernel->nr_pages)
-			age_page(state, node, number);
+			nr_young += age_page(state, node, number);
 	}
+	if (nr_young * WALK_SUITABLE_FROM >= end - start)
+		walk_filter_add(&state->nodes[node].filter, state->nodes[node].lru.gen.max_seq,
+				walk_table_of(address.space, address.page));
 }
 
+static uint64_t table_of(const struct linux_kernel *state, uint32_t page)
+{
+	if (!state->kernel->stage)
+		return page / WALK_TABLE_PAGES;
+	struct stage_page address = stage_page(state->kernel->stage, page);
+	return walk_table_of(address.space, address.page);
+}
+
+/* Not the page tables that were hardly used last time (walk_filter.h). */
 static void walk(void *context, uint32_t node)
 {
 	struct linux_kernel *state = context;
-	for (uint32_t page = 0; page < state->kernel->nr_pages; page++)
-		age_page(state, node, page);
+	struct walk_filter *filter = &state->nodes[node].filter;
+	uint64_t seq = state->nodes[node].lru.gen.max_seq, nr = 0;
+	struct walk_counts counts = { 0 };
+	walk_filter_reset(filter, seq + 1);
+	for (uint32_t page = 0; page < state->kernel->nr_pages; page++) {
+		if (state->kernel->pages[page].node == KERNEL_NOWHERE)
+			continue;
+		uint64_t table = table_of(state, page);
+		if (!walk_filter_has(filter, seq, table))
+			continue;
+		nr++;
+		/* Without memory to count in, a table is passed over next time. */
+		if (age_page(state, node, page) && walk_counts_add(&counts, table))
+			continue;
+	}
+	walk_counts_finish(&counts, filter, seq + 1);
+	state->reclaim_ns += nr * state->kernel->cost->values[COST_WALK];
 }
 
-static void count_demoted(struct linux_kernel *state, uint64_t nr_pages)
+static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target)
 {
-	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD] +=
-		nr_pages;
-}
-
-static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target,
-		      enum linux_mark mark)
-{
-	if (!linux_has_room(state, target, mark, 1) || kernel_migrate(state->kernel, page, target))
+	const struct cost_model *cost = state->kernel->cost;
+	uint32_t from = state->kernel->pages[page].node;
+	if (state->kernel->nodes[target].free_pages <= state->nodes[target].marks.low ||
+	    kernel_migrate(state->kernel, page, target))
 		return false;
-	count_demoted(state, 1);
+	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD]++;
+	state->reclaim_ns += cost->move_ps[from * cost->nr_nodes + target] / COST_PS_PER_NS;
 	return true;
 }
 
-/* The nearest target at LOW, then with its kswapd woken at MIN, then any that is left. */
-static bool demote_page(struct linux_kernel *state, uint32_t node, uint32_t page)
+static int64_t evict(void *context, uint32_t node, uint32_t page)
 {
+	struct linux_kernel *state = context;
 	const struct linux_node *from = &state->nodes[node];
-	if (demote_to(state, page, from->targets[0], LINUX_MARK_LOW))
-		return true;
-	linux_wake_kswapd(state, from->targets[0]);
-	if (demote_to(state, page, from->targets[0], LINUX_MARK_MIN))
-		return true;
-	for (uint32_t i = 1; i < 2 * from->nr_targets - 1; i++) {
-		bool is_low = i < from->nr_targets;
-		if (demote_to(state, page, from->targets[is_low ? i : i - from->nr_targets + 1],
-			      is_low ? LINUX_MARK_LOW : LINUX_MARK_MIN))
-			return true;
+	for (uint32_t i = 0; i < from->nr_targets; i++) {
+		if (demote_to(state, page, from->targets[i]))
+			return 1;
+		if (i == 0)
+			linux_wake_kswapd(state, from->targets[0]);
 	}
 	state->counters[LINUX_PGMIGRATE_FAIL]++;
-	return false;
-}
-
-/* Whole, while a target has room for all of it. */
-static bool demote_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
-{
-	const struct linux_node *from = &state->nodes[node];
-	const struct large_folio *folio = large_folio(&state->large, id);
-	uint32_t page = LARGE_NONE;
-	bool is_moved = false;
-	for (uint32_t at = 0; at < LARGE_PAGES && page == LARGE_NONE; at++)
-		page = folio->pages[at];
-	if (folio->is_queued || page == LARGE_NONE)
-		return false;
-	state->keeps_large = true;
-	for (uint32_t i = 0; i < from->nr_targets && !is_moved; i++)
-		is_moved = linux_has_room(state, from->targets[i], LINUX_MARK_MIN, LARGE_PAGES) &&
-			   kernel_migrate(state->kernel, page, from->targets[i]) == 0;
-	state->keeps_large = false;
-	state->counters[LINUX_THP_MIGRATION_FAIL] += !is_moved;
-	return is_moved;
-}
-
-/* What cannot go whole goes in pieces; a piece that cannot go is activated. */
-static int64_t evict_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
-{
-	uint32_t pieces[LARGE_PAGES];
-	int64_t nr = 0;
-	if (demote_folio(state, node, id)) {
-		count_demoted(state, LARGE_PAGES);
-		return LARGE_PAGES;
-	}
-	memcpy(pieces, large_folio(&state->large, id)->pages, sizeof(pieces));
-	state->counters[LINUX_THP_MIGRATION_SPLIT]++;
-	linux_large_split(state, id);
-	for (uint32_t at = 0; at < LARGE_PAGES; at++) {
-		if (pieces[at] == LARGE_NONE)
-			continue;
-		if (demote_page(state, node, pieces[at]))
-			nr++;
-		else
-			lru_add(&state->nodes[node].lru, &state->lru, pieces[at], true);
-	}
-	return nr;
-}
-
-static int64_t evict(void *context, uint32_t node, uint32_t entry)
-{
-	if (entry & LRU_LARGE)
-		return evict_folio(context, node, entry & ~LRU_LARGE);
-	return demote_page(context, node, entry) ? 1 : -1;
+	return -1;
 }
 
 static const struct lru_ops reclaim_ops = { clear_young, look_around, walk, evict };
 
-/* kswapd stops within a visit as soon as the node has what it wants and a batch more. */
+/* What reclaim took since it was last asked comes off the CPU time of this node's kswapd. */
+static bool has_time(void *context)
+{
+	const struct visit *visit = context;
+	struct linux_node *node = &visit->state->nodes[visit->node];
+	node->kswapd_ns -= (int64_t)MIN(visit->state->reclaim_ns, INT64_MAX / 4);
+	if (visit->state->kernel->cost->values[COST_KSWAPD] < WHOLE_CPU_BP)
+		visit->state->stolen_ns += visit->state->reclaim_ns;
+	visit->state->reclaim_ns = 0;
+	return node->kswapd_ns > 0;
+}
+
+/* kswapd stops within a visit as soon as each zone has what it wants and a batch more, or when its
+ * time is up. The DMA zone never has that: its reserve for other zones is larger than what it keeps
+ * free. */
 static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 {
 	struct linux_kernel *state = context;
+	struct visit visit = { state, node };
 	struct kswapd_view view;
 	(void)nr_reclaimed;
+	if (!state->is_direct && !has_time(&visit))
+		return true;
+	if (state->nodes[node].has_dma_zone)
+		return false;
 	linux_view(state, node, &view);
 	return state->kernel->nodes[node].free_pages > view.aim_pages + MGLRU_BATCH;
 }
 
-static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *ret_scanned,
-		   uint64_t *ret_reclaimed)
+static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *scanned,
+		   uint64_t *reclaimed)
 {
 	struct visit *visit = context;
 	struct linux_kernel *state = visit->state;
@@ -188,23 +172,23 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 		.node = visit->node,
 		.priority = priority,
 		.budget_pages = nr_to_reclaim,
+		.nr_done = *scanned,
 		.is_direct = state->is_direct,
 		.is_below_high = state->kernel->nodes[visit->node].free_pages <=
 				 state->nodes[visit->node].marks.high,
 		.is_enough = is_enough,
 	};
-	linux_large_shrink(state, visit->node, priority);
 	if (!can_demote(state, visit->node))
 		return;
 	struct lru *lru = &state->nodes[visit->node].lru;
-	uint64_t scanned = lru_nr_scanned(lru);
+	uint64_t before = lru_nr_scanned(lru);
 	lru_shrink(lru, &state->lru, &request, &reclaim_ops, state);
 	state->counters[state->is_direct ? LINUX_PGSCAN_DIRECT : LINUX_PGSCAN_KSWAPD] +=
-		lru_nr_scanned(lru) - scanned;
+		lru_nr_scanned(lru) - before;
 	state->counters[state->is_direct ? LINUX_PGSTEAL_DIRECT : LINUX_PGSTEAL_KSWAPD] +=
 		request.nr_reclaimed;
-	*ret_scanned += request.nr_scanned;
-	*ret_reclaimed += request.nr_reclaimed;
+	*scanned += request.nr_scanned;
+	*reclaimed += request.nr_reclaimed;
 }
 
 static uint64_t free_pages_of(void *context)
@@ -229,6 +213,7 @@ void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *r
 		.free_pages = free_pages_of,
 		.inactive_pages = state->nodes[node].lru.is_gen ? inactive_pages_of : NULL,
 		.shrink = shrink,
+		.has_time = has_time,
 	};
 }
 
@@ -241,14 +226,13 @@ void linux_wake_kswapd(struct linux_kernel *state, uint32_t node)
 	kswapd_wake(&state->nodes[node].kswapd, &view);
 }
 
-static uint64_t budget_of(const struct linux_kernel *state, uint32_t node, uint64_t elapsed_ns)
+/* Time is not saved up: who slept has no more than one tick's. */
+static void give_time(const struct linux_kernel *state, struct linux_node *node,
+		      uint64_t elapsed_ns)
 {
-	const struct cost_model *cost = state->kernel->cost;
-	const struct linux_node *from = &state->nodes[node];
-	if (from->nr_targets == 0)
-		return 0;
-	uint64_t page_ps = MAX(cost->move_ps[node * cost->nr_nodes + from->targets[0]], 1);
-	return cost_scale(elapsed_ns, COST_PS_PER_NS, page_ps);
+	uint64_t share = state->kernel->cost->values[COST_KSWAPD];
+	int64_t more = (int64_t)MIN(cost_scale(elapsed_ns, share, WHOLE_CPU_BP), INT64_MAX / 4);
+	node->kswapd_ns = MIN(node->kswapd_ns, 0) + more;
 }
 
 void linux_kswapd_tick(struct kernel *kernel)
@@ -256,15 +240,16 @@ void linux_kswapd_tick(struct kernel *kernel)
 	struct linux_kernel *state = linux_of(kernel);
 	uint64_t elapsed_ns = kernel->now_ns - state->tick_ns;
 	state->tick_ns = kernel->now_ns;
-	for (uint32_t node = 0; node < kernel->cost->nr_nodes; node++) {
-		struct visit visit = { state, node };
+	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
+		struct linux_node *node = &state->nodes[i];
+		struct visit visit = { state, i };
 		struct kswapd_view view;
-		linux_view(state, node, &view);
+		linux_view(state, i, &view);
 		view.context = &visit;
-		kswapd_run(&state->nodes[node].kswapd, &view, linux_now_ms(kernel),
-			   budget_of(state, node, elapsed_ns));
-		if (state->nodes[node].kswapd.state != KSWAPD_WORKING)
-			state->nodes[node].boost_pages = 0;
+		give_time(state, node, elapsed_ns);
+		kswapd_run(&node->kswapd, &view, linux_now_ms(kernel));
+		if (node->kswapd.state != KSWAPD_WORKING)
+			node->boost_pages = 0;
 	}
 }
 
@@ -278,5 +263,6 @@ uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
 	     priority--)
 		shrink(&visit, priority, nr_pages - reclaimed, &scanned, &reclaimed);
 	state->is_direct = false;
+	state->reclaim_ns = 0; /* the program's own time, not kswapd's */
 	return reclaimed;
 }

@@ -68,9 +68,6 @@ void lru_list_add_newest(struct lru_list *list, struct lru_pages *pages, uint32_
 			 uint8_t place);
 void lru_list_add_oldest(struct lru_list *list, struct lru_pages *pages, uint32_t entry,
 			 uint8_t place);
-/* On the younger side of `beside`, which is on the list. */
-void lru_list_add_beside(struct lru_list *list, struct lru_pages *pages, uint32_t entry,
-			 uint32_t beside, uint8_t place);
 void lru_list_del(struct lru_list *list, struct lru_pages *pages, uint32_t entry);
 /* Links join and lengths add up; `mask` of the place is `place`. Walks the list. */
 bool lru_list_is_valid(const struct lru_list *list, const struct lru_pages *pages, uint8_t place,
@@ -97,6 +94,7 @@ struct lru_shrink { /* one visit of the reclaimer */
 	uint64_t budget_pages; /* evict at most so many; the world's, not the kernel's */
 	bool is_direct;	       /* for an allocation; else kswapd */
 	bool is_below_high;    /* free pages of the node are at HIGH at most */
+	uint64_t nr_done;      /* of this visit, before it was interrupted */
 	bool (*is_enough)(void *context, uint32_t node,
 			  uint64_t nr_reclaimed); /* should_abort_scan */
 	uint64_t nr_scanned, nr_reclaimed;	  /* results, added up */

@@ -32,7 +32,9 @@ void mglru_del(struct mglru *lru, struct lru_pages *pages, uint32_t entry)
 void mglru_activate(struct mglru *lru, struct lru_pages *pages, uint32_t entry)
 {
 	unsigned slot = slot_of(lru->max_seq), place = *lru_place_of(pages, entry);
-	if (place == slot + 1 || place == 0)
+	if (place == MGLRU_ISOLATED)
+		*lru_place_of(pages, entry) = MGLRU_REFERENCED;
+	if (place == slot + 1 || place == 0 || place > MGLRU_MAX_GENS)
 		return;
 	mglru_del(lru, pages, entry);
 	push(lru, pages, entry, slot);
@@ -120,13 +122,33 @@ static int64_t nr_to_scan(struct mglru *lru, struct lru_pages *pages,
 	return -1;
 }
 
+/* Taken off the oldest generation, to be looked at one by one. */
+static unsigned isolate(struct mglru *lru, struct lru_pages *pages, uint32_t entries[MGLRU_BATCH])
+{
+	struct lru_list *list = &lru->gens[slot_of(lru->min_seq)];
+	uint64_t nr_pages = 0;
+	unsigned nr = 0;
+	while (nr_pages < MGLRU_BATCH && list->oldest != LRU_NONE) {
+		uint32_t entry = list->oldest;
+		lru_list_del(list, pages, entry);
+		*lru_place_of(pages, entry) = MGLRU_ISOLATED;
+		nr_pages += lru_weight(pages, entry);
+		entries[nr++] = entry;
+	}
+	return nr;
+}
+
+/* A neighbour's look may have found it young already: its bit is clear then, and it stays. */
 static void evict_entry(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
 			uint32_t entry, const struct lru_ops *ops, void *context)
 {
-	mglru_del(lru, pages, entry);
-	if (ops->clear_young(context, entry)) {
+	bool is_young = ops->clear_young(context, entry);
+	bool is_referenced = *lru_place_of(pages, entry) == MGLRU_REFERENCED;
+	*lru_place_of(pages, entry) = 0;
+	if (is_young || is_referenced) {
 		mglru_add(lru, pages, entry, true);
-		ops->look_around(context, shrink->node, entry);
+		if (is_young)
+			ops->look_around(context, shrink->node, entry);
 		return;
 	}
 	int64_t won = ops->evict(context, shrink->node, entry);
@@ -140,16 +162,14 @@ static void evict_entry(struct mglru *lru, struct lru_pages *pages, struct lru_s
 static uint64_t evict_batch(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
 			    const struct lru_ops *ops, void *context)
 {
+	uint32_t entries[MGLRU_BATCH];
 	uint64_t scanned = 0;
-	if (nr_gens(lru) > MGLRU_MIN_GENS) {
-		const struct lru_list *list = &lru->gens[slot_of(lru->min_seq)];
-		while (scanned < MGLRU_BATCH && list->oldest != LRU_NONE) {
-			uint64_t weight = lru_weight(pages, list->oldest);
-			evict_entry(lru, pages, shrink, list->oldest, ops, context);
-			scanned += weight;
-			lru->nr_scanned += weight;
-		}
-	}
+	unsigned nr = nr_gens(lru) > MGLRU_MIN_GENS ? isolate(lru, pages, entries) : 0;
+	for (unsigned i = 0; i < nr; i++)
+		scanned += lru_weight(pages, entries[i]);
+	for (unsigned i = 0; i < nr; i++)
+		evict_entry(lru, pages, shrink, entries[i], ops, context);
+	lru->nr_scanned += scanned;
 	scanned += drop_empty(lru);
 	return nr_gens(lru) == MGLRU_MIN_GENS ? 0 : scanned;
 }
@@ -157,7 +177,7 @@ static uint64_t evict_batch(struct mglru *lru, struct lru_pages *pages, struct l
 void mglru_shrink(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
 		  const struct lru_ops *ops, void *context)
 {
-	uint64_t scanned = 0;
+	uint64_t scanned = shrink->nr_done;
 	while (shrink->nr_reclaimed < shrink->budget_pages) {
 		int64_t wanted = nr_to_scan(lru, pages, shrink, ops, context);
 		if (wanted <= 0)
@@ -168,7 +188,7 @@ void mglru_shrink(struct mglru *lru, struct lru_pages *pages, struct lru_shrink 
 		    shrink->is_enough(context, shrink->node, shrink->nr_reclaimed))
 			break;
 	}
-	shrink->nr_scanned += scanned;
+	shrink->nr_scanned += scanned - shrink->nr_done;
 }
 
 bool mglru_is_valid(const struct mglru *lru, const struct lru_pages *pages)

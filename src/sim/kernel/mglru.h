@@ -5,17 +5,19 @@
  *
  *     oldest                                   youngest
  *     min_seq        ...           max_seq - 1   max_seq         2 to 4 generations
- *     [tail .. head]               new pages     seen young by a walk or at eviction
+ *     [tail .. head]               demoted,     new pages; seen young by a walk or at eviction;
+ *                                  migrated     promoted
  *        ^ eviction takes from here
  *
  * A page table walk (ageing) puts every young page into the youngest generation and then opens a
- * new one. Eviction takes batches of 64 from the oldest; a page found young there goes to the
- * youngest, and what is young around it in its page table with it.
+ * new one. Eviction takes batches of 64 from the oldest off the list, then looks at each; a page
+ * found young goes to the youngest, and what is young around it in its page table with it, also
+ * what is in the same batch.
  *
  * Follows mm/vmscan.c (6.12): should_run_aging, get_nr_to_scan, inc_max_seq, try_to_inc_min_seq,
  * scan_folios, evict_folios, lru_gen_look_around; include/linux/mm_inline.h lru_gen_add_folio. Not
- * modelled: file pages and their tiers (all pages are anonymous), the Bloom filter that lets a walk
- * leave out page tables with few young entries, min_ttl.
+ * modelled: file pages and their tiers (all pages are anonymous), min_ttl. Which page tables a walk
+ * leaves out is the caller's business (walk_filter.h).
  *
  * Cost: what lru_list.h takes; an ageing walk looks at every page.
  */
@@ -28,6 +30,10 @@
 #define MGLRU_MIN_GENS 2
 #define MGLRU_BATCH    64 /* MIN_LRU_BATCH */
 
+/* Places of entries that a batch has taken off: not yet looked at, and found young meanwhile. */
+#define MGLRU_ISOLATED	 250
+#define MGLRU_REFERENCED 251
+
 struct mglru { /* of one node; the place of an entry is 1 + the slot of its generation */
 	uint64_t min_seq, max_seq;
 	struct lru_list gens[MGLRU_MAX_GENS]; /* [seq % MGLRU_MAX_GENS] */
@@ -37,8 +43,7 @@ struct mglru { /* of one node; the place of an entry is 1 + the slot of its gene
 };
 
 void mglru_init(struct mglru *lru);
-/* What was just faulted in: second youngest. `is_active`: youngest (after a promotion it keeps what
- * it was). */
+/* `is_active`: to the youngest (what a fault brought in); else to the second youngest. */
 void mglru_add(struct mglru *lru, struct lru_pages *pages, uint32_t entry, bool is_active);
 void mglru_del(struct mglru *lru, struct lru_pages *pages, uint32_t entry);
 /* To the youngest generation, when it is on a list. */
