@@ -207,7 +207,9 @@ int areas_unmap(struct areas *areas, uint64_t page, uint64_t nr_pages)
 	size_t from = 0, to = 0;
 	if (cut_out(areas, range_of(page, nr_pages), &from, &to))
 		return -ENOMEM;
-	memmove(&areas->items[from], &areas->items[to], (areas->nr - to) * sizeof(*areas->items));
+	if (from < to)
+		memmove(&areas->items[from], &areas->items[to],
+			(areas->nr - to) * sizeof(*areas->items));
 	areas->nr -= to - from;
 	return 0;
 }
