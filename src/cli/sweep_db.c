@@ -88,11 +88,18 @@ int sweep_db_error(struct sweep_db *db, const char *doing, struct printbuf *err)
 	int system = db->handle ? sqlite3_system_errno(db->handle) : 0;
 	if (code == SQLITE_NOTADB)
 		return not_ours(db->path, err);
-	if (code == SQLITE_FULL || system == ENOSPC || system == EFBIG || system == EDQUOT)
+	if (code == SQLITE_FULL || system == ENOSPC || system == EDQUOT)
 		return error_set(err, -ENOSPC,
 				 "%s: the disk is full; the rows written before are safe: make "
 				 "room, and the same command goes on",
 				 db->path);
+	if (code == SQLITE_IOERR) /* SQLite says full of ENOSPC only */
+		return error_set(
+			err, -EIO,
+			"%s: cannot be written: is a disk or a quota full, or the limit "
+			"on the size of files reached (ulimit -f)? The rows written before "
+			"are safe, and the same command goes on",
+			db->path);
 	if (code == SQLITE_READONLY)
 		return error_set(err, -EACCES, "%s: may not be written", db->path);
 	if (code == SQLITE_CORRUPT)
@@ -272,7 +279,8 @@ static int prepare_all(struct sweep_db *db, struct printbuf *err)
 	PRINTBUF(find);
 	PRINTBUF(forget);
 	PRINTBUF(put);
-	prt_str(&find, "SELECT version, recording_bytes, recording_checksum FROM runs");
+	prt_str(&find,
+		"SELECT version, recording_bytes, recording_checksum, error, note FROM runs");
 	prt_key(&find);
 	prt_str(&forget, "DELETE FROM runs");
 	prt_key(&forget);
@@ -478,28 +486,32 @@ static void bind_key(struct binder *binder, const struct sweep_plan *plan,
 	bind_text(binder, recording->cost);
 }
 
-int sweep_db_find(struct sweep_db *db, const struct sweep_plan *plan, const struct sweep_row *row,
-		  enum sweep_presence *ret, struct printbuf *err)
+static enum sweep_presence presence_of(sqlite3_stmt *found, const struct sweep_recording *recording)
 {
-	const struct sweep_recording *recording = &plan->recordings[row->recording];
+	if ((uint64_t)sqlite3_column_int64(found, 1) != recording->bytes ||
+	    strcmp((const char *)sqlite3_column_text(found, 2), recording->checksum) != 0)
+		return SWEEP_OTHER_RECORDING;
+	return strcmp((const char *)sqlite3_column_text(found, 0), berth_version()) == 0
+		       ? SWEEP_FRESH
+		       : SWEEP_OTHER_VERSION;
+}
+
+int sweep_db_find(struct sweep_db *db, const struct sweep_plan *plan, const struct sweep_row *row,
+		  struct sweep_found *ret, struct printbuf *err)
+{
 	struct binder binder = { db->find, 0 };
 	bind_key(&binder, plan, row);
-	int found = step(db, db->find, "reading", err);
-	if (found == 1) {
-		bool is_recording = (uint64_t)sqlite3_column_int64(db->find, 1) ==
-					    recording->bytes &&
-				    strcmp((const char *)sqlite3_column_text(db->find, 2),
-					   recording->checksum) == 0;
-		bool is_version = strcmp((const char *)sqlite3_column_text(db->find, 0),
-					 berth_version()) == 0;
-		*ret = !is_recording ? SWEEP_OTHER_RECORDING
-		       : is_version  ? SWEEP_FRESH
-				     : SWEEP_OTHER_VERSION;
-	} else if (found == 0) {
-		*ret = SWEEP_ABSENT;
-	}
+	int code = step(db, db->find, "reading", err);
+	if (code >= 0)
+		*ret = (struct sweep_found){ .presence = SWEEP_ABSENT };
+	if (code == 1)
+		*ret = (struct sweep_found){
+			.presence = presence_of(db->find, &plan->recordings[row->recording]),
+			.has_error = sqlite3_column_type(db->find, 3) != SQLITE_NULL,
+			.has_note = sqlite3_column_type(db->find, 4) != SQLITE_NULL,
+		};
 	sqlite3_reset(db->find);
-	return found < 0 ? found : 0;
+	return MIN(code, 0);
 }
 
 int sweep_db_begin(struct sweep_db *db, struct printbuf *err)

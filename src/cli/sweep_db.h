@@ -30,9 +30,13 @@ int sweep_db_extent(struct sweep_db *db, const struct sweep_recording *recording
 int sweep_db_put_extent(struct sweep_db *db, const struct sweep_recording *recording,
 			struct printbuf *err);
 
+struct sweep_found {
+	enum sweep_presence presence;
+	bool has_error, has_note; /* of the row */
+};
 /* Is this row there, made by this version from this recording? */
 int sweep_db_find(struct sweep_db *db, const struct sweep_plan *plan, const struct sweep_row *row,
-		  enum sweep_presence *ret, struct printbuf *err);
+		  struct sweep_found *ret, struct printbuf *err);
 /* One transaction around any number of rows. On failure nothing of it is in the file. */
 int sweep_db_begin(struct sweep_db *db, struct printbuf *err);
 int sweep_db_put(struct sweep_db *db, const struct sweep_plan *plan,

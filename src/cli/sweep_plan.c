@@ -65,6 +65,22 @@ static int sum_file(struct sweep_recording *recording, struct printbuf *err)
 	return error;
 }
 
+static int set_dilation(const struct sweep_grid *grid, struct sweep_recording *recording,
+			struct printbuf *err)
+{
+	uint64_t duration_ns = MAX(recording->duration_ns, 1);
+	recording->dilate = grid->dilate;
+	if (grid->span_ns)
+		recording->dilate = (grid->span_ns - 1) / duration_ns + 1;
+	if (recording->dilate <= SIM_DILATE_MAX)
+		return 0;
+	return sweep_grid_error(grid, &grid->span_text, -EINVAL, err,
+				"'%s' would have to be dilated %llu times, and %d is the most; it "
+				"is too short",
+				recording->name, (unsigned long long)recording->dilate,
+				SIM_DILATE_MAX);
+}
+
 static int look_at(const struct sweep_grid *grid, const struct sweep_source *source,
 		   struct sweep_recording *recording, struct printbuf *err)
 {
@@ -88,7 +104,7 @@ static int look_at(const struct sweep_grid *grid, const struct sweep_source *sou
 	recording->nr_events =
 		info->nr_events[recording->is_counts_only ? TRACE_COUNTS : TRACE_ACCESSES];
 	trace_close(reader);
-	return 0;
+	return set_dilation(grid, recording, err);
 }
 
 static int add_recording(struct sweep_plan *plan, const struct sweep_source *source,
@@ -278,6 +294,23 @@ static int add_rows(struct sweep_plan *plan, struct printbuf *err)
 	return error;
 }
 
+static int open_machine(const struct sweep_grid *grid, struct machine **ret, struct printbuf *err)
+{
+	PRINTBUF(why);
+	int error = machine_open(grid->machine.text, ret, &why);
+	return error ? sweep_grid_error(grid, &grid->machine, error, err, "%s", printbuf_str(&why))
+		     : 0;
+}
+
+/* Before anything runs; each recording opens its own later. */
+static int check_machine(const struct sweep_grid *grid, struct printbuf *err)
+{
+	struct machine *machine = NULL;
+	int error = grid->machine.text ? open_machine(grid, &machine, err) : 0;
+	machine_free(machine);
+	return error;
+}
+
 int sweep_plan_new(const struct sweep_grid *grid, struct sweep_plan **ret, struct printbuf *err)
 {
 	struct sweep_plan *plan = calloc(1, sizeof(*plan));
@@ -287,6 +320,8 @@ int sweep_plan_new(const struct sweep_grid *grid, struct sweep_plan **ret, struc
 	plan->grid = grid;
 	for (size_t i = 0; !error && i < grid->nr_sources; i++)
 		error = add_source(plan, &grid->sources[i], err);
+	if (!error)
+		error = check_machine(grid, err);
 	if (!error)
 		error = check_pairs(plan, err);
 	if (!error)
@@ -399,17 +434,13 @@ static int spell_cost(const struct sweep_grid *grid, struct sweep_recording *rec
 static int find_machine(const struct sweep_grid *grid, struct sweep_recording *recording,
 			struct printbuf *err)
 {
-	PRINTBUF(why);
 	PRINTBUF(line);
-	int error = grid->machine.text ? machine_open(grid->machine.text, &recording->machine, &why)
+	int error = grid->machine.text ? open_machine(grid, &recording->machine, err)
 				       : sim_default_machine(recording->extent.peak_pages,
 							     recording->page_bytes, DEFAULT_FAST_BP,
-							     &recording->machine, &why);
+							     &recording->machine, err);
 	if (error)
-		return grid->machine.text ? sweep_grid_error(grid, &grid->machine, error, err, "%s",
-							     printbuf_str(&why))
-					  : error_set(err, error, "%s: %s", recording->name,
-						      printbuf_str(&why));
+		return error;
 	machine_to_line(&line, recording->machine);
 	recording->machine_line = printbuf_steal(&line, NULL);
 	return recording->machine_line ? 0 : out_of_memory(err);
@@ -418,16 +449,6 @@ static int find_machine(const struct sweep_grid *grid, struct sweep_recording *r
 static int size_recording(const struct sweep_grid *grid, struct sweep_recording *recording,
 			  struct printbuf *err)
 {
-	uint64_t duration_ns = MAX(recording->duration_ns, 1);
-	recording->dilate = grid->dilate;
-	if (grid->span_ns)
-		recording->dilate = (grid->span_ns - 1) / duration_ns + 1;
-	if (recording->dilate > SIM_DILATE_MAX)
-		return sweep_grid_error(grid, &grid->span_text, -EINVAL, err,
-					"'%s' would have to be dilated %llu times, and %d is the "
-					"most; it is too short",
-					recording->name, (unsigned long long)recording->dilate,
-					SIM_DILATE_MAX);
 	recording->fast_bytes = calloc(grid->nr_sizes, sizeof(*recording->fast_bytes));
 	if (!recording->fast_bytes || spell_cost(grid, recording))
 		return out_of_memory(err);

@@ -218,23 +218,30 @@ static int measure(struct sweep_runner *runner, struct printbuf *err)
 	return sweep_plan_size(plan, err);
 }
 
+static void count_found(struct sweep_tally *tally, const struct sweep_found *found)
+{
+	bool is_fresh = found->presence == SWEEP_FRESH;
+	tally->nr_present += is_fresh;
+	tally->nr_wanted += !is_fresh;
+	tally->nr_errors += is_fresh && found->has_error;
+	tally->is_partly |= is_fresh && found->has_note;
+	tally->nr_other_version += found->presence == SWEEP_OTHER_VERSION;
+	tally->nr_other_recording += found->presence == SWEEP_OTHER_RECORDING;
+}
+
 static int find_present(struct sweep_runner *runner, struct printbuf *err)
 {
-	struct sweep_tally *tally = &runner->tally;
 	for (size_t i = 0; i < runner->plan->nr_rows; i++) {
 		struct sweep_row *row = &runner->plan->rows[i];
-		enum sweep_presence presence = SWEEP_ABSENT;
+		struct sweep_found found = { 0 };
 		if (row->state != SWEEP_WANTED)
 			continue;
-		int error = sweep_db_find(runner->db, runner->plan, row, &presence, err);
+		int error = sweep_db_find(runner->db, runner->plan, row, &found, err);
 		if (error)
 			return error;
-		if (presence == SWEEP_FRESH)
+		if (found.presence == SWEEP_FRESH)
 			row->state = SWEEP_PRESENT;
-		tally->nr_present += presence == SWEEP_FRESH;
-		tally->nr_wanted += presence != SWEEP_FRESH;
-		tally->nr_other_version += presence == SWEEP_OTHER_VERSION;
-		tally->nr_other_recording += presence == SWEEP_OTHER_RECORDING;
+		count_found(&runner->tally, &found);
 	}
 	return 0;
 }
@@ -285,7 +292,7 @@ static void say_end(struct sweep_runner *runner)
 		   runner->settings->nr_workers == 1 ? "" : "s",
 		   (double)runner->usage.cpu_ns / (double)NS_PER_S);
 	if (tally->nr_errors)
-		prt_printf(&text, "; %zu have no figures but a reason", tally->nr_errors);
+		prt_printf(&text, "; %zu rows have no figures but a reason", tally->nr_errors);
 	if (tally->nr_lost)
 		prt_printf(&text, "; %zu could not be made (said above)", tally->nr_lost);
 	prt_printf(&text, "; look: berth sweep --show %s", runner->settings->results_path);
