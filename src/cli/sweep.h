@@ -56,7 +56,11 @@ struct sweep_variant { /* a policy with one value of each tunable */
 	char *tunables; /* {"key": "value", ...}: those that the grid names */
 	enum sim_policy_kind kind;
 	bool needs_order;
-	unsigned weight; /* what it costs beside a kernel that does nothing, roughly */
+	/* What a simulation costs beside a kernel that does nothing, roughly: while the recording
+	 * is fed, or after its end (bounds). */
+	unsigned weight;
+	bool is_solved;
+	uint64_t tick_ns; /* sim_spec_tick_ns */
 };
 
 enum sweep_size_kind { SWEEP_SIZE_OWN, SWEEP_SIZE_BYTES, SWEEP_SIZE_SHARE };

@@ -9,9 +9,9 @@
  * more pieces than there are workers, so that no worker needs to decode it twice; and when its
  * simulations together would not fit into memory.
  *
- * The tick. berth sim shortens the tick of the cost model when one of its policies scans, so a row
- * would depend on its neighbours. Here the tick is spelled out for all of a recording's rows: what
- * is compared is charged alike, and one row's command gives the same figures.
+ * The tick. berth sim shortens the tick of the cost model when one of its policies needs it, so a
+ * row would depend on its neighbours. Here the tick is spelled out for all of a recording's rows:
+ * what is compared is charged alike, and one row's command gives the same figures.
  */
 #include "cli/sweep_plan.h"
 
@@ -27,8 +27,8 @@
 #include "base/error.h"
 #include "base/units.h"
 
-#define DEFAULT_FAST_BP 5000 /* of the default machine, as berth sim has it */
-#define KERNEL_TICK_NS	(10 * NS_PER_MS)
+#define DEFAULT_FAST_BP 5000		 /* of the default machine, as berth sim has it */
+#define KERNEL_TICK_NS	(10 * NS_PER_MS) /* that kernels scan with (sim/sim.c) */
 #define GLOB_CHARACTERS "*?["
 
 int sweep_recording_open(const struct sweep_recording *recording, struct trace_reader **ret,
@@ -378,8 +378,10 @@ static struct sweep_job *add_job(struct sweep_plan *plan, uint32_t recording)
 static int compare_jobs(const void *raw_a, const void *raw_b)
 {
 	const struct sweep_job *a = raw_a, *b = raw_b;
-	if (a->cost != b->cost)
-		return a->cost < b->cost ? 1 : -1;
+	uint64_t cost_a = cost_add(a->feed_cost, a->solve_cost);
+	uint64_t cost_b = cost_add(b->feed_cost, b->solve_cost);
+	if (cost_a != cost_b)
+		return cost_a < cost_b ? 1 : -1;
 	return a->recording < b->recording ? -1 : a->recording > b->recording;
 }
 
@@ -400,7 +402,8 @@ int sweep_plan_measure(struct sweep_plan *plan)
 		if (!job)
 			return -ENOMEM;
 		job->is_measure = true;
-		job->cost = (plan->recordings[i].nr_events + 1) * SWEEP_DECODE_COST;
+		job->feed_cost = cost_multiply(plan->recordings[i].nr_events + 1,
+					       SWEEP_DECODE_COST);
 	}
 	sort_jobs(plan);
 	return 0;
@@ -420,7 +423,10 @@ static int spell_cost(const struct sweep_grid *grid, struct sweep_recording *rec
 	PRINTBUF(text);
 	uint64_t values[COST_NR_TUNABLES];
 	tunables_defaults(cost_tunables, COST_NR_TUNABLES, values);
-	uint64_t tick_ns = MAX(KERNEL_TICK_NS / recording->dilate, cost_tunables[COST_TICK].min);
+	uint64_t tick_ns = KERNEL_TICK_NS;
+	for (size_t i = 0; i < grid->nr_variants; i++)
+		tick_ns = MIN(tick_ns, grid->variants[i].tick_ns);
+	tick_ns = MAX(tick_ns / recording->dilate, cost_tunables[COST_TICK].min);
 	if (grid->cost.text)
 		prt_str(&text, grid->cost.text);
 	if (!grid->cost.text || !strstr(grid->cost.text, "tick=")) {
@@ -465,12 +471,17 @@ int sweep_plan_size(struct sweep_plan *plan, struct printbuf *err)
 	return error;
 }
 
-static uint64_t job_cost(const struct sweep_plan *plan, const struct sweep_job *job)
+static void set_cost(const struct sweep_plan *plan, struct sweep_job *job)
 {
-	uint64_t weight = SWEEP_DECODE_COST;
-	for (size_t i = 0; i < job->nr_rows; i++)
-		weight += plan->grid->variants[plan->rows[job->rows[i]].variant].weight;
-	return cost_multiply(plan->recordings[job->recording].nr_events + 1, weight);
+	uint64_t nr_events = plan->recordings[job->recording].nr_events + 1;
+	uint64_t feed = SWEEP_DECODE_COST, solve = 0;
+	for (size_t i = 0; i < job->nr_rows; i++) {
+		const struct sweep_variant *variant =
+			&plan->grid->variants[plan->rows[job->rows[i]].variant];
+		*(variant->is_solved ? &solve : &feed) += variant->weight;
+	}
+	job->feed_cost = cost_multiply(nr_events, feed);
+	job->solve_cost = cost_multiply(nr_events, solve);
 }
 
 static int job_add_row(struct sweep_job *job, uint32_t row)
@@ -483,45 +494,53 @@ static int job_add_row(struct sweep_job *job, uint32_t row)
 	return 0;
 }
 
-/* The heaviest first. */
-struct variant_cost {
-	uint32_t variant;
+/*
+ * What a piece gets whole: a variant with all its sizes and seeds, so that they share a set; but of
+ * a bound, whose sizes are solved one by one, each size for itself.
+ */
+struct unit {
+	uint32_t id;
 	uint64_t weight;
 };
 
-static int compare_variants(const void *raw_a, const void *raw_b)
+static uint32_t unit_of(const struct sweep_plan *plan, const struct sweep_row *row)
 {
-	const struct variant_cost *a = raw_a, *b = raw_b;
-	if (a->weight != b->weight)
-		return a->weight < b->weight ? 1 : -1;
-	return a->variant < b->variant ? -1 : a->variant > b->variant;
+	bool is_solved = plan->grid->variants[row->variant].is_solved;
+	return row->variant * (uint32_t)plan->grid->nr_sizes + (is_solved ? row->size : 0);
 }
 
-/* Deals whole variants, the heaviest first, each to the lightest piece; piece_of: [variant]. */
-static int deal(const struct sweep_plan *plan, const struct sweep_job *whole, size_t nr_pieces,
-		uint32_t *piece_of)
+static int compare_units(const void *raw_a, const void *raw_b)
 {
-	size_t nr_variants = plan->grid->nr_variants;
-	struct variant_cost *costs = calloc(nr_variants, sizeof(*costs));
+	const struct unit *a = raw_a, *b = raw_b;
+	if (a->weight != b->weight)
+		return a->weight < b->weight ? 1 : -1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Units by weight, each to the lightest piece; piece_of: [unit]. */
+static int deal(const struct sweep_plan *plan, const struct sweep_job *whole, size_t nr_pieces,
+		uint32_t *piece_of, size_t nr_units)
+{
+	struct unit *units = calloc(nr_units, sizeof(*units));
 	uint64_t *loads = calloc(nr_pieces, sizeof(*loads));
-	for (uint32_t i = 0; costs && i < nr_variants; i++)
-		costs[i].variant = i;
-	for (size_t i = 0; costs && i < whole->nr_rows; i++) {
-		uint32_t variant = plan->rows[whole->rows[i]].variant;
-		costs[variant].weight += plan->grid->variants[variant].weight;
+	for (uint32_t i = 0; units && i < nr_units; i++)
+		units[i].id = i;
+	for (size_t i = 0; units && i < whole->nr_rows; i++) {
+		const struct sweep_row *row = &plan->rows[whole->rows[i]];
+		units[unit_of(plan, row)].weight += plan->grid->variants[row->variant].weight;
 	}
-	if (costs && loads)
-		qsort(costs, nr_variants, sizeof(*costs), compare_variants);
-	for (size_t i = 0; costs && loads && i < nr_variants; i++) {
+	if (units && loads)
+		qsort(units, nr_units, sizeof(*units), compare_units);
+	for (size_t i = 0; units && loads && i < nr_units && units[i].weight; i++) {
 		size_t lightest = 0;
 		for (size_t j = 1; j < nr_pieces; j++)
 			if (loads[j] < loads[lightest])
 				lightest = j;
-		piece_of[costs[i].variant] = (uint32_t)lightest;
-		loads[lightest] += costs[i].weight;
+		piece_of[units[i].id] = (uint32_t)lightest;
+		loads[lightest] += units[i].weight;
 	}
-	int error = costs && loads ? 0 : -ENOMEM;
-	free(costs);
+	int error = units && loads ? 0 : -ENOMEM;
+	free(units);
 	free(loads);
 	return error;
 }
@@ -529,14 +548,15 @@ static int deal(const struct sweep_plan *plan, const struct sweep_job *whole, si
 static int cut_job(struct sweep_plan *plan, const struct sweep_job *whole, size_t nr_pieces)
 {
 	size_t first = plan->nr_jobs;
-	uint32_t *piece_of = calloc(plan->grid->nr_variants, sizeof(*piece_of));
-	int error = piece_of ? deal(plan, whole, nr_pieces, piece_of) : -ENOMEM;
+	size_t nr_units = plan->grid->nr_variants * plan->grid->nr_sizes;
+	uint32_t *piece_of = calloc(nr_units, sizeof(*piece_of));
+	int error = piece_of ? deal(plan, whole, nr_pieces, piece_of, nr_units) : -ENOMEM;
 	for (size_t i = 0; !error && i < nr_pieces; i++)
 		error = add_job(plan, whole->recording) ? 0 : -ENOMEM;
-	for (size_t i = 0; !error && i < whole->nr_rows; i++)
-		error = job_add_row(
-			&plan->jobs[first + piece_of[plan->rows[whole->rows[i]].variant]],
-			whole->rows[i]);
+	for (size_t i = 0; !error && i < whole->nr_rows; i++) {
+		uint32_t piece = piece_of[unit_of(plan, &plan->rows[whole->rows[i]])];
+		error = job_add_row(&plan->jobs[first + piece], whole->rows[i]);
+	}
 	free(piece_of);
 	return error;
 }
@@ -552,7 +572,8 @@ static size_t count_pieces(const struct sweep_plan *plan, const struct sweep_job
 	const struct sweep_recording *recording = &plan->recordings[whole->recording];
 	uint64_t a_row = cost_multiply(recording->extent.peak_pages + 1, SWEEP_BYTES_A_PAGE);
 	uint64_t part = all_cost / nr_workers / SWEEP_PIECES_EACH + 1;
-	uint64_t by_cost = MIN(divide_up(whole->cost, part), nr_workers);
+	uint64_t by_cost = MIN(divide_up(cost_add(whole->feed_cost, whole->solve_cost), part),
+			       nr_workers);
 	uint64_t by_memory = divide_up(cost_multiply(a_row, whole->nr_rows),
 				       MAX(memory_bytes, a_row));
 	uint64_t by_set = divide_up(whole->nr_rows, SIM_SET_MAX);
@@ -566,13 +587,16 @@ static int gather(const struct sweep_plan *plan, struct sweep_job *wholes, uint6
 		const struct sweep_row *row = &plan->rows[i];
 		if (row->state != SWEEP_WANTED)
 			continue;
-		wholes[row->recording].recording = row->recording;
 		if (job_add_row(&wholes[row->recording], (uint32_t)i))
 			return -ENOMEM;
 	}
 	for (size_t i = 0; i < plan->nr_recordings; i++) {
-		wholes[i].cost = wholes[i].nr_rows ? job_cost(plan, &wholes[i]) : 0;
-		*ret_cost = cost_add(*ret_cost, wholes[i].cost);
+		wholes[i].recording = (uint32_t)i;
+		if (wholes[i].nr_rows == 0)
+			continue;
+		set_cost(plan, &wholes[i]);
+		*ret_cost = cost_add(*ret_cost,
+				     cost_add(wholes[i].feed_cost, wholes[i].solve_cost));
 	}
 	return 0;
 }
@@ -602,7 +626,7 @@ int sweep_plan_cut(struct sweep_plan *plan, unsigned nr_workers, uint64_t memory
 	free(wholes);
 	drop_empty_jobs(plan);
 	for (size_t i = 0; i < plan->nr_jobs; i++)
-		plan->jobs[i].cost = job_cost(plan, &plan->jobs[i]);
+		set_cost(plan, &plan->jobs[i]);
 	sort_jobs(plan);
 	return error;
 }
@@ -619,7 +643,7 @@ int sweep_plan_halve(struct sweep_plan *plan, const struct sweep_job *job)
 			error = job_add_row(added, old.rows[i]);
 		if (error)
 			return error;
-		added->cost = job_cost(plan, added);
+		set_cost(plan, added);
 	}
 	return 0;
 }

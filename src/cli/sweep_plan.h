@@ -46,7 +46,8 @@ struct sweep_job {
 	bool is_measure;
 	uint32_t *rows;
 	size_t nr_rows;
-	uint64_t cost; /* in events x weight */
+	/* In events x weight: until the recording is fed, and after that. */
+	uint64_t feed_cost, solve_cost;
 };
 
 struct sweep_plan {

@@ -7,6 +7,10 @@
  *
  * A worker's messages are kept until it has said that it ends well: what a dying one wrote is never
  * stored. If the parent dies, the kernel ends its workers (PR_SET_PDEATHSIG).
+ *
+ * Time left. A job's cost has two parts, until its recording is fed and after that; what a unit of
+ * each takes is learned from the jobs at hand, for solving may be a hundred times what its weight
+ * says. While nothing was solved yet, a unit of solving is taken to be one of feeding.
  */
 #include "cli/sweep_pool.h"
 
@@ -16,6 +20,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -33,8 +38,13 @@ struct sweep_worker {
 	struct sweep_result *results;
 	size_t nr_payloads, nr_results;
 	uint64_t nr_fed;
+	uint64_t started_ns, solving_ns; /* when; 0: not yet */
 	bool has_ended, has_failed;
 	char why[512];
+};
+
+struct pace { /* what a unit of cost takes */
+	double ns, cost;
 };
 
 struct sweep_pool {
@@ -44,9 +54,17 @@ struct sweep_pool {
 	struct sweep_worker *workers;
 	unsigned nr_workers, nr_running;
 	size_t next_job;
-	uint64_t done_cost, all_cost;
+	struct pace feeding, solving; /* of jobs that are done with it */
+	double done_ns;		      /* time of workers in jobs that are done */
 	struct sweep_pool_usage *usage;
 };
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
 
 /* The child's life. Ctrl-C in a terminal reaches it too, but the parent decides. */
 static void live_as_worker(const struct sweep_pool *pool, size_t job, int fd, pid_t parent)
@@ -79,7 +97,9 @@ static int start_worker(struct sweep_pool *pool, struct sweep_worker *worker, st
 		live_as_worker(pool, pool->next_job, ends[1], parent);
 	}
 	close(ends[1]);
-	*worker = (struct sweep_worker){ .pid = pid, .fd = ends[0], .job = pool->next_job++ };
+	*worker = (struct sweep_worker){
+		.pid = pid, .fd = ends[0], .job = pool->next_job++, .started_ns = now_ns()
+	};
 	pool->nr_running++;
 	return 0;
 }
@@ -132,6 +152,13 @@ static void read_text(struct sweep_worker *worker, const char *payload, size_t n
 	worker->why[len] = '\0';
 }
 
+static void begin_solving(struct sweep_pool *pool, struct sweep_worker *worker)
+{
+	worker->solving_ns = now_ns();
+	pool->feeding.ns += (double)(worker->solving_ns - worker->started_ns);
+	pool->feeding.cost += (double)pool->plan->jobs[worker->job].feed_cost;
+}
+
 static int take_message(struct sweep_pool *pool, struct sweep_worker *worker,
 			const struct sweep_message *head, const char *payload, struct printbuf *err)
 {
@@ -141,6 +168,8 @@ static int take_message(struct sweep_pool *pool, struct sweep_worker *worker,
 	switch ((enum sweep_message_kind)head->kind) {
 	case SWEEP_MESSAGE_PROGRESS:
 		worker->nr_fed = number;
+		if (number == UINT64_MAX)
+			begin_solving(pool, worker);
 		return 0;
 	case SWEEP_MESSAGE_EXTENT:
 		memcpy(&extent, payload, MIN(head->nr_bytes, sizeof(extent)));
@@ -206,7 +235,11 @@ static int read_worker(struct sweep_pool *pool, struct sweep_worker *worker, str
 static int job_is_over(struct sweep_pool *pool, struct sweep_worker *worker, struct printbuf *err)
 {
 	const struct sweep_job *job = &pool->plan->jobs[worker->job];
-	pool->done_cost = cost_add(pool->done_cost, job->cost);
+	if (worker->solving_ns && job->solve_cost) {
+		pool->solving.ns += (double)(now_ns() - worker->solving_ns);
+		pool->solving.cost += (double)job->solve_cost;
+	}
+	pool->done_ns += (double)(now_ns() - worker->started_ns);
 	if (worker->has_failed) {
 		pool->ops->lost(pool->context, job, worker->why);
 		return 0;
@@ -232,7 +265,6 @@ static int job_has_died(struct sweep_pool *pool, const struct sweep_worker *work
 						       : "");
 	else
 		prt_printf(&why, "the worker left with status %d", WEXITSTATUS(status));
-	pool->done_cost = cost_add(pool->done_cost, job->cost);
 	pool->ops->lost(pool->context, job, printbuf_str(&why));
 	return 0;
 }
@@ -250,19 +282,56 @@ static int end_worker(struct sweep_pool *pool, struct sweep_worker *worker, stru
 	return error;
 }
 
+/* What a job takes in all, by the paces known; 0: none is. */
+static double guess_ns(const struct pace *feeding, const struct pace *solving,
+		       const struct sweep_job *job)
+{
+	double feed = feeding->cost > 0 ? feeding->ns / feeding->cost : 0;
+	double solve = solving->cost > 0 ? solving->ns / solving->cost : feed;
+	return feed * (double)job->feed_cost + solve * (double)job->solve_cost;
+}
+
+/* Paces with what the running jobs have shown so far. */
+static struct pace feeding_pace(const struct sweep_pool *pool, uint64_t now)
+{
+	struct pace pace = pool->feeding;
+	for (unsigned i = 0; i < pool->nr_workers; i++) {
+		const struct sweep_worker *worker = &pool->workers[i];
+		if (!worker->pid || worker->solving_ns || !worker->nr_fed)
+			continue;
+		const struct sweep_job *job = &pool->plan->jobs[worker->job];
+		uint64_t nr_events = pool->plan->recordings[job->recording].nr_events + 1;
+		pace.ns += (double)(now - worker->started_ns);
+		pace.cost += (double)job->feed_cost * (double)MIN(worker->nr_fed, nr_events) /
+			     (double)nr_events;
+	}
+	return pace;
+}
+
+/* A job that takes longer than was guessed has a tenth of the guess left for ever. */
 static void tell_progress(struct sweep_pool *pool)
 {
-	uint64_t done = pool->done_cost;
+	uint64_t now = now_ns();
+	struct pace feeding = feeding_pace(pool, now);
+	struct sweep_progress progress = { .left_ns = UINT64_MAX };
+	double done = pool->done_ns, left = 0;
+	for (size_t i = pool->next_job; i < pool->plan->nr_jobs; i++)
+		left += guess_ns(&feeding, &pool->solving, &pool->plan->jobs[i]);
 	for (unsigned i = 0; i < pool->nr_workers; i++) {
 		const struct sweep_worker *worker = &pool->workers[i];
 		if (!worker->pid)
 			continue;
-		const struct sweep_job *job = &pool->plan->jobs[worker->job];
-		uint64_t nr_events = pool->plan->recordings[job->recording].nr_events + 1;
-		done = cost_add(done,
-				cost_scale(job->cost, MIN(worker->nr_fed, nr_events), nr_events));
+		double guess = guess_ns(&feeding, &pool->solving, &pool->plan->jobs[worker->job]);
+		double spent = (double)(now - worker->started_ns);
+		done += spent;
+		left += MAX(guess - spent, guess / 10);
+		progress.nr_solving += worker->solving_ns &&
+				       pool->plan->jobs[worker->job].solve_cost;
 	}
-	pool->ops->progress(pool->context, done, pool->all_cost);
+	progress.share = done + left > 0 ? done / (done + left) : 0;
+	if (feeding.cost > 0)
+		progress.left_ns = (uint64_t)(left / pool->nr_workers);
+	pool->ops->progress(pool->context, &progress);
 }
 
 /* Waits for news of the workers, and takes it. */
@@ -320,13 +389,15 @@ int sweep_pool_run(struct sweep_plan *plan, unsigned nr_workers, const volatile 
 		   const struct sweep_pool_ops *ops, void *context, struct sweep_pool_usage *usage,
 		   struct printbuf *err)
 {
-	struct sweep_pool pool = { plan, ops, context, NULL, nr_workers, 0, 0, 0, 0, usage };
+	struct sweep_pool pool = { .plan = plan,
+				   .ops = ops,
+				   .context = context,
+				   .nr_workers = nr_workers,
+				   .usage = usage };
 	int error = 0;
 	pool.workers = calloc(nr_workers, sizeof(*pool.workers));
 	if (!pool.workers)
 		return error_set(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < plan->nr_jobs; i++)
-		pool.all_cost = cost_add(pool.all_cost, plan->jobs[i].cost);
 	while (!error && (pool.nr_running || pool.next_job < plan->nr_jobs)) {
 		PRINTBUF(why);
 		error = *stop ? -EINTR : fill(&pool, &why);

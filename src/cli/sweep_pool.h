@@ -15,6 +15,12 @@
 #include "cli/sweep_plan.h"
 #include "cli/sweep_work.h"
 
+struct sweep_progress {
+	double share;	  /* of the work that is done, as far as one can tell */
+	uint64_t left_ns; /* UINT64_MAX: nobody knows yet */
+	unsigned nr_solving;
+};
+
 struct sweep_pool_ops {
 	/* Each returns 0, or a negative errno, which stops everything. */
 	int (*extent)(void *context, uint32_t recording, const struct sim_extent *extent,
@@ -25,8 +31,8 @@ struct sweep_pool_ops {
 	/* The job, or what is left of it (one row), cannot be done; `why` is a sentence. */
 	void (*lost)(void *context, const struct sweep_job *job, const char *why);
 	void (*remark)(void *context, const char *text);
-	/* WHEN: several times a second. Costs as in struct sweep_job. */
-	void (*progress)(void *context, uint64_t done_cost, uint64_t all_cost);
+	/* WHEN: several times a second. */
+	void (*progress)(void *context, const struct sweep_progress *progress);
 };
 
 /* Sums of a pool's run. */

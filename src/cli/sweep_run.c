@@ -40,6 +40,7 @@ struct sweep_runner {
 	struct sweep_pool_usage usage;
 	const char *doing; /* "measuring", or NULL */
 	uint64_t started_ns, said_ns;
+	char said[160]; /* the last line of progress, without the time left */
 	bool is_terminal, has_line;
 };
 
@@ -78,39 +79,49 @@ static void prt_duration(struct printbuf *out, uint64_t seconds)
 		prt_printf(out, "%llu s", (unsigned long long)seconds);
 }
 
-static void prt_progress(struct printbuf *out, const struct sweep_runner *runner, double share)
+static void prt_progress(struct printbuf *out, const struct sweep_runner *runner,
+			 const struct sweep_progress *progress)
 {
-	double elapsed_s = (double)(now_ns() - runner->started_ns) / (double)NS_PER_S;
 	const struct sweep_tally *tally = &runner->tally;
 	if (runner->doing)
-		prt_printf(out, "%s, %.0f %%", runner->doing, 100 * share);
+		prt_printf(out, "%s, %.0f %%", runner->doing, 100 * progress->share);
 	else
 		prt_printf(out, "%zu of %zu simulations, %.0f %% of the work", tally->nr_done,
-			   tally->nr_wanted, 100 * share);
-	if (share > 0.01 && elapsed_s > 1) {
-		prt_str(out, ", about ");
-		prt_duration(out, (uint64_t)(elapsed_s * (1 - share) / share + 0.5));
-		prt_str(out, " left");
-	}
+			   tally->nr_wanted, 100 * progress->share);
+	if (progress->nr_solving)
+		prt_str(out, ", solving bounds");
 }
 
-static void on_progress(void *context, uint64_t done, uint64_t all)
+static void prt_left(struct printbuf *out, const struct sweep_runner *runner,
+		     const struct sweep_progress *progress)
+{
+	if (progress->left_ns == UINT64_MAX || now_ns() - runner->started_ns < NS_PER_S)
+		return;
+	prt_str(out, ", about ");
+	prt_duration(out, progress->left_ns / NS_PER_S);
+	prt_str(out, " left");
+}
+
+static void on_progress(void *context, const struct sweep_progress *progress)
 {
 	struct sweep_runner *runner = context;
-	double share = all ? MIN((double)done / (double)all, 1.0) : 1;
 	uint64_t now = now_ns();
 	PRINTBUF(line);
 	if (!runner->is_terminal && now - runner->said_ns < PLAIN_LINE_NS)
 		return;
-	runner->said_ns = now;
 	if (runner->is_terminal) {
-		size_t filled = (size_t)(share * BAR_COLUMNS);
+		size_t filled = (size_t)(progress->share * BAR_COLUMNS);
 		prt_str(&line, "\r\033[K[");
 		prt_chars(&line, '#', filled);
 		prt_chars(&line, '.', BAR_COLUMNS - filled);
 		prt_str(&line, "] ");
 	}
-	prt_progress(&line, runner, share);
+	prt_progress(&line, runner, progress);
+	if (!runner->is_terminal && strcmp(printbuf_str(&line), runner->said) == 0)
+		return;
+	runner->said_ns = now;
+	snprintf(runner->said, sizeof(runner->said), "%s", printbuf_str(&line));
+	prt_left(&line, runner, progress);
 	if (runner->is_terminal)
 		fputs(printbuf_str(&line), stderr);
 	else

@@ -286,6 +286,7 @@ static void remark_cut(struct work *work, struct printbuf *note, const struct pr
 
 static int simulate(struct work *work, struct trace_reader *reader, struct printbuf *err)
 {
+	static const uint64_t all_fed = UINT64_MAX;
 	PRINTBUF(note);
 	int error = group_rows(work);
 	if (error)
@@ -296,6 +297,7 @@ static int simulate(struct work *work, struct trace_reader *reader, struct print
 	if (status < 0)
 		return status;
 	remark_cut(work, &note, err, status);
+	tell(work, SWEEP_MESSAGE_PROGRESS, &all_fed, sizeof(all_fed));
 	for (size_t i = 0; !error && i < work->nr_sets; i++)
 		error = sim_set_finish(work->sets[i].set, trace_info(reader)->duration_ns, err);
 	if (!error)

@@ -14,7 +14,8 @@
 #define SWEEP_MESSAGE_MAX ((size_t)16 << 20)
 
 enum sweep_message_kind {
-	SWEEP_MESSAGE_PROGRESS, /* uint64_t: events fed so far */
+	SWEEP_MESSAGE_PROGRESS, /* uint64_t: events fed so far; UINT64_MAX: all of them, and now
+				   the bounds are solved */
 	SWEEP_MESSAGE_EXTENT,	/* struct sim_extent */
 	SWEEP_MESSAGE_ROW,	/* struct sweep_outcome and what follows it */
 	SWEEP_MESSAGE_REMARK,	/* text: what a user should read */

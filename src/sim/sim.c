@@ -174,8 +174,7 @@ static int new_capacities(struct sim_set *set, const struct sim_config *config,
 	return 0;
 }
 
-/* The longest tick, in the kernel's time, that it works with as it should; UINT64_MAX: any. */
-static uint64_t tick_of(const struct sim_spec *spec)
+uint64_t sim_spec_tick_ns(const struct sim_spec *spec)
 {
 	uint64_t sampler_ns = spec->agent ? samplers_tick_ns(spec->sampler, spec->agent->needs) : 0;
 	bool scans = spec->kernel && spec->kernel->hint_fault;
@@ -187,9 +186,9 @@ static uint64_t tick_of(const struct sim_spec *spec)
 static void shorten_tick(const struct sim_set *set, const struct sim_config *config,
 			 uint64_t *values)
 {
-	uint64_t most_ns = tick_of(&set->below);
+	uint64_t most_ns = sim_spec_tick_ns(&set->below);
 	for (size_t i = 0; i < set->nr_specs; i++)
-		most_ns = MIN(most_ns, tick_of(&set->specs[i]));
+		most_ns = MIN(most_ns, sim_spec_tick_ns(&set->specs[i]));
 	if (most_ns == UINT64_MAX || (config->cost && strstr(config->cost, "tick=")))
 		return;
 	uint64_t tick_ns = MAX(most_ns / set->dilate, cost_tunables[COST_TICK].min);

@@ -26,5 +26,7 @@ int sim_spec_parse_kernel(const char *text, struct sim_spec *ret, struct printbu
 void sim_spec_fini(struct sim_spec *spec);
 /* True when it cannot run on a recording that only counts. */
 bool sim_spec_needs_order(const struct sim_spec *spec);
+/* The longest tick, in the kernel's time, that it works with as it should; UINT64_MAX: any. */
+uint64_t sim_spec_tick_ns(const struct sim_spec *spec);
 
 #endif
