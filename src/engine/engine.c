@@ -37,6 +37,7 @@ static int check_needs(const struct engine_config *config, struct printbuf *err)
 		uint32_t bit;
 		const char *what;
 	} bits[] = {
+		{ SAMPLE_ANY, "samples of any kind" },
 		{ SAMPLE_BIT(SAMPLE_HITS), "hits out of checks" },
 		{ SAMPLE_BIT(SAMPLE_HINT_FAULT), "hint faults" },
 		{ SAMPLE_BIT(SAMPLE_HARDWARE), "hardware samples" },
@@ -48,6 +49,7 @@ static int check_needs(const struct engine_config *config, struct printbuf *err)
 	uint32_t provided = 0;
 	for (uint32_t i = 0; i < config->nr_samplers; i++)
 		provided |= config->samplers[i].ops->provides.bits;
+	provided |= provided & SAMPLE_KINDS ? SAMPLE_ANY : 0;
 	uint32_t missing = config->policy->needs & ~provided;
 	for (size_t i = 0; missing && i < ARRAY_SIZE(bits); i++)
 		if (missing & bits[i].bit)

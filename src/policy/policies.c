@@ -4,10 +4,11 @@
 
 #include "policy/policy.h"
 
-extern const struct policy_ops policy_colloid, policy_hemem, policy_memtis, policy_recency;
+extern const struct policy_ops policy_berth, policy_colloid, policy_hemem, policy_memtis,
+	policy_recency;
 
 const struct policy_ops *const policies[] = {
-	&policy_recency, &policy_memtis, &policy_hemem, &policy_colloid, NULL,
+	&policy_berth, &policy_recency, &policy_memtis, &policy_hemem, &policy_colloid, NULL,
 };
 
 const struct policy_ops *policy_find(const char *name)

@@ -35,6 +35,10 @@ enum sample_kind {		/* which of the three groups of fields is filled */
 #define SAMPLE_HAS_NODE	  (1u << 9)
 #define SAMPLE_HAS_CPU	  (1u << 10)
 #define SAMPLE_HAS_AGE	  (1u << 11)
+/* A policy only: it takes whichever kinds of samples there are, and needs one. */
+#define SAMPLE_ANY (1u << 15)
+#define SAMPLE_KINDS                                                                               \
+	(SAMPLE_BIT(SAMPLE_HITS) | SAMPLE_BIT(SAMPLE_HINT_FAULT) | SAMPLE_BIT(SAMPLE_HARDWARE))
 
 enum sample_access { SAMPLE_ACCESS_UNKNOWN, SAMPLE_READ, SAMPLE_WRITE };
 

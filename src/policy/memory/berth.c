@@ -1,0 +1,782 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth: fast memory for what earns most there, if moving it pays.
+ *
+ *     samples --> counts per folio --> class of its history --> what such folios got afterwards
+ *                 (brief, lasting,                               (mem/predict.h, learned online)
+ *                  last touch, age)                                        |
+ *                                                  touches x misses per touch x latency saved
+ *                                                                          |
+ *     slow: worth most -----+                                              v
+ *                           +--> exchanged when the difference exceeds the cost of both moves
+ *     fast: worth least ----+
+ *
+ * There are goals instead of thresholds. What a folio is worth is the stall that it will save in
+ * fast memory: what folios of the same recent history turned out to get, over two horizons, times
+ * the latency difference. A move has a price in the same unit. So the policy promotes what earns
+ * its move back, and nothing moves where nothing helps.
+ *
+ * - A class is what can be seen of a folio: time since its last touch, a lasting and a brief
+ *   decaying count, age, and how many misses a touch stands for in its region (if the hardware
+ *   samples misses). Every folio is on trial all the time: its class at the beginning and its
+ *   touches until the horizon ends teach the table. A scan that never returns is learned to be
+ *   worth nothing, whatever its recent touches say.
+ * - Time is counted in rounds of samples; half-lives and horizons are multiples of the time in
+ *   which an average page is touched once, so that they fit slow samplers and fast ones. The long
+ *   horizon is the time in which an average page earns two exchanges.
+ * - New pages are a class of their own: when they are learned to earn more than the least that
+ *   fast memory holds, room is made ahead of them.
+ * - The account: what promoted folios were expected to get, against what they got; expectations
+ *   are cut by that ratio. A folio that goes back before its horizon is over has its price doubled
+ *   for the next time.
+ *
+ * Follows LHD (Beckmann, Chen, Cidon: NSDI'18) for learning what a history is worth, and Colloid
+ * (Vuppalapati, Agarwal: SOSP'24) for latency under load as what counts. Constants: 1 us for the
+ * fixed part of a move (Cori; docs/cost-model.md) and 1.5 misses under way at once.
+ *
+ * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
+ * the table and 32 beside it, 1 MiB for the classes.
+ */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "mem/folio.h"
+#include "mem/predict.h"
+#include "policy/policy.h"
+
+#define NR_IDLE	   10
+#define NR_LONG	   14
+#define NR_SHORT   4
+#define NR_AGE	   3
+#define NR_DENSITY 3
+#define NR_DETAIL  (NR_SHORT * NR_AGE * NR_DENSITY)
+#define NR_PARENTS (NR_IDLE * NR_LONG + 1)
+#define NR_CLASSES (NR_PARENTS * NR_DETAIL)
+#define CLASS_BORN (NR_IDLE * NR_LONG * NR_DETAIL)
+#define CLASS_NONE UINT16_MAX
+#define CLASS_PAID (UINT16_MAX - 1)
+
+#define RATE_ONE	256 /* one touch in a decaying count */
+#define RATE_MAX	UINT16_MAX
+#define STEPS		32 /* of decay per half-life */
+#define REGION_SHIFT	6
+#define NR_REGIONS	4096
+#define NR_BINS		128
+#define BIN_ROOM	128
+#define CANDIDATES_MAX	32768
+#define RANGE_PAGES_MAX 65536
+#define BAR_MAX		6
+#define PERIOD_GUESS	1000
+
+enum { SHORT, LONG, NR_HORIZONS };
+
+struct past {			    /* of a folio, beside its record */
+	uint32_t short_at, long_at; /* until when the counts have decayed */
+	uint32_t born, moved_at;    /* rounds; moved_at 0: never */
+	uint32_t trial_at;
+	uint16_t short_count;
+	uint16_t trial_class, trial_touches, trial_samples;
+	uint16_t trial_expected;
+	uint8_t bar, pad;
+};
+
+struct region {
+	uint32_t touches, samples;
+};
+
+struct bin {
+	uint32_t ids[BIN_ROOM];
+	uint32_t nr, at;
+};
+
+struct candidate {
+	uint64_t worth;
+	uint32_t id;
+};
+
+struct berth {
+	const struct machine *machine;
+	struct folio_table *table;
+	struct past *pasts;
+	uint32_t max_pasts;
+	struct predict predict[NR_HORIZONS];
+	struct region *regions;
+	struct bin *bins;
+	struct candidate *candidates;
+	uint32_t *touched;
+	uint32_t nr_candidates, nr_touched;
+	uint32_t now, hand;
+	uint64_t last_ns;
+	uint32_t page_bytes;
+	bool has_new, has_bits;
+	/* paces */
+	uint64_t nr_pages;
+	uint64_t touches_now, touches_avg;
+	uint64_t unit;
+	uint32_t half[NR_HORIZONS], horizon[NR_HORIZONS];
+	/* misses */
+	uint64_t all_touches, all_samples, all_halves, all_misses, misses_touches;
+	uint64_t births_now, births_peak;
+	uint64_t gain_ps; /* per miss */
+	uint64_t promote_ps, demote_ps;
+	uint64_t touch_ps; /* what one touch of average weight is worth, x 16 */
+	uint64_t paid, expected;
+	uint64_t reserve, free_seen;
+	uint32_t fast, slow;
+	uint64_t nr_trips, nr_moves;
+};
+
+/* 2^(-i/32) in 1/65536 */
+static const uint16_t decays[STEPS] = { 65535, 64132, 62757, 61413, 60097, 58809, 57549, 56316,
+					55109, 53928, 52773, 51642, 50535, 49452, 48393, 47356,
+					46341, 45348, 44376, 43425, 42495, 41584, 40693, 39821,
+					38968, 38133, 37316, 36516, 35734, 34968, 34219, 33486 };
+
+static uint16_t decay(uint16_t count, uint64_t steps)
+{
+	if (steps == 0)
+		return count;
+	if (steps >= 16 * STEPS)
+		return 0;
+	return (uint16_t)((uint64_t)count * decays[steps % STEPS] >> 16 >> (steps / STEPS));
+}
+
+/* Value at `now` of a count whose decay reached *at; moves *at by whole steps. */
+static uint16_t count_at(uint16_t count, uint32_t *at, uint32_t now, uint32_t half)
+{
+	uint64_t steps = (uint64_t)(now - *at) * STEPS / half;
+	if (steps > 0)
+		*at += (uint32_t)(steps * half / STEPS);
+	return decay(count, steps);
+}
+
+static bool node_is_fast(const struct berth *berth, uint32_t node)
+{
+	return node < berth->machine->nr_nodes && berth->machine->nodes[node].tier == 0;
+}
+
+static unsigned log2_of(uint64_t value)
+{
+	return value ? 63u - (unsigned)__builtin_clzll(value) : 0;
+}
+
+static unsigned half_octave(uint64_t value)
+{
+	if (value < 2)
+		return (unsigned)value;
+	unsigned log = log2_of(value);
+	return log * 2 + (unsigned)(value >> (log - 1) & 1);
+}
+
+static struct region *region_of(struct berth *berth, uint32_t space, uint64_t page)
+{
+	uint64_t key = (page >> REGION_SHIFT) * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu;
+	return &berth->regions[key >> 32 & (NR_REGIONS - 1)];
+}
+
+static unsigned density_of(struct berth *berth, const struct folio *folio)
+{
+	const struct region *region = region_of(berth, folio->space, folio->page);
+	if (berth->all_touches == 0 || berth->all_samples == 0)
+		return 1;
+	uint64_t expected = region->touches * berth->all_samples / berth->all_touches;
+	if (region->samples + expected < 8)
+		return 1;
+	if (region->samples > 2 * expected)
+		return 2;
+	return 2 * region->samples < expected ? 0 : 1;
+}
+
+static unsigned idle_level(const struct berth *berth, uint32_t idle)
+{
+	uint64_t parts = (uint64_t)idle * 16 / berth->unit;
+	return MIN(parts ? 1 + log2_of(parts) : 0, NR_IDLE - 1);
+}
+
+static unsigned age_level(const struct berth *berth, uint32_t age)
+{
+	return age < berth->unit ? 0 : age < berth->unit * 8 ? 1 : 2;
+}
+
+static uint32_t class_of(struct berth *berth, const struct folio *folio, struct past *past)
+{
+	uint32_t at = past->short_at;
+	uint16_t brief = count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	at = past->long_at;
+	uint16_t lasting = count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	unsigned idle = idle_level(berth, berth->now - folio->seen);
+	unsigned level = MIN(half_octave((uint64_t)lasting * 2 / RATE_ONE), NR_LONG - 1);
+	unsigned brief_level = brief < RATE_ONE / 2	  ? 0
+			       : brief < RATE_ONE * 3 / 2 ? 1
+			       : brief < RATE_ONE * 5	  ? 2
+							  : 3;
+	unsigned age = age_level(berth, berth->now - past->born);
+	return (((idle * NR_LONG + level) * NR_SHORT + brief_level) * NR_AGE + age) * NR_DENSITY +
+	       density_of(berth, folio);
+}
+
+static unsigned horizon_of(uint32_t id)
+{
+	return (id * 0x9e3779b1u >> 16 & 3) ? SHORT : LONG;
+}
+
+static void close_trial(struct berth *berth, uint32_t id, struct past *past)
+{
+	if (past->trial_class == CLASS_PAID) {
+		berth->paid += past->trial_touches;
+		berth->expected += past->trial_expected;
+		if (berth->expected > 1u << 20) {
+			berth->paid /= 2;
+			berth->expected /= 2;
+		}
+	} else {
+		predict_learn(&berth->predict[horizon_of(id)], past->trial_class,
+			      past->trial_class / NR_DETAIL, past->trial_touches,
+			      past->trial_samples);
+	}
+	past->trial_class = CLASS_NONE;
+}
+
+static void close_if_over(struct berth *berth, uint32_t id, struct past *past)
+{
+	if (past->trial_class != CLASS_NONE &&
+	    berth->now - past->trial_at >
+		    berth->horizon[past->trial_class == CLASS_PAID ? LONG : horizon_of(id)])
+		close_trial(berth, id, past);
+}
+
+static void open_trial(struct berth *berth, struct past *past, uint32_t class)
+{
+	past->trial_class = (uint16_t) class;
+	past->trial_at = berth->now;
+	past->trial_touches = past->trial_samples = 0;
+}
+
+static bool room_for_pasts(struct berth *berth, uint32_t id)
+{
+	if (id < berth->max_pasts)
+		return true;
+	uint32_t max = MAX(berth->max_pasts * 2, MAX(id + 1, 4096));
+	struct past *pasts = realloc(berth->pasts, max * sizeof(*pasts));
+	if (!pasts)
+		return false;
+	berth->pasts = pasts;
+	berth->max_pasts = max;
+	return true;
+}
+
+static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
+{
+	uint32_t id = folio_find(berth->table, space, page, 0);
+	if (id != FOLIO_NONE)
+		return id;
+	if (folio_add(berth->table, space, page, 0, &id))
+		return FOLIO_NONE;
+	if (!room_for_pasts(berth, id)) {
+		folio_del(berth->table, id);
+		return FOLIO_NONE;
+	}
+	berth->pasts[id] = (struct past){ .short_at = berth->now,
+					  .long_at = berth->now,
+					  .born = berth->now,
+					  .trial_class = CLASS_NONE };
+	folio_get(berth->table, id)->seen = berth->now - 1;
+	berth->births_now++;
+	open_trial(berth, &berth->pasts[id], CLASS_BORN);
+	return id;
+}
+
+static void touch(struct berth *berth, uint32_t id, struct folio *folio)
+{
+	struct past *past = &berth->pasts[id];
+	close_if_over(berth, id, past);
+	past->short_count = count_at(past->short_count, &past->short_at, berth->now,
+				     berth->half[SHORT]);
+	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
+	past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
+	folio->heat = (uint16_t)MIN(folio->heat + RATE_ONE, RATE_MAX);
+	if (past->trial_class != CLASS_NONE && past->trial_touches < UINT16_MAX)
+		past->trial_touches++;
+	folio->seen = berth->now;
+	struct region *region = region_of(berth, folio->space, folio->page);
+	if (++region->touches > 65536) {
+		region->touches /= 2;
+		region->samples /= 2;
+	}
+	berth->touches_now++;
+	berth->all_touches++;
+	if (past->trial_class == CLASS_NONE && ((id + berth->now) * 0x9e3779b1u >> 28) == 0)
+		open_trial(berth, past, class_of(berth, folio, past));
+}
+
+static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page)
+{
+	uint32_t id = get_folio(berth, sample->space, page);
+	if (id == FOLIO_NONE)
+		return;
+	struct folio *folio = folio_get(berth->table, id);
+	if (sample->node != SAMPLE_NONE)
+		folio->node = (uint16_t)sample->node;
+	if (sample->kind == SAMPLE_HARDWARE) {
+		struct past *past = &berth->pasts[id];
+		unsigned weight = sample->access == SAMPLE_WRITE ? 1 : 2;
+		berth->all_samples++;
+		berth->all_halves += weight;
+		past->trial_samples += weight;
+		region_of(berth, folio->space, folio->page)->samples++;
+		if (berth->has_bits)
+			return;
+	}
+	if (folio->seen == berth->now)
+		return;
+	touch(berth, id, folio);
+	if (!node_is_fast(berth, folio->node) && berth->nr_touched < CANDIDATES_MAX)
+		berth->touched[berth->nr_touched++] = id;
+}
+
+static void berth_observe(void *policy, const struct sample_batch *batch)
+{
+	struct berth *berth = policy;
+	for (uint32_t i = 0; i < batch->nr; i++) {
+		const struct sample *sample = &batch->samples[i];
+		if (sample->kind == SAMPLE_HITS && sample->hits == 0)
+			continue;
+		if (sample->kind != SAMPLE_HARDWARE)
+			berth->has_bits = true;
+		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
+		for (uint64_t j = 0; j < nr; j++)
+			observe_page(berth, sample, sample->page + j);
+		berth->has_new |= sample->kind != SAMPLE_HARDWARE || !berth->has_bits;
+	}
+}
+
+/* touches to expect when nothing was learned: as it was, for as long as it was */
+static uint64_t prior_of(const struct berth *berth, const struct folio *folio,
+			 const struct past *past, uint32_t horizon)
+{
+	uint32_t at = past->long_at, age = berth->now - past->born + 1;
+	uint64_t lasting = count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
+	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
+}
+
+static uint64_t worth_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
+			       uint64_t prior)
+{
+	uint64_t samples_bp = berth->all_samples && berth->all_touches
+				      ? berth->all_halves * 10000 / berth->all_touches
+				      : 0;
+	struct predict_mean mean = predict_mean(&berth->predict[horizon], class, class / NR_DETAIL,
+						prior, samples_bp);
+	return mean.touches * mean.weight / PREDICT_ONE * berth->touch_ps / PREDICT_ONE / 16;
+}
+
+static void worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
+{
+	struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	uint32_t class = class_of(berth, folio, past);
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		worth[i] = worth_of_class(berth, class, i,
+					  prior_of(berth, folio, past, berth->horizon[i]));
+}
+
+static void push_victim(struct berth *berth, uint32_t id, uint64_t worth)
+{
+	struct bin *bin = &berth->bins[MIN(half_octave(worth), NR_BINS - 1)];
+	struct folio *folio = folio_get(berth->table, id);
+	if (folio->bits & FOLIO_MARK)
+		return;
+	if (bin->nr == BIN_ROOM)
+		return;
+	folio->bits |= FOLIO_MARK;
+	bin->ids[bin->nr++] = id;
+}
+
+/* lowest valued fast folio, FOLIO_NONE when none is known */
+static uint32_t pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
+{
+	for (unsigned i = 0; i < NR_BINS; i++) {
+		struct bin *bin = &berth->bins[i];
+		while (bin->nr > 0) {
+			uint32_t id = bin->ids[--bin->nr];
+			if (!folio_is_used(berth->table, id))
+				continue;
+			struct folio *folio = folio_get(berth->table, id);
+			folio->bits &= ~(unsigned)FOLIO_MARK & 63u;
+			if (!node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
+				continue;
+			worth_of(berth, id, worth);
+			if (half_octave(worth[LONG]) <= i + 1)
+				return id;
+			push_victim(berth, id, worth[LONG]);
+		}
+	}
+	return FOLIO_NONE;
+}
+
+static void forget(struct berth *berth, uint32_t id)
+{
+	if (berth->pasts[id].trial_class != CLASS_NONE)
+		close_trial(berth, id, &berth->pasts[id]);
+	folio_del(berth->table, id);
+}
+
+static void add_candidate(struct berth *berth, uint32_t id, uint64_t worth)
+{
+	if (berth->nr_candidates < CANDIDATES_MAX && worth > berth->promote_ps)
+		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth, id };
+}
+
+static void sweep(struct berth *berth)
+{
+	uint32_t end = folio_id_end(berth->table);
+	uint32_t budget = MIN(end, MIN(MAX(end / 8, 512), 16384));
+	for (; budget > 0; budget--, berth->hand++) {
+		if (berth->hand >= end)
+			berth->hand = 0;
+		uint32_t id = berth->hand;
+		if (!folio_is_used(berth->table, id))
+			continue;
+		struct folio *folio = folio_get(berth->table, id);
+		struct past *past = &berth->pasts[id];
+		close_if_over(berth, id, past);
+		if (past->trial_class == CLASS_NONE)
+			open_trial(berth, past, class_of(berth, folio, past));
+		if (past->bar && berth->now - past->moved_at > 4 * berth->horizon[LONG])
+			past->bar = 0;
+		uint64_t worth[NR_HORIZONS];
+		worth_of(berth, id, worth);
+		if (node_is_fast(berth, folio->node))
+			push_victim(berth, id, worth[LONG]);
+		else if (folio->seen != berth->now)
+			add_candidate(berth, id, worth[LONG]);
+	}
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct candidate *left = a, *right = b;
+	if (left->worth != right->worth)
+		return left->worth < right->worth ? 1 : -1;
+	return left->id < right->id ? -1 : left->id > right->id;
+}
+
+static bool plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
+		       const char *why)
+{
+	struct folio *folio = folio_get(berth->table, id);
+	struct plan_move move = {
+		.page = folio->page,
+		.nr_pages = 1,
+		.space = folio->space,
+		.from = folio->node == FOLIO_NODE_NONE ? PLAN_NODE_ANY : folio->node,
+		.to = to,
+		.why = why,
+	};
+	if (plan_add(plan, &move))
+		return false;
+	folio->bits |= FOLIO_MOVING;
+	return true;
+}
+
+static uint64_t cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
+{
+	return cost << berth->pasts[id].bar;
+}
+
+static bool pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
+		 const uint64_t loss[NR_HORIZONS], uint64_t cost)
+{
+	for (unsigned i = 0; i < NR_HORIZONS; i++) {
+		uint64_t sure = gain[i] * (berth->paid + 64) / (berth->expected + 64);
+		if (MIN(gain[i], sure) > loss[i] + cost)
+			return true;
+	}
+	return false;
+}
+
+static void expect(struct berth *berth, uint32_t id, uint64_t worth)
+{
+	struct past *past = &berth->pasts[id];
+	if (past->trial_class != CLASS_NONE && past->trial_class != CLASS_PAID)
+		past->trial_class = CLASS_NONE;
+	open_trial(berth, past, CLASS_PAID);
+	uint64_t touches = berth->touch_ps ? worth * 16 / berth->touch_ps : 0;
+	past->trial_expected = (uint16_t)MIN(touches, UINT16_MAX);
+}
+
+static void trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		  uint64_t headroom)
+{
+	uint64_t free_pages = view->nodes[berth->fast].free_pages, budget = view->budget_pages;
+	uint64_t keep = headroom + berth->reserve;
+	unsigned nr_failed = 0;
+	static const uint64_t nothing[NR_HORIZONS];
+	for (uint32_t i = 0; i < berth->nr_candidates && nr_failed < 16 && budget >= 2; i++) {
+		uint32_t id = berth->candidates[i].id;
+		struct folio *folio = folio_get(berth->table, id);
+		if (node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
+			continue;
+		uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
+		worth_of(berth, id, gain);
+		if (free_pages > keep) {
+			if (!pays(berth, gain, nothing, cost_of(berth, id, berth->promote_ps))) {
+				nr_failed++;
+				continue;
+			}
+			if (!plan_folio(berth, plan, id, berth->fast, "earns more than its move"))
+				return;
+			expect(berth, id, gain[LONG]);
+			free_pages--;
+			budget--;
+			continue;
+		}
+		uint32_t victim = pop_victim(berth, loss);
+		if (victim == FOLIO_NONE)
+			return;
+		uint64_t cost = cost_of(berth, id, berth->promote_ps) +
+				cost_of(berth, victim, berth->demote_ps);
+		if (!pays(berth, gain, loss, cost)) {
+			push_victim(berth, victim, loss[LONG]);
+			nr_failed++;
+			continue;
+		}
+		if (!plan_folio(berth, plan, victim, berth->slow, "makes room") ||
+		    !plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces"))
+			return;
+		expect(berth, id, gain[LONG]);
+		budget -= 2;
+	}
+}
+
+static uint64_t make_headroom(struct berth *berth, const struct policy_view *view,
+			      struct plan *plan)
+{
+	const struct policy_node *node = &view->nodes[berth->fast];
+	uint64_t wanted = MIN(berth->births_peak, node->capacity_pages / 8);
+	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		gain[i] = worth_of_class(berth, CLASS_BORN, i, 0);
+	uint64_t free_pages = node->free_pages;
+	uint64_t got = free_pages > berth->reserve ? free_pages - berth->reserve : 0;
+	for (uint64_t budget = view->budget_pages / 2; got < wanted && budget > 0; budget--) {
+		uint32_t victim = pop_victim(berth, loss);
+		if (victim == FOLIO_NONE)
+			break;
+		if (!pays(berth, gain, loss, cost_of(berth, victim, berth->demote_ps))) {
+			push_victim(berth, victim, loss[LONG]);
+			break;
+		}
+		if (!plan_folio(berth, plan, victim, berth->slow, "new pages earn more"))
+			break;
+		got++;
+	}
+	return MIN(got, wanted);
+}
+
+/* --- */
+
+static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
+{
+	uint32_t id = folio_find(berth->table, result->space, page, 0);
+	if (id == FOLIO_NONE)
+		return;
+	struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	if (result->outcome == MOVE_REFUSED_GONE) {
+		forget(berth, id);
+		return;
+	}
+	folio->bits &= ~(unsigned)FOLIO_MOVING & 63u;
+	if (result->node != PLAN_NODE_ANY)
+		folio->node = (uint16_t)result->node;
+	if (result->outcome != MOVE_DONE)
+		return;
+	berth->nr_moves++;
+	if (past->moved_at && berth->now - past->moved_at < berth->horizon[LONG]) {
+		berth->nr_trips++;
+		past->bar = (uint8_t)MIN(past->bar + 1, BAR_MAX);
+	}
+	past->moved_at = berth->now;
+}
+
+static void berth_completed(void *policy, const struct move_result *results, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		for (uint64_t j = 0; j < results[i].nr_pages; j++)
+			learn(policy, &results[i], results[i].page + j);
+}
+
+static uint32_t roomiest(const struct berth *berth, const struct policy_view *view, bool fast)
+{
+	uint32_t best = view->nr_nodes;
+	for (uint32_t i = 0; i < view->nr_nodes; i++) {
+		if (view->nodes[i].capacity_pages == 0 || node_is_fast(berth, i) != fast)
+			continue;
+		if (best == view->nr_nodes ||
+		    view->nodes[i].free_pages > view->nodes[best].free_pages)
+			best = i;
+	}
+	return best;
+}
+
+static uint32_t home_of(const struct machine *machine)
+{
+	for (uint32_t i = 0; i < machine->nr_nodes; i++)
+		if (!set_is_empty(&machine->nodes[i].cpus))
+			return i;
+	return 0;
+}
+
+static void price(struct berth *berth, const struct policy_view *view)
+{
+	const struct machine *machine = berth->machine;
+	uint32_t home = home_of(machine);
+	const struct machine_link *fast = machine_link(machine, home, berth->fast);
+	const struct machine_link *slow = machine_link(machine, home, berth->slow);
+	berth->gain_ps = slow->latency_ns > fast->latency_ns
+				 ? (slow->latency_ns - fast->latency_ns) * 1000 * 2 / 3
+				 : 0;
+	uint64_t narrow = MAX(MIN(fast->bandwidth_bytes_per_s, slow->bandwidth_bytes_per_s), 1);
+	uint64_t copy_ps = (uint64_t)berth->page_bytes * 1000000 / MAX(narrow / 1000000, 1);
+	berth->promote_ps = berth->demote_ps = 1000000 + copy_ps;
+	(void)view;
+}
+
+static void pace(struct berth *berth, const struct policy_view *view)
+{
+	uint64_t misses = 0, pages = 0;
+	for (uint32_t i = 0; i < view->nr_nodes; i++) {
+		pages += view->nodes[i].job_pages;
+		if (view->nodes[i].nr_misses != POLICY_UNKNOWN)
+			misses += view->nodes[i].nr_misses;
+	}
+	berth->all_misses += misses;
+	berth->nr_pages = MAX(MIN(pages, folio_nr(berth->table)), 1);
+	if (!berth->has_new)
+		return;
+	berth->touches_avg += berth->touches_now * 16 * 16;
+	berth->touches_avg -= berth->touches_avg / 16;
+	berth->births_peak = MAX(berth->births_now, berth->births_peak - berth->births_peak / 16);
+	berth->touches_now = berth->births_now = 0;
+	uint64_t per_round = MAX(berth->touches_avg / 4096, 1);
+	berth->unit = MIN(MAX(berth->nr_pages / per_round, 1), 1u << 16);
+	berth->half[SHORT] = (uint32_t)MAX(berth->unit / 2, 2);
+	berth->half[LONG] = (uint32_t)MAX(berth->unit * 8, 32);
+	/* x 16 */
+	uint64_t per_touch = berth->all_misses ? berth->all_misses * 16 / MAX(berth->all_touches, 1)
+					       : 16;
+	if (berth->all_samples)
+		per_touch = per_touch * berth->all_halves / (2 * berth->all_samples);
+	berth->touch_ps = berth->gain_ps * MAX(per_touch, 1);
+	uint64_t units = MIN(
+		MAX((berth->promote_ps + berth->demote_ps) * 2 * 16 / MAX(berth->touch_ps, 1), 1),
+		64);
+	berth->horizon[LONG] = (uint32_t)MAX(units * berth->unit, 16);
+	berth->horizon[SHORT] = MAX(berth->horizon[LONG] / 8, 2);
+	if (berth->all_touches > 1u << 24) {
+		berth->all_touches /= 2;
+		berth->all_misses /= 2;
+		berth->all_samples /= 2;
+		berth->all_halves /= 2;
+	}
+}
+
+static int berth_decide(void *policy, const struct policy_view *view, struct plan *plan)
+{
+	struct berth *berth = policy;
+	berth->fast = roomiest(berth, view, true);
+	berth->slow = roomiest(berth, view, false);
+	if (berth->fast >= view->nr_nodes || berth->slow >= view->nr_nodes)
+		return 0;
+	price(berth, view);
+	pace(berth, view);
+	if (berth->has_new)
+		sweep(berth);
+	uint64_t headroom = make_headroom(berth, view, plan);
+	for (uint32_t i = 0; i < berth->nr_touched; i++) {
+		uint32_t id = berth->touched[i];
+		uint64_t worth[NR_HORIZONS];
+		if (!folio_is_used(berth->table, id))
+			continue;
+		worth_of(berth, id, worth);
+		add_candidate(berth, id, worth[LONG]);
+	}
+	qsort(berth->candidates, berth->nr_candidates, sizeof(*berth->candidates),
+	      compare_candidates);
+	trade(berth, view, plan, headroom);
+	berth->nr_candidates = berth->nr_touched = 0;
+	if (berth->has_new)
+		berth->now++;
+	berth->has_new = false;
+	return 0;
+}
+
+static void berth_free(void *policy)
+{
+	struct berth *berth = policy;
+	if (!berth)
+		return;
+	folio_table_free(berth->table);
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		predict_fini(&berth->predict[i]);
+	free(berth->pasts);
+	free(berth->regions);
+	free(berth->bins);
+	free(berth->candidates);
+	free(berth->touched);
+	free(berth);
+}
+
+static int berth_new(const struct policy_config *config, void **ret_policy, struct printbuf *err)
+{
+	struct berth *berth = calloc(1, sizeof(*berth));
+	if (!berth)
+		return error_set(err, -ENOMEM, "berth: out of memory");
+	int error = folio_table_new(&berth->table);
+	for (unsigned i = 0; !error && i < NR_HORIZONS; i++)
+		error = predict_init(&berth->predict[i], NR_CLASSES, NR_PARENTS);
+	berth->regions = calloc(NR_REGIONS, sizeof(*berth->regions));
+	berth->bins = calloc(NR_BINS, sizeof(*berth->bins));
+	berth->candidates = calloc(CANDIDATES_MAX, sizeof(*berth->candidates));
+	berth->touched = calloc(CANDIDATES_MAX, sizeof(*berth->touched));
+	if (error || !berth->regions || !berth->bins || !berth->candidates || !berth->touched) {
+		berth_free(berth);
+		return error_set(err, -ENOMEM, "berth: out of memory");
+	}
+	berth->machine = config->machine;
+	berth->page_bytes = config->page_bytes;
+	berth->now = 2;
+	berth->unit = 1;
+	berth->half[SHORT] = 2;
+	berth->half[LONG] = 32;
+	berth->horizon[SHORT] = 2;
+	berth->horizon[LONG] = 16;
+	*ret_policy = berth;
+	return 0;
+}
+
+static uint64_t berth_bytes(const void *policy)
+{
+	const struct berth *berth = policy;
+	uint64_t bytes = sizeof(*berth) + folio_table_bytes(berth->table);
+	bytes += berth->max_pasts * sizeof(*berth->pasts);
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		bytes += predict_bytes(&berth->predict[i]);
+	return bytes;
+}
+
+extern const struct policy_ops policy_berth;
+const struct policy_ops policy_berth = {
+	.name = "berth",
+	.summary = "fast memory for what is learned to earn most there, if the move pays",
+	.needs = SAMPLE_ANY,
+	.needs_order = true,
+	.new = berth_new,
+	.observe = berth_observe,
+	.completed = berth_completed,
+	.decide = berth_decide,
+	.memory_bytes = berth_bytes,
+	.free = berth_free,
+};
