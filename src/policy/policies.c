@@ -4,11 +4,12 @@
 
 #include "policy/policy.h"
 
-extern const struct policy_ops policy_berth, policy_colloid, policy_hemem, policy_memtis,
-	policy_recency;
+extern const struct policy_ops policy_berth, policy_colloid, policy_damos, policy_hemem,
+	policy_memtis, policy_recency;
 
 const struct policy_ops *const policies[] = {
-	&policy_berth, &policy_recency, &policy_memtis, &policy_hemem, &policy_colloid, NULL,
+	&policy_berth,	 &policy_recency, &policy_memtis, &policy_hemem,
+	&policy_colloid, &policy_damos,	  NULL,
 };
 
 const struct policy_ops *policy_find(const char *name)
