@@ -5,26 +5,36 @@
  * One pass over the plan in its own order with two running figures: pages still allowed by the
  * rate, and pages of fast memory the job would have by then. A promotion is cut where that figure
  * would pass the cap, a demotion where it would fall below the floor. What is cut spends nothing,
- * so a later move of the other kind may still go ahead.
+ * so a later move of the other kind may still go ahead. Folios are cut whole: the mover could not
+ * move a part of one.
+ *
+ * The bucket holds what one burst earns, but at least one folio of 2 MiB, so that a small rate
+ * makes it wait and not stay for ever. Pages that the mover did not move are given back.
  */
 #include "engine/budget.h"
+
+#define LEAST_SAVED_BYTES (2 * MIB)
+
+static uint64_t most_saved(const struct engine_budget *budget)
+{
+	uint64_t burst_ns = budget->burst_ns ? budget->burst_ns : NS_PER_S;
+	unsigned __int128 most = (unsigned __int128)budget->bytes_per_s * burst_ns / NS_PER_S;
+	return (uint64_t)MIN(MAX(most, LEAST_SAVED_BYTES), UINT64_MAX);
+}
 
 void token_bucket_refill(struct token_bucket *bucket, const struct engine_budget *budget,
 			 uint64_t now_ns)
 {
-	uint64_t burst_ns = budget->burst_ns ? budget->burst_ns : NS_PER_S;
 	uint64_t passed_ns = bucket->started ? now_ns - bucket->last_ns : 0;
 	bucket->started = true;
 	bucket->last_ns = now_ns;
 	if (budget->bytes_per_s == UINT64_MAX)
 		return;
-	unsigned __int128 earned = (unsigned __int128)budget->bytes_per_s *
-					   MIN(passed_ns, burst_ns) +
+	unsigned __int128 earned = (unsigned __int128)budget->bytes_per_s * passed_ns +
 				   bucket->remainder_ns;
-	unsigned __int128 most = (unsigned __int128)budget->bytes_per_s * burst_ns / NS_PER_S;
 	unsigned __int128 bytes = bucket->bytes + earned / NS_PER_S;
 	bucket->remainder_ns = (uint64_t)(earned % NS_PER_S);
-	bucket->bytes = (uint64_t)MIN(MIN(bytes, most), UINT64_MAX);
+	bucket->bytes = (uint64_t)MIN(bytes, most_saved(budget));
 }
 
 uint64_t token_bucket_pages(const struct token_bucket *bucket, const struct engine_budget *budget,
@@ -41,6 +51,14 @@ void token_bucket_spend(struct token_bucket *bucket, const struct engine_budget 
 {
 	if (budget->bytes_per_s != UINT64_MAX)
 		bucket->bytes -= MIN(bytes, bucket->bytes);
+}
+
+void token_bucket_refund(struct token_bucket *bucket, const struct engine_budget *budget,
+			 uint64_t bytes)
+{
+	uint64_t most = most_saved(budget);
+	if (budget->bytes_per_s != UINT64_MAX && bucket->bytes < most)
+		bucket->bytes += MIN(bytes, most - bucket->bytes);
 }
 
 static bool node_is_fast(const struct machine *machine, uint32_t node)
@@ -63,6 +81,13 @@ struct running {       /* figures while a plan is gone through */
 	uint64_t cap, floor;
 };
 
+/* Whole folios of `pages`; a range that ends within one ends it. */
+static uint64_t whole_folios(const struct plan_move *move, uint64_t pages)
+{
+	uint64_t size = UINT64_C(1) << MIN(move->order, 63);
+	return pages == move->nr_pages ? pages : pages - pages % size;
+}
+
 /* Pages of `move` that fit; spends them. */
 static uint64_t allowed_pages(const struct plan_move *move, const struct machine *machine,
 			      struct running *running)
@@ -73,12 +98,15 @@ static uint64_t allowed_pages(const struct plan_move *move, const struct machine
 	uint64_t pages = MIN(move->nr_pages, running->left);
 	if (to_fast && !from_fast) {
 		pages = running->cap > running->fast ? MIN(pages, running->cap - running->fast) : 0;
+		pages = whole_folios(move, pages);
 		running->fast += MIN(pages, UINT64_MAX - running->fast);
 	} else if (!to_fast && from_fast) {
 		pages = running->fast > running->floor ? MIN(pages, running->fast - running->floor)
 						       : 0;
+		pages = whole_folios(move, pages);
 		running->fast -= pages;
 	}
+	pages = whole_folios(move, pages);
 	running->left -= pages;
 	return pages;
 }

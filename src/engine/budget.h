@@ -21,6 +21,10 @@ uint64_t token_bucket_pages(const struct token_bucket *bucket, const struct engi
 void token_bucket_spend(struct token_bucket *bucket, const struct engine_budget *budget,
 			uint64_t bytes);
 
+/* Spent for pages that were not moved after all. */
+void token_bucket_refund(struct token_bucket *bucket, const struct engine_budget *budget,
+			 uint64_t bytes);
+
 /* Cuts `plan` in place: moves are dropped or shortened, never reordered. What was dropped
  * is put into `dropped`, which has room for as many moves. Returns pages dropped. */
 uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct engine_budget *budget,

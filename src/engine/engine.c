@@ -159,6 +159,9 @@ static void count_result(struct engine *engine, const struct move_result *result
 	if (result->outcome >= MOVE_NR_OUTCOMES)
 		return;
 	stats->nr_outcome_pages[result->outcome] += result->nr_pages;
+	if (result->outcome != MOVE_DONE && result->outcome != MOVE_UNKNOWN)
+		token_bucket_refund(&engine->bucket, &engine->config.budget,
+				    result->nr_pages * engine->config.page_bytes);
 	if (result->outcome != MOVE_DONE)
 		return;
 	if (engine_is_promotion(machine, result->from, result->to))

@@ -10,7 +10,8 @@
  * reads no clock (the caller passes the time) and owns no thread.
  *
  * Budgets, applied in the plan's order, so that what the policy wants most is kept:
- *   - bytes per second of moving, as a token bucket of at most `burst_ns` of saving up;
+ *   - bytes per second of moving, as a token bucket of at most `burst_ns` of saving up, or 2 MiB;
+ *     what the mover did not move is given back;
  *   - at most `max_moves` moves per tick;
  *   - the job's cap of fast memory: promotions beyond it are cut;
  *   - the job's floor of fast memory: demotions below it are cut.

@@ -24,6 +24,9 @@ struct plan_move {
 	/* A mover moves folios whole: naming one page of a large folio moves all of it. Set: the
 	 * range leaves its large folio first, which is split for it. */
 	bool is_split;
+	/* The range is folios, or blocks that belong together, of this order: the engine cuts it
+	 * between them only, counted from its first page. 0: pages. */
+	uint8_t order;
 };
 
 struct plan {

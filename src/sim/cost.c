@@ -247,13 +247,33 @@ void cost_account_fini(struct cost_account *account)
 	account->load = NULL;
 }
 
-void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages)
+uint64_t cost_folio_ps(const struct cost_model *model, uint32_t from, uint32_t to,
+		       uint64_t nr_pages)
 {
-	const struct cost_model *model = account->model;
-	uint64_t ps = cost_multiply(model->move_ps[from * model->nr_nodes + to], nr_pages);
+	uint64_t fixed_ps = from == to ? 0 : model->values[COST_MOVE_FIXED] * COST_PS_PER_NS;
+	uint64_t copy_ps = model->move_ps[from * model->nr_nodes + to] - fixed_ps;
+	return cost_add(fixed_ps, cost_multiply(copy_ps, nr_pages));
+}
+
+static void add_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages,
+		     uint64_t ps)
+{
 	account->epoch_move_ps = cost_add(account->epoch_move_ps, ps);
 	account->epoch[from].moved_out_pages += nr_pages;
 	account->epoch[to].moved_in_pages += nr_pages;
+}
+
+void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages)
+{
+	const struct cost_model *model = account->model;
+	uint64_t page_ps = model->move_ps[from * model->nr_nodes + to];
+	add_move(account, from, to, nr_pages, cost_multiply(page_ps, nr_pages));
+}
+
+void cost_account_move_folio(struct cost_account *account, uint32_t from, uint32_t to,
+			     uint64_t nr_pages)
+{
+	add_move(account, from, to, nr_pages, cost_folio_ps(account->model, from, to, nr_pages));
 }
 
 /* Bytes a node carried: a load fills one line, a store fills it and writes it back later. */

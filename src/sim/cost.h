@@ -8,7 +8,7 @@
  *     compute    the recording's clock: instructions x cost, as if everything were in the cache
  *     latency    misses x latency of the node that serves them / memory-level parallelism
  *     bandwidth  per epoch: what is missing when a node's traffic takes longer than the epoch took
- *     migration  per page moved: a fixed cost and the copy
+ *     migration  per folio moved: a fixed cost; per page of it: the copy
  *     faults     hint faults taken x what one costs the program; bounds take none
  *     blocked    time the program slept, beside the clock
  *
@@ -97,6 +97,11 @@ int cost_account_init(struct cost_account *account, const struct cost_model *mod
 void cost_account_fini(struct cost_account *account);
 /* Misses go straight to account->epoch[node].loads and .stores; moves through this. */
 void cost_account_move(struct cost_account *account, uint32_t from, uint32_t to, uint64_t nr_pages);
+/* So many pages that are one folio: the fixed cost once, the copy for each. */
+uint64_t cost_folio_ps(const struct cost_model *model, uint32_t from, uint32_t to,
+		       uint64_t nr_pages);
+void cost_account_move_folio(struct cost_account *account, uint32_t from, uint32_t to,
+			     uint64_t nr_pages);
 /* The program took so many hint faults. */
 static inline void cost_account_fault(struct cost_account *account, uint64_t nr_faults)
 {

@@ -44,6 +44,7 @@ struct kernel_node {
 	uint64_t capacity_pages; /* KERNEL_UNLIMITED: never full */
 	uint64_t free_pages;
 	uint64_t ballast_pages; /* in use since before the program, and for ever */
+	uint64_t held_pages;	/* of large folios, never touched: frames without a page number */
 };
 
 /* A node as the program starts, where that is known; KERNEL_UNKNOWN what is not: it has the pages
@@ -61,6 +62,14 @@ struct kernel_stats {
 	uint64_t nr_promoted, nr_demoted, nr_sideways; /* pages moved, by anyone */
 	uint64_t nr_refused;	 /* migrations that found no room or no page */
 	uint64_t nr_round_trips; /* pages that went back soon: kernel/trips.h */
+};
+
+/* Pages that were taken as one and move as one. */
+struct kernel_folio {
+	uint64_t page, nr_pages; /* the first, aligned to nr_pages */
+	uint32_t space, node;
+	uint32_t order;
+	const uint32_t *numbers; /* [nr_pages]: page numbers; UINT32_MAX: never touched */
 };
 
 struct kernel_ops;
@@ -128,14 +137,20 @@ struct kernel_ops {
 	 * WHEN: when an allocation or migration finds the node full. */
 	uint64_t (*reclaim)(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
 
-	/* Moves one page. 0; KERNEL_NOT_COPIED; -ENOENT no such page; -ENOSPC no room; -EALREADY
-	 * it is there.
+	/* Moves one page, and the large folio that it lies in with it; which is split when there is
+	 * no room for all of it. 0; KERNEL_NOT_COPIED; -ENOENT no such page; -ENOSPC no room;
+	 * -EALREADY it is there.
 	 * NULL: kernel_migrate_plain. WHEN: a mover or the preset itself asks. */
 	int (*migrate)(struct kernel *kernel, uint32_t page, uint32_t to);
 
 	/* The page leaves its large folio, which is split: from now on it moves alone. 0; -ENOENT
 	 * no such page; -EALREADY it is alone. NULL: there are no large folios. */
 	int (*split)(struct kernel *kernel, uint32_t page);
+
+	/* The large folio that is mapped at `page` of `space`, touched there or not. False: none.
+	 * NULL: there are no large folios. */
+	bool (*folio)(const struct kernel *kernel, uint32_t space, uint64_t page,
+		      struct kernel_folio *ret);
 
 	/* A mapping was made or undone. NULL: mappings are made from the pages touched. WHEN:
 	 * before the pages of an undone one are freed. */
@@ -168,12 +183,24 @@ int kernel_grow(struct kernel *kernel, uint32_t nr_pages);
 bool kernel_take(struct kernel *kernel, uint32_t page, uint32_t node); /* false: full */
 void kernel_give(struct kernel *kernel, uint32_t page);
 int kernel_migrate_plain(struct kernel *kernel, uint32_t page, uint32_t to);
+/* Frames for a large folio: taken as one, then page by page as pages of it get numbers. */
+bool kernel_hold(struct kernel *kernel, uint32_t node, uint64_t nr_pages); /* false: no room */
+void kernel_unhold(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
+void kernel_take_held(struct kernel *kernel, uint32_t page, uint32_t node, uint32_t order);
+void kernel_give_held(struct kernel *kernel, uint32_t page);
+/* Moves all frames and pages of the folio, touched or not. False: no room, nothing moved. */
+bool kernel_migrate_held(struct kernel *kernel, const struct kernel_folio *folio, uint32_t to);
 /* Takes from `first`, then along the fallback list; reclaims where the preset can. */
 int kernel_take_falling(struct kernel *kernel, uint32_t page, uint32_t first);
 
 /* What the world calls. */
 int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish);
 int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
+int kernel_split(struct kernel *kernel, uint32_t page);
+/* The large folio of a page number, or of an address; false: it is alone, or not in memory. */
+bool kernel_folio_of(const struct kernel *kernel, uint32_t page, struct kernel_folio *ret);
+bool kernel_folio_at(const struct kernel *kernel, uint32_t space, uint64_t page,
+		     struct kernel_folio *ret);
 void kernel_release(struct kernel *kernel, uint32_t page);
 bool kernel_is_valid(const struct kernel *kernel); /* frames add up; walks all pages */
 

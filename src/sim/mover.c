@@ -3,6 +3,10 @@
  * The modelled mover: each page of a move goes through the kernel's own migration, which may refuse
  * it, and costs what the cost model says. Done at once; results wait until they are collected. The
  * page-table entry is made anew, so a moved page is no longer armed for a hint fault.
+ *
+ * A page of a large folio takes all of the folio along, unless the move says is_split: then the
+ * folio is split first. Results tell of the pages that the move named, where they are afterwards:
+ * without room for a whole folio the kernel splits it and moves what fits.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,20 +59,34 @@ static int push_result(struct simulation *simulation, const struct move_result *
 	return 0;
 }
 
-static int move_page(struct simulation *simulation, const struct plan_move *move, uint64_t page)
+static struct move_result result_of(const struct plan_move *move, uint64_t page, uint64_t nr_pages)
 {
-	struct kernel *kernel = simulation->kernel;
-	struct move_result result = {
+	return (struct move_result){
 		.page = page,
-		.nr_pages = 1,
+		.nr_pages = nr_pages,
 		.space = move->space,
 		.from = PLAN_NODE_ANY,
 		.to = move->to,
 		.node = PLAN_NODE_ANY,
 		.outcome = MOVE_REFUSED_GONE,
 	};
-	uint32_t number = stage_find(simulation->stage, move->space, page);
-	if (number < kernel->nr_pages && kernel->pages[number].node != KERNEL_NOWHERE) {
+}
+
+/* UINT32_MAX: not in memory. */
+static uint32_t number_of(const struct simulation *simulation, uint32_t space, uint64_t page)
+{
+	const struct kernel *kernel = simulation->kernel;
+	uint32_t number = stage_find(simulation->stage, space, page);
+	bool is_here = number < kernel->nr_pages && kernel->pages[number].node != KERNEL_NOWHERE;
+	return is_here ? number : UINT32_MAX;
+}
+
+static int move_page(struct simulation *simulation, const struct plan_move *move, uint64_t page)
+{
+	struct kernel *kernel = simulation->kernel;
+	struct move_result result = result_of(move, page, 1);
+	uint32_t number = number_of(simulation, move->space, page);
+	if (number != UINT32_MAX) {
 		result.from = kernel->pages[number].node;
 		result.outcome = (uint8_t)outcome_of(kernel_migrate(kernel, number, move->to));
 		result.node = kernel->pages[number].node;
@@ -78,16 +96,84 @@ static int move_page(struct simulation *simulation, const struct plan_move *move
 	return push_result(simulation, &result);
 }
 
+/* What became of a page of a folio that was split on the way. */
+static int report_piece(struct simulation *simulation, const struct plan_move *move, uint64_t page,
+			uint32_t from)
+{
+	struct move_result result = result_of(move, page, 1);
+	uint32_t number = number_of(simulation, move->space, page);
+	if (number != UINT32_MAX) {
+		result.from = from;
+		result.node = simulation->kernel->pages[number].node;
+		result.outcome = result.node == move->to ? MOVE_DONE : MOVE_REFUSED_FULL;
+	}
+	return push_result(simulation, &result);
+}
+
+static uint32_t any_number(const struct kernel_folio *folio)
+{
+	uint32_t number = UINT32_MAX;
+	for (uint64_t i = 0; i < folio->nr_pages && number == UINT32_MAX; i++)
+		number = folio->numbers[i];
+	return number;
+}
+
+/* Moves the folio that lies under [page, page + nr_pages) of the move. */
+static int move_folio(struct simulation *simulation, const struct plan_move *move, uint64_t page,
+		      uint64_t nr_pages, const struct kernel_folio *folio)
+{
+	struct kernel *kernel = simulation->kernel;
+	struct move_result result = result_of(move, page, nr_pages);
+	uint32_t number = any_number(folio);
+	int error = number == UINT32_MAX ? -ENOENT : kernel_migrate(kernel, number, move->to);
+	result.from = folio->node;
+	result.node = error ? folio->node : move->to;
+	result.outcome = (uint8_t)outcome_of(error);
+	if (number == UINT32_MAX || kernel->pages[number].order > 0)
+		return push_result(simulation, &result);
+	for (uint64_t i = 0; i < nr_pages; i++) {
+		error = report_piece(simulation, move, page + i, result.from);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Moves at least the first of these pages. Returns how many were dealt with, or negative errno. */
+static int64_t move_some(struct simulation *simulation, const struct plan_move *move, uint64_t page,
+			 uint64_t nr_pages)
+{
+	struct kernel *kernel = simulation->kernel;
+	struct kernel_folio folio;
+	bool is_large = kernel_folio_at(kernel, move->space, page, &folio);
+	int error = 0;
+	if (is_large && move->is_split) {
+		uint32_t number = any_number(&folio);
+		is_large = false;
+		if (number != UINT32_MAX)
+			kernel_split(kernel, number);
+	}
+	if (!is_large) {
+		error = move_page(simulation, move, page);
+		return error ? error : 1;
+	}
+	nr_pages = MIN(nr_pages, folio.page + folio.nr_pages - page);
+	error = move_folio(simulation, move, page, nr_pages, &folio);
+	return error ? error : (int64_t)nr_pages;
+}
+
 static int submit(void *mover, const struct plan_move *moves, uint32_t nr, uint64_t now_ns)
 {
 	struct simulation *simulation = mover;
-	int error = 0;
 	(void)now_ns;
 	for (uint32_t i = 0; i < nr; i++) {
-		for (uint64_t j = 0; j < moves[i].nr_pages && !error; j++)
-			error = move_page(simulation, &moves[i], moves[i].page + j);
-		if (error)
-			return error;
+		for (uint64_t j = 0; j < moves[i].nr_pages;) {
+			int64_t done = move_some(simulation, &moves[i], moves[i].page + j,
+						 moves[i].nr_pages - j);
+			if (done < 0)
+				return (int)done;
+			j += (uint64_t)done;
+		}
 	}
 	return (int)nr;
 }

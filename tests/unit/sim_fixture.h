@@ -16,6 +16,10 @@ struct tape_event { /* one access, or one mapping */
 	uint8_t flags;
 	bool is_mapping;
 	enum trace_mapping_op op;
+	/* Of mappings: NULL for "". */
+	const char *name;
+	uint32_t protection;
+	uint64_t detail;
 };
 
 struct tape {
@@ -61,6 +65,20 @@ static inline void tape_mapping(struct tape *tape, uint64_t time_ns, uint32_t sp
 	tape->end_ns = time_ns + 1;
 }
 
+/* The mapping appended last. */
+static inline struct tape_event *tape_last(struct tape *tape)
+{
+	return &tape->events[tape->nr - 1];
+}
+
+static inline void tape_map(struct tape *tape, uint64_t time_ns, uint32_t space, uint64_t page,
+			    uint64_t nr_pages)
+{
+	tape_mapping(tape, time_ns, space, TRACE_MAP, page, nr_pages, 0);
+	tape_last(tape)->name = "[anon]";
+	tape_last(tape)->protection = 3;
+}
+
 static inline struct trace_info tape_info(void)
 {
 	return (struct trace_info){
@@ -85,7 +103,9 @@ static inline int tape_feed_mapping(const struct tape_event *event, tape_feed_fn
 		.page = event->page,
 		.nr_pages = event->nr_pages,
 		.from_page = event->from_page,
-		.name = "",
+		.name = event->name ? event->name : "",
+		.protection = event->protection,
+		.detail = event->detail,
 	};
 	struct trace_batch batch = {
 		.kind = TRACE_MAPPINGS, .space = event->space, .nr = 1, .mappings = &mapping

@@ -25,6 +25,7 @@ struct paper {
 	/* What the mover got. */
 	struct plan_move got[64];
 	uint32_t nr_got, nr_told, takes;
+	enum move_outcome outcome; /* what it says of each */
 };
 
 static struct paper paper; /* policies get no pointer of ours but this */
@@ -138,7 +139,7 @@ static int mover_complete(void *mover, struct move_result *results, uint32_t max
 						    .from = move->from,
 						    .to = move->to,
 						    .node = move->to,
-						    .outcome = MOVE_DONE };
+						    .outcome = (uint8_t)self->outcome };
 	}
 	return (int)nr;
 }
@@ -230,9 +231,15 @@ static void test_engine_rate_is_a_token_bucket(void **state)
 	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
 	assert_int_equal(paper.budget_seen, 1); /* what did not make a whole page was kept */
 	assert_int_equal(engine_tick(engine, 1000 * NS_PER_S, NULL), 0);
-	assert_int_equal(paper.budget_seen, 10); /* no more than one burst is saved up */
-	assert_int_equal(paper.answered[MOVE_DONE], 20);
-	assert_int_equal(paper.answered[MOVE_REFUSED_BUDGET], 380);
+	assert_int_equal(paper.budget_seen, 512); /* no more than one large folio is saved up */
+	assert_int_equal(paper.answered[MOVE_DONE], 110);
+	assert_int_equal(paper.answered[MOVE_REFUSED_BUDGET], 290);
+	paper_done(engine);
+	budget.bytes_per_s = 1000 * PAGE;
+	engine = paper_engine(budget);
+	assert_int_equal(engine_tick(engine, NS_PER_S, NULL), 0);
+	assert_int_equal(engine_tick(engine, 1000 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.budget_seen, 1000); /* nor more than one burst */
 	paper_done(engine);
 }
 
@@ -325,5 +332,49 @@ static void test_engine_refuses_what_it_cannot_do(void **state)
 	paper.refuses_probe = true;
 	assert_int_equal(engine_new(&config, &other, &err), -EOPNOTSUPP);
 	assert_non_null(strstr(printbuf_str(&err), "Sundays"));
+	paper_done(engine);
+}
+
+static void test_engine_cuts_between_folios(void **state)
+{
+	struct engine_budget budget = ENGINE_BUDGET_NONE;
+	budget.bytes_per_s = 1000 * PAGE;
+	budget.cap_fast_bytes = 1350 * PAGE; /* 100 fast pages now: 1,250 may come */
+	struct engine *engine = paper_engine(budget);
+	(void)state;
+	assert_int_equal(engine_tick(engine, NS_PER_S, NULL), 0);
+	want(0, 1536, 1, 0); /* three folios of 512: one fits 1,000 pages */
+	want(5000, 300, 1, 0);
+	want(9000, 512, 1, 0); /* 188 left */
+	paper.wanted[0].order = paper.wanted[2].order = 9;
+	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.nr_got, 2);
+	assert_int_equal(paper.got[0].nr_pages, 512);
+	assert_int_equal(paper.got[1].nr_pages, 300);
+	assert_int_equal(engine_stats(engine)->nr_cut_pages, 1024 + 512);
+	paper.wanted[0].nr_pages = 700; /* its end is whole by itself */
+	assert_int_equal(engine_tick(engine, 3 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.got[0].nr_pages, 700);
+	paper_done(engine);
+}
+
+/* What the mover could not move has cost nothing. */
+static void test_engine_gives_back_what_was_not_moved(void **state)
+{
+	struct engine_budget budget = ENGINE_BUDGET_NONE;
+	budget.bytes_per_s = 1000 * PAGE;
+	struct engine *engine = paper_engine(budget);
+	(void)state;
+	assert_int_equal(engine_tick(engine, NS_PER_S, NULL), 0);
+	want(0, 1000, 1, 0);
+	paper.outcome = MOVE_REFUSED_GONE;
+	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
+	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.budget_seen, 1000);
+	paper.outcome = MOVE_DONE;
+	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.budget_seen, 1000);
+	assert_int_equal(engine_tick(engine, 2 * NS_PER_S, NULL), 0);
+	assert_int_equal(paper.budget_seen, 0);
 	paper_done(engine);
 }

@@ -235,6 +235,7 @@ int blocks_plan(struct blocks *blocks, uint32_t id, uint32_t to, const char *why
 		.from = folio->node == FOLIO_NODE_NONE ? PLAN_NODE_ANY : folio->node,
 		.to = to,
 		.why = why,
+		.order = (uint8_t)blocks->config.order,
 	};
 	int error = plan_add(plan, &move);
 	if (error)
@@ -281,7 +282,7 @@ void blocks_turn_init(struct blocks_turn *turn, const struct room *room,
 				      .tries = TRIES_MAX };
 }
 
-/* Pages that moving the block takes, as far as it is known what is there. */
+/* Room that the block takes, as far as it is known what is there; the budget counts all of it. */
 static uint64_t present_pages(const struct blocks *blocks, uint32_t id)
 {
 	return MAX(blocks->blocks[id].nr_pages, 1);
@@ -305,10 +306,10 @@ static bool demote_one(struct blocks *blocks, struct blocks_turn *turn, struct p
 			idlist_add_tail(cold, blocks->links, id);
 			continue;
 		}
-		if (nr_pages > turn->left ||
+		if (blocks_pages(blocks) > turn->left ||
 		    blocks_plan(blocks, id, turn->room->slow, "cold: makes room", plan))
 			return false;
-		turn->left -= nr_pages;
+		turn->left -= blocks_pages(blocks);
 		turn->free_pages += nr_pages;
 		return true;
 	}
@@ -320,12 +321,12 @@ bool blocks_promote_one(struct blocks *blocks, struct blocks_turn *turn, uint32_
 {
 	uint64_t nr_pages = present_pages(blocks, id);
 	while (turn->free_pages < nr_pages)
-		if (turn->left < nr_pages || !demote_one(blocks, turn, plan))
+		if (turn->left < blocks_pages(blocks) || !demote_one(blocks, turn, plan))
 			return false;
-	if (turn->left < nr_pages ||
+	if (turn->left < blocks_pages(blocks) ||
 	    blocks_plan(blocks, id, turn->room->fast, "hot in slow memory", plan))
 		return false;
-	turn->left -= nr_pages;
+	turn->left -= blocks_pages(blocks);
 	turn->free_pages -= nr_pages;
 	return true;
 }
@@ -334,11 +335,11 @@ bool blocks_push_out(struct blocks *blocks, struct blocks_turn *turn, uint32_t i
 		     struct plan *plan)
 {
 	uint64_t nr_pages = present_pages(blocks, id);
-	if (turn->left < nr_pages || turn->slow_free_pages < nr_pages ||
+	if (turn->left < blocks_pages(blocks) || turn->slow_free_pages < nr_pages ||
 	    blocks_plan(blocks, id, turn->room->slow, "hot, but fast memory is slower under load",
 			plan))
 		return false;
-	turn->left -= nr_pages;
+	turn->left -= blocks_pages(blocks);
 	turn->slow_free_pages -= nr_pages;
 	return true;
 }

@@ -622,6 +622,7 @@ static bool plan_folio(struct memtis *memtis, struct turn *turn, uint32_t id, ui
 		.to = to,
 		.why = why,
 		.is_split = is_split,
+		.order = (uint8_t)folio->order,
 	};
 	if (nr > turn->left || plan_add(turn->plan, &move))
 		return false;

@@ -36,6 +36,13 @@ struct scan_area *areas_find(struct areas *areas, uint64_t page)
 	return &areas->items[at];
 }
 
+bool areas_overlap(const struct areas *areas, uint64_t page, uint64_t nr_pages)
+{
+	size_t at = at_or_above(areas, page);
+	return at < areas->nr &&
+	       (areas->items[at].start < page || areas->items[at].start - page < nr_pages);
+}
+
 static void remove_at(struct areas *areas, size_t at)
 {
 	memmove(&areas->items[at], &areas->items[at + 1],

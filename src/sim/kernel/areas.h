@@ -50,6 +50,9 @@ int areas_touch(struct areas *areas, uint64_t page);
 /* The area that holds the page, or NULL. */
 struct scan_area *areas_find(struct areas *areas, uint64_t page);
 
+/* Does any area lie in [page, page + nr_pages), even in part? */
+bool areas_overlap(const struct areas *areas, uint64_t page, uint64_t nr_pages);
+
 /* What a recording's name for a mapping stands for. */
 enum area_kind area_kind_of(const char *name);
 /* Changes of [page, page + nr_pages), which may reach past the last page. -ENOMEM, else 0. */

@@ -52,6 +52,56 @@ void kernel_give(struct kernel *kernel, uint32_t page)
 	kernel->pages[page] = nowhere;
 }
 
+bool kernel_hold(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
+{
+	struct kernel_node *from = &kernel->nodes[node];
+	if (from->capacity_pages != KERNEL_UNLIMITED) {
+		if (from->free_pages < nr_pages)
+			return false;
+		from->free_pages -= nr_pages;
+	}
+	from->held_pages += nr_pages;
+	return true;
+}
+
+void kernel_unhold(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
+{
+	struct kernel_node *to = &kernel->nodes[node];
+	if (to->capacity_pages != KERNEL_UNLIMITED)
+		to->free_pages += nr_pages;
+	to->held_pages -= nr_pages;
+}
+
+void kernel_take_held(struct kernel *kernel, uint32_t page, uint32_t node, uint32_t order)
+{
+	kernel->nodes[node].held_pages--;
+	kernel->pages[page].node = (uint16_t)node;
+	kernel->pages[page].order = (uint8_t)order;
+}
+
+void kernel_give_held(struct kernel *kernel, uint32_t page)
+{
+	kernel->nodes[kernel->pages[page].node].held_pages++;
+	kernel->pages[page] = nowhere;
+}
+
+bool kernel_migrate_held(struct kernel *kernel, const struct kernel_folio *folio, uint32_t to)
+{
+	uint64_t nr_touched = 0;
+	if (!kernel_hold(kernel, to, folio->nr_pages))
+		return false;
+	for (uint64_t i = 0; i < folio->nr_pages; i++) {
+		if (folio->numbers[i] == UINT32_MAX)
+			continue;
+		kernel->pages[folio->numbers[i]].node = (uint16_t)to;
+		nr_touched++;
+	}
+	kernel->nodes[to].held_pages -= nr_touched;
+	kernel->nodes[folio->node].held_pages += nr_touched;
+	kernel_unhold(kernel, folio->node, folio->nr_pages);
+	return true;
+}
+
 static bool take_or_reclaim(struct kernel *kernel, uint32_t page, uint32_t node)
 {
 	if (kernel_take(kernel, page, node))
@@ -87,15 +137,28 @@ int kernel_migrate_plain(struct kernel *kernel, uint32_t page, uint32_t to)
 	return 0;
 }
 
-static void count_move(struct kernel *kernel, uint32_t from, uint32_t to)
+static void count_move(struct kernel *kernel, uint32_t from, uint32_t to, uint64_t nr_pages)
 {
 	const struct machine *machine = kernel->cost->machine;
 	if (machine->nodes[to].tier < machine->nodes[from].tier)
-		kernel->stats.nr_promoted++;
+		kernel->stats.nr_promoted += nr_pages;
 	else if (machine->nodes[to].tier > machine->nodes[from].tier)
-		kernel->stats.nr_demoted++;
+		kernel->stats.nr_demoted += nr_pages;
 	else
-		kernel->stats.nr_sideways++;
+		kernel->stats.nr_sideways += nr_pages;
+}
+
+/* A large folio goes as one: when one of its pages makes a round trip, all of it does. */
+static uint64_t note_trips(struct kernel *kernel, uint32_t page, uint32_t from, uint32_t to)
+{
+	struct kernel_folio folio;
+	bool is_trip = false;
+	if (!kernel_folio_of(kernel, page, &folio))
+		return trips_note(kernel, page, from, to);
+	for (uint64_t i = 0; i < folio.nr_pages; i++)
+		if (folio.numbers[i] != UINT32_MAX)
+			is_trip |= trips_note(kernel, folio.numbers[i], from, to);
+	return is_trip ? folio.nr_pages : 0;
 }
 
 int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
@@ -111,11 +174,37 @@ int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 		kernel->stats.nr_refused++;
 		return error;
 	}
+	/* Looked at afterwards: a large folio may have been split, and its other pages counted
+	 * themselves. */
+	uint64_t nr_pages = (uint64_t)1 << kernel->pages[page].order;
 	if (error != KERNEL_NOT_COPIED)
-		cost_account_move(kernel->account, from, to, 1);
-	count_move(kernel, from, to);
-	kernel->stats.nr_round_trips += trips_note(kernel, page, from, to);
+		cost_account_move_folio(kernel->account, from, to, nr_pages);
+	count_move(kernel, from, to, nr_pages);
+	kernel->stats.nr_round_trips += note_trips(kernel, page, from, to);
 	return 0;
+}
+
+int kernel_split(struct kernel *kernel, uint32_t page)
+{
+	if (page >= kernel->nr_pages || kernel->pages[page].node == KERNEL_NOWHERE)
+		return -ENOENT;
+	if (kernel->pages[page].order == 0 || !kernel->ops->split)
+		return -EALREADY;
+	return kernel->ops->split(kernel, page);
+}
+
+bool kernel_folio_at(const struct kernel *kernel, uint32_t space, uint64_t page,
+		     struct kernel_folio *ret)
+{
+	return kernel->ops->folio && kernel->ops->folio(kernel, space, page, ret);
+}
+
+bool kernel_folio_of(const struct kernel *kernel, uint32_t page, struct kernel_folio *ret)
+{
+	if (page >= kernel->nr_pages || kernel->pages[page].order == 0 || !kernel->stage)
+		return false;
+	struct stage_page address = stage_page(kernel->stage, page);
+	return kernel_folio_at(kernel, address.space, address.page, ret);
 }
 
 int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish)
@@ -225,7 +314,8 @@ bool kernel_is_valid(const struct kernel *kernel)
 		for (uint32_t i = 0; i < kernel->nr_pages; i++)
 			used += kernel->pages[i].node == node;
 		if (frames->capacity_pages != KERNEL_UNLIMITED &&
-		    frames->free_pages + used + frames->ballast_pages != frames->capacity_pages)
+		    frames->free_pages + used + frames->ballast_pages + frames->held_pages !=
+			    frames->capacity_pages)
 			return false;
 	}
 	uint64_t resident = 0;

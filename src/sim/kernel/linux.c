@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 
+#define SMALL_BYTES 4096u
+
 struct linux_space *linux_space_of(struct linux_kernel *state, uint32_t space)
 {
 	if (space >= state->nr_spaces) {
@@ -34,6 +36,7 @@ static void set_up_marks(struct linux_kernel *state)
 	struct linux_marks_config config = {
 		.scale = kernel->values[LINUX_WATERMARK_SCALE],
 		.min_free_kbytes = kernel->values[LINUX_MIN_FREE_KBYTES],
+		.has_huge = kernel->values[LINUX_THP] != LINUX_THP_NEVER,
 	};
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
 		struct linux_node *node = &state->nodes[i];
@@ -96,11 +99,30 @@ static int set_up_nodes(struct linux_kernel *state)
 		state->nodes[i].is_top = machine->nodes[i].tier <= slowest;
 		lru_init(&state->nodes[i].lru, kernel->values[LINUX_LRU_GEN] != 0,
 			 kernel->cost->page_bytes);
+		large_queue_init(&state->nodes[i].deferred);
 		error = set_up_targets(state, i);
 	}
 	if (!error)
 		set_up_marks(state);
 	return error;
+}
+
+static int set_up_large(struct linux_kernel *state, struct printbuf *err)
+{
+	const struct kernel *kernel = state->kernel;
+	if (kernel->values[LINUX_THP] == LINUX_THP_NEVER)
+		return 0;
+	if (kernel->cost->page_bytes != SMALL_BYTES)
+		return error_set(err, -EOPNOTSUPP,
+				 "%s: thp=%s: huge pages are modelled for pages of %u bytes only, "
+				 "and the recording's have %u; leave thp out",
+				 kernel->ops->name, linux_thp_names[kernel->values[LINUX_THP]],
+				 SMALL_BYTES, kernel->cost->page_bytes);
+	if (large_init(&state->large))
+		return error_set(err, -ENOMEM, "%s: out of memory", kernel->ops->name);
+	state->thp = (enum linux_thp)kernel->values[LINUX_THP];
+	state->lru.large_pages = LARGE_PAGES;
+	return 0;
 }
 
 int linux_start(struct kernel *kernel, struct printbuf *err)
@@ -129,7 +151,7 @@ int linux_start(struct kernel *kernel, struct printbuf *err)
 	};
 	if (set_up_nodes(state))
 		return error_set(err, -ENOMEM, "%s: out of memory", kernel->ops->name);
-	return 0;
+	return set_up_large(state, err);
 }
 
 void linux_stop(struct kernel *kernel)
@@ -144,6 +166,8 @@ void linux_stop(struct kernel *kernel)
 	free(state->nodes);
 	free(state->spaces);
 	free(state->armed_ms);
+	if (state->thp)
+		large_fini(&state->large);
 	lru_pages_fini(&state->lru);
 	free(state);
 	kernel->state = NULL;
@@ -158,7 +182,7 @@ int linux_grow(struct kernel *kernel, uint32_t nr_pages)
 	if (!armed_ms)
 		return -ENOMEM;
 	state->armed_ms = armed_ms;
-	return 0;
+	return state->thp ? large_grow(&state->large, nr_pages) : 0;
 }
 
 void linux_tick(struct kernel *kernel)

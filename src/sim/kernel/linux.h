@@ -16,6 +16,7 @@
 #include "sim/kernel/areas.h"
 #include "sim/kernel/hot.h"
 #include "sim/kernel/kswapd.h"
+#include "sim/kernel/large.h"
 #include "sim/kernel/lru.h"
 #include "sim/kernel/scan.h"
 #include "sim/kernel/walk_filter.h"
@@ -35,6 +36,7 @@ enum linux_tunable {
 	LINUX_THRESHOLD,
 	LINUX_FREE_SPACE_BYPASS,
 	LINUX_LRU_GEN,
+	LINUX_THP,
 	LINUX_GATE,
 	LINUX_WMARK,
 	LINUX_VERSION,
@@ -47,7 +49,11 @@ enum linux_gate { LINUX_GATE_NONE, LINUX_GATE_ACTIVE_LRU };
 enum linux_wmark { LINUX_WMARK_PROMO, LINUX_WMARK_BOOST, LINUX_WMARK_FIXED_10MB };
 enum linux_threshold { LINUX_THRESHOLD_AUTO, LINUX_THRESHOLD_IS_FIXED };
 
+enum linux_thp { LINUX_THP_NEVER, LINUX_THP_MADVISE, LINUX_THP_ALWAYS };
+extern const char *const linux_thp_names[];
+
 #define LINUX_NOBODY   UINT32_MAX
+#define LINUX_NO_NODE  UINT32_MAX
 #define LINUX_DMA_NODE 32768 /* pages: smaller first nodes are toys, not PCs */
 
 enum linux_counter { /* of /proc/vmstat */
@@ -68,6 +74,17 @@ enum linux_counter { /* of /proc/vmstat */
 		     LINUX_PGALLOC_MOVABLE,
 		     LINUX_PGFREE,
 		     LINUX_ALLOCSTALL_MOVABLE,
+		     LINUX_NR_SMALL_COUNTERS,
+		     /* Of huge pages. */
+		     LINUX_NUMA_HUGE_PTE_UPDATES = LINUX_NR_SMALL_COUNTERS,
+		     LINUX_THP_FAULT_ALLOC,
+		     LINUX_THP_FAULT_FALLBACK,
+		     LINUX_THP_SPLIT_PAGE,
+		     LINUX_THP_SPLIT_PMD,
+		     LINUX_THP_DEFERRED_SPLIT_PAGE,
+		     LINUX_THP_MIGRATION_SUCCESS,
+		     LINUX_THP_MIGRATION_FAIL,
+		     LINUX_THP_MIGRATION_SPLIT,
 		     LINUX_NR_COUNTERS,
 };
 
@@ -78,6 +95,8 @@ struct linux_node {
 	struct hot_node hot;
 	struct lru lru;
 	struct kswapd kswapd;
+	struct large_queue deferred; /* folios to split, as a part of them was unmapped */
+	uint64_t deferred_carried;   /* splits that the shrinker still owes */
 	int64_t kswapd_ns; /* CPU time it has left; negative: it is still busy with what it did */
 	uint32_t *targets; /* where demotion goes: the next tier's nearest first, then the rest */
 	uint32_t nr_targets;
@@ -110,6 +129,12 @@ struct linux_kernel {
 	uint64_t reclaim_ns;	/* that reclaim has taken since it was last settled */
 	uint64_t tick_ms;	/* last scheduler tick that was looked at */
 	uint64_t tick_ns;
+	enum linux_thp thp;
+	struct large_table large; /* empty when thp is never */
+	uint64_t peak_untouched;  /* pages of large folios, at most at once */
+	bool keeps_large;	  /* what migrates now fails rather than being split */
+	/* Of lives that are over: pages that were written, and pages of the folios they lay in. */
+	uint64_t dirty_pages, dirty_folio_pages;
 	bool is_direct;	     /* reclaim on behalf of an allocation, not by kswapd */
 	struct nomad *nomad; /* of that preset; else NULL */
 	uint64_t counters[LINUX_NR_COUNTERS];
@@ -118,6 +143,27 @@ struct linux_kernel {
 static inline struct linux_kernel *linux_of(const struct kernel *kernel)
 {
 	return kernel->state;
+}
+
+/* Where a page is on the lists: by itself, or with its large folio. */
+static inline uint32_t linux_entry(const struct linux_kernel *state, uint32_t page)
+{
+	return unlikely(state->kernel->pages[page].order)
+		       ? LRU_LARGE | large_of(&state->large, page)
+		       : page;
+}
+
+static inline uint64_t linux_nr_pages(const struct linux_kernel *state, uint32_t page)
+{
+	return (uint64_t)1 << state->kernel->pages[page].order;
+}
+
+/* The field for times of arming and last users: one for all pages of a large folio. */
+static inline uint32_t *linux_armed_ms(const struct linux_kernel *state, uint32_t page)
+{
+	return unlikely(state->kernel->pages[page].order)
+		       ? &large_folio(&state->large, large_of(&state->large, page))->armed_ms
+		       : &state->armed_ms[page];
 }
 
 static inline uint64_t linux_now_ms(const struct kernel *kernel)
@@ -136,6 +182,30 @@ struct linux_space *linux_space_of(struct linux_kernel *state,
 /* linux_mapping.c */
 int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping);
 
+/* linux_large.c; with thp=never none of it may be called but linux_folio. */
+/* 0: the page has a frame of a large folio; 1: it is to be a page by itself; or -ENOMEM. */
+int linux_large_allocate(struct linux_kernel *state, uint32_t page, uint32_t wish);
+void linux_large_release(struct linux_kernel *state, uint32_t page);
+int linux_large_migrate(struct linux_kernel *state, uint32_t page, uint32_t to);
+/* Arms it as one, or not at all. Returns how many pages that were. */
+uint64_t linux_large_arm(struct linux_kernel *state, uint32_t id, uint32_t now_ms);
+/* No page of it is armed any more. */
+void linux_large_disarm(struct linux_kernel *state, uint32_t id);
+void linux_large_split(struct linux_kernel *state, uint32_t id);
+/* The folio is mapped by a page table from now on. */
+void linux_large_split_entry(struct linux_kernel *state, uint32_t id);
+/* Pages [from, to) of the folio go. -ENOMEM. */
+int linux_large_unmap(struct linux_kernel *state, uint32_t id, uint32_t from, uint32_t to);
+void linux_large_shrink(struct linux_kernel *state, uint32_t node, uint32_t priority);
+/* Folios with a page that was written. Looks at all pages of all. */
+uint64_t linux_large_dirty_folios(const struct linux_kernel *state);
+int linux_split(struct kernel *kernel, uint32_t page);
+bool linux_folio(const struct kernel *kernel, uint32_t space, uint64_t page,
+		 struct kernel_folio *ret);
+
+/* linux_large_map.c */
+int linux_large_mapping(struct linux_kernel *state, const struct trace_mapping *mapping);
+
 /* linux_counters.c */
 void linux_counters(const struct kernel *kernel,
 		    void (*emit)(void *context, const char *name, uint64_t value), void *context);
@@ -146,6 +216,7 @@ void linux_count_allocated(struct linux_kernel *state, uint32_t node, uint64_t n
 struct linux_marks_config {
 	uint64_t scale;		  /* watermark_scale_factor */
 	uint64_t min_free_kbytes; /* 0: as the kernel computes it */
+	bool has_huge;		  /* and as khugepaged raises it */
 };
 /* The marks of a node as boot sets them, or as they were found (kernel->starts); all 0 for a node
  * without memory. */
@@ -167,6 +238,9 @@ uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node);
 void linux_boost(struct linux_kernel *state, uint32_t node);
 
 /* linux_alloc.c */
+/* Would this many pages leave the node at the mark at least? */
+bool linux_has_room(const struct linux_kernel *state, uint32_t node, enum linux_mark mark,
+		    uint64_t nr_pages);
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish);
 void linux_release(struct kernel *kernel, uint32_t page);
 int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to);

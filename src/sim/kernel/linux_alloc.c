@@ -17,16 +17,17 @@
 
 #define DIRECT_BATCH 32 /* SWAP_CLUSTER_MAX */
 
-static bool has_room(const struct linux_kernel *state, uint32_t node, enum linux_mark mark)
+bool linux_has_room(const struct linux_kernel *state, uint32_t node, enum linux_mark mark,
+		    uint64_t nr_pages)
 {
 	struct watermarks marks = linux_marks_now(state, node);
-	return state->kernel->nodes[node].free_pages > linux_mark(&marks, mark);
+	return state->kernel->nodes[node].free_pages >= linux_mark(&marks, mark) + nr_pages;
 }
 
 static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
 		      enum linux_mark mark)
 {
-	if (!has_room(state, node, mark) || !kernel_take(state->kernel, page, node))
+	if (!linux_has_room(state, node, mark, 1) || !kernel_take(state->kernel, page, node))
 		return false;
 	linux_count_allocated(state, node, 1);
 	return true;
@@ -82,6 +83,9 @@ static int enter(struct linux_kernel *state, uint32_t page)
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 {
 	struct linux_kernel *state = linux_of(kernel);
+	int small = state->thp ? linux_large_allocate(state, page, wish) : 1;
+	if (small <= 0)
+		return small;
 	if (!take_falling(state, page, wish, LINUX_MARK_LOW) && !take_slowly(state, page, wish))
 		return -ENOMEM;
 	return enter(state, page);
@@ -90,6 +94,13 @@ int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 void linux_release(struct kernel *kernel, uint32_t page)
 {
 	struct linux_kernel *state = linux_of(kernel);
+	bool is_dirty = kernel->pages[page].bits & KERNEL_DIRTY;
+	state->dirty_pages += is_dirty;
+	if (kernel->pages[page].order) {
+		linux_large_release(state, page);
+		return;
+	}
+	state->dirty_folio_pages += is_dirty;
 	if (lru_is_listed(&state->lru, page))
 		lru_del(&state->nodes[kernel->pages[page].node].lru, &state->lru, page);
 	if (kernel->stage) {
@@ -107,11 +118,15 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 {
 	struct linux_kernel *state = linux_of(kernel);
 	uint32_t from = kernel->pages[page].node;
-	if (from != to && !has_room(state, to, LINUX_MARK_MIN))
+	if (kernel->pages[page].order)
+		return linux_large_migrate(state, page, to);
+	if (from != to && !linux_has_room(state, to, LINUX_MARK_MIN, 1))
 		return -ENOSPC;
 	int error = kernel_migrate_plain(kernel, page, to);
 	if (error)
 		return error;
+	/* Its page-table entry is made anew. */
+	kernel->pages[page].bits &= (uint8_t)~KERNEL_HINT;
 	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
 	state->counters[LINUX_PGFREE]++;
 	linux_count_allocated(state, to, 1);

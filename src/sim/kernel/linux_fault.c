@@ -38,6 +38,14 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 	uint64_t nr = 0, nr_walked = 0;
 	for (uint64_t page = start; page < end; page++) {
 		uint32_t number = stage_find(kernel->stage, state->scanned_space, page);
+		uint32_t folio = state->thp ? large_at(&state->large, state->scanned_space, page)
+					    : LARGE_NONE;
+		if (folio < LARGE_SMALL && large_folio(&state->large, folio)->is_pmd) {
+			nr_walked++;
+			nr += linux_large_arm(state, folio, now);
+			page |= LARGE_PAGES - 1;
+			continue;
+		}
 		if (number >= kernel->nr_pages || kernel->pages[number].node == KERNEL_NOWHERE)
 			continue;
 		nr_walked++;
@@ -45,7 +53,7 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 			continue;
 		kernel->pages[number].bits |= KERNEL_HINT;
 		if (uses_time(state, number))
-			state->armed_ms[number] = now;
+			*linux_armed_ms(state, number) = now;
 		nr++;
 	}
 	state->counters[LINUX_NUMA_PTE_UPDATES] += nr;
@@ -86,9 +94,9 @@ void linux_scan_tick(struct kernel *kernel)
 }
 
 /* Room above HIGH, or kswapd shall make some. */
-static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home)
+static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home, uint64_t nr_pages)
 {
-	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + 1)
+	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + nr_pages)
 		return true;
 	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2) {
 		linux_boost(state, home);
@@ -101,9 +109,10 @@ static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home)
  * memory only notes who it was. */
 static bool is_known_user(struct linux_kernel *state, uint32_t page)
 {
-	bool was_nobody = state->armed_ms[page] == LINUX_NOBODY;
+	uint32_t *user = linux_armed_ms(state, page);
+	bool was_nobody = *user == LINUX_NOBODY;
 	bool is_top = state->nodes[state->kernel->pages[page].node].is_top;
-	state->armed_ms[page] = 0;
+	*user = 0;
 	return is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
 }
 
@@ -111,10 +120,11 @@ static bool is_known_user(struct linux_kernel *state, uint32_t page)
 static bool passes_gate(struct linux_kernel *state, uint32_t page)
 {
 	struct lru *lru = &state->nodes[state->kernel->pages[page].node].lru;
-	if (lru_is_active(lru, &state->lru, page))
+	uint32_t entry = linux_entry(state, page);
+	if (lru_is_active(lru, &state->lru, entry))
 		return true;
-	lru_del(lru, &state->lru, page);
-	lru_add(lru, &state->lru, page, true);
+	lru_del(lru, &state->lru, entry);
+	lru_add(lru, &state->lru, entry, true);
 	return false;
 }
 
@@ -124,7 +134,7 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 	uint64_t now_ms = linux_now_ms(kernel);
 	if (!uses_time(state, page))
 		return is_known_user(state, page);
-	uint64_t latency_ms = hot_latency_ms(state->armed_ms[page], now_ms);
+	uint64_t latency_ms = hot_latency_ms(*linux_armed_ms(state, page), now_ms);
 	if (kernel->values[LINUX_GATE] == LINUX_GATE_ACTIVE_LRU) {
 		if (!passes_gate(state, page))
 			return false;
@@ -134,23 +144,29 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 					  ? state->nodes[home].bypass_pages
 					  : UINT64_MAX;
 	return hot_verdict_is_promotion(hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
-						   latency_ms, kernel->nodes[home].free_pages, 1));
+						   latency_ms, kernel->nodes[home].free_pages,
+						   linux_nr_pages(state, page)));
 }
 
 bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 {
 	bool was_top = state->nodes[state->kernel->pages[page].node].is_top;
-	if (!has_room_for_promotion(state, home))
+	uint64_t nr_pages = linux_nr_pages(state, page);
+	uint64_t before = state->counters[LINUX_PGMIGRATE_SUCCESS];
+	if (!has_room_for_promotion(state, home, nr_pages))
 		return false;
-	if (kernel_migrate(state->kernel, page, home)) {
-		state->counters[LINUX_PGMIGRATE_FAIL]++;
-		return false;
-	}
+	state->keeps_large = true;
+	int error = kernel_migrate(state->kernel, page, home);
+	state->keeps_large = false;
+	/* More than one where a folio went, whole or in pieces. */
+	uint64_t nr_moved = state->counters[LINUX_PGMIGRATE_SUCCESS] - before;
 	/* Put back within a fault: as what a fault brings in. */
-	lru_activate(&state->nodes[home].lru, &state->lru, page);
-	state->counters[LINUX_NUMA_PAGES_MIGRATED]++;
-	state->counters[LINUX_PGPROMOTE_SUCCESS] += !was_top;
-	return true;
+	if (!error)
+		lru_activate(&state->nodes[home].lru, &state->lru, linux_entry(state, page));
+	state->counters[LINUX_PGMIGRATE_FAIL] += error ? nr_pages : 0;
+	state->counters[LINUX_NUMA_PAGES_MIGRATED] += nr_moved;
+	state->counters[LINUX_PGPROMOTE_SUCCESS] += was_top ? 0 : nr_moved;
+	return !error;
 }
 
 static bool promote_or_queue(struct linux_kernel *state, uint32_t page, uint32_t home)
@@ -168,8 +184,11 @@ void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
 	uint32_t node = kernel->pages[page].node;
 	struct stage_page address = stage_page(kernel->stage, page);
 	struct linux_space *space = linux_space_of(state, address.space);
+	uint64_t nr_pages = linux_nr_pages(state, page);
 	(void)flags;
 	kernel->pages[page].bits &= (uint8_t)~KERNEL_HINT;
+	if (nr_pages > 1)
+		linux_large_disarm(state, large_of(&state->large, page));
 	state->counters[LINUX_NUMA_HINT_FAULTS]++;
 	state->counters[LINUX_NUMA_HINT_FAULTS_LOCAL] += node == home;
 	struct scan_area *area = areas_find(&space->areas, address.page);
@@ -179,7 +198,7 @@ void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags)
 	bool is_moved = is_tried && promote_or_queue(state, page, home);
 	if (!is_moved && !state->nodes[node].is_top && kernel->values[LINUX_NUMA_BALANCING] & 2)
 		return;
-	struct scan_fault fault = { .nr_pages = 1,
+	struct scan_fault fault = { .nr_pages = nr_pages,
 				    .is_local = node == home,
 				    .is_private = true,
 				    .has_failed = is_tried && !is_moved };

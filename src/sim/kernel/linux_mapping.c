@@ -46,5 +46,9 @@ static int change(struct linux_space *space, const struct trace_mapping *mapping
 int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping)
 {
 	struct linux_space *space = linux_space_of(linux_of(kernel), mapping->space);
-	return space ? change(space, mapping) : -ENOMEM;
+	if (!space)
+		return -ENOMEM;
+	int error = change(space, mapping);
+	return error || !linux_of(kernel)->thp ? error
+					       : linux_large_mapping(linux_of(kernel), mapping);
 }

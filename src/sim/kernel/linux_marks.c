@@ -25,6 +25,8 @@
 #define BOOST_FACTOR_BP	 15000 /* watermark_boost_factor */
 #define BOOST_MIN_BLOCKS 4     /* smaller nodes are not boosted */
 #define FIXED_BYTES	 ((uint64_t)10 << 20)
+#define DMA_BYTES	 ((uint64_t)16 << 20)
+#define DMA32_BYTES	 ((uint64_t)4 << 30)
 #define TOY_SHARE	 8 /* of a node smaller than any real one: MIN at most an eighth */
 
 bool linux_node_has_memory(const struct kernel *kernel, uint32_t node)
@@ -58,6 +60,26 @@ static void fit_toy(struct watermarks *marks, uint64_t managed_pages)
 	*marks = (struct watermarks){ most, most + gap, most + 2 * gap, most + 3 * gap };
 }
 
+/* x86-64: the first node has the zones DMA (16 MiB) and DMA32 (4 GiB) beside Normal. */
+static uint32_t nr_low_zones(const struct kernel *kernel, uint64_t lowmem_bytes)
+{
+	uint32_t nr = (lowmem_bytes > DMA_BYTES) + (lowmem_bytes > DMA32_BYTES);
+	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++)
+		nr += linux_node_has_memory(kernel, i) &&
+		      !linux_node_is_movable(&kernel->cost->machine->nodes[i]);
+	return nr;
+}
+
+static uint64_t min_free_kbytes(const struct kernel *kernel, uint64_t pages, bool has_huge)
+{
+	uint32_t page_bytes = kernel->cost->page_bytes;
+	uint64_t kbytes = cost_scale(pages, page_bytes, 1024);
+	if (!has_huge)
+		return watermark_min_free_kbytes(kbytes);
+	uint32_t zones = nr_low_zones(kernel, cost_multiply(pages, page_bytes));
+	return watermark_min_free_kbytes_huge(kbytes, zones, BLOCK_PAGES, page_bytes);
+}
+
 /* As the kernel that the recording was made under had them. */
 static bool marks_known(const struct kernel_start *start, struct watermarks *ret)
 {
@@ -85,8 +107,8 @@ void linux_marks_of(const struct kernel *kernel, const struct linux_marks_config
 	if (marks_known(&kernel->starts[node], ret))
 		return;
 	if (given.min_free_kbytes == 0)
-		given.min_free_kbytes = watermark_min_free_kbytes(
-			cost_scale(given.lowmem_pages, given.page_bytes, 1024));
+		given.min_free_kbytes = min_free_kbytes(kernel, given.lowmem_pages,
+							config->has_huge);
 	watermarks_compute(&given, managed,
 			   linux_node_is_movable(&kernel->cost->machine->nodes[node]), ret);
 	if (config->min_free_kbytes == 0 ||

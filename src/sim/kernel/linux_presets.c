@@ -45,6 +45,9 @@ static const char *const versions[] = { [LINUX_6_12] = "6.12", [LINUX_7_3] = "7.
 static const char *const gates[] = {
 	[LINUX_GATE_NONE] = "none", [LINUX_GATE_ACTIVE_LRU] = "active-lru"
 };
+const char *const linux_thp_names[] = {
+	[LINUX_THP_NEVER] = "never", [LINUX_THP_MADVISE] = "madvise", [LINUX_THP_ALWAYS] = "always"
+};
 static const char *const wmarks[] = { [LINUX_WMARK_PROMO] = "promo",
 				      [LINUX_WMARK_BOOST] = "boost",
 				      [LINUX_WMARK_FIXED_10MB] = "fixed10mb" };
@@ -85,6 +88,8 @@ static const char *const thresholds[] = {
 						 "with much free fast memory all is promoted"),    \
 		[LINUX_LRU_GEN] = FLAG("lru_gen", 1,                                               \
 				       "lru_gen/enabled; off: the LRU of two lists"),              \
+		[LINUX_THP] = CHOICE("thp", LINUX_THP_NEVER, linux_thp_names,                      \
+				     "transparent_hugepage/enabled"),                              \
 		[LINUX_GATE] = CHOICE("gate", LINUX_GATE_NONE, gates,                              \
 				      "TPP's: promoted only if active before the fault"),          \
 		[LINUX_WMARK] = CHOICE("wmark", LINUX_WMARK_PROMO, wmarks, WMARK_HELP),            \
@@ -99,7 +104,8 @@ static const struct tunable tiering_tunables[LINUX_NR_TUNABLES] = LINUX_TUNABLES
 /* What nomad shares with all, and what it has of its own. */
 #define LINUX_COMMON_OPS                                                                           \
 	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .hint_fault = linux_hint_fault,     \
-	.reclaim = linux_reclaim, .mapping = linux_mapping
+	.reclaim = linux_reclaim, .mapping = linux_mapping, .split = linux_split,                  \
+	.folio = linux_folio
 #define LINUX_OPS                                                                                  \
 	LINUX_COMMON_OPS, .start = linux_start, .stop = linux_stop, .allocate = linux_allocate,    \
 			  .grow = linux_grow, .counters = linux_counters, .tick = linux_tick,      \

@@ -4,10 +4,10 @@
  * the tiers below.
  *
  * Follows mm/vmscan.c shrink_folio_list and demote_folio_list, mm/memory-tiers.c
- * next_demotion_node: first the nearest node of the next tier (a random one among equals), then any
- * node below that has room above LOW; the target's kswapd is woken when the first has none. There
- * is no swap in this model: the slowest tier, and every node when demotion is off, has nothing to
- * reclaim.
+ * next_demotion_node: first the nearest node of the next tier (a random one among equals) at LOW
+ * and, with its kswapd woken, at MIN, as all allocations of the slow path; then any node below.
+ * There is no swap in this model: the slowest tier, and every node when demotion is off, has
+ * nothing to reclaim.
  *
  * kswapd's CPU time is the brake. Each page it looks at, each page-table entry that ageing walks
  * over, each page it moves takes time (docs/cost-model.md, "The kernel's own time"). It goes on
@@ -15,6 +15,8 @@
  * waits until time has made up for it. So a burst of promotions outruns it, as it does in life.
  */
 #include "sim/kernel/linux.h"
+
+#include <string.h>
 
 #define WHOLE_CPU_BP 10000
 
@@ -29,23 +31,33 @@ static bool can_demote(const struct linux_kernel *state, uint32_t node)
 	return state->kernel->values[LINUX_DEMOTION] && state->nodes[node].nr_targets > 0;
 }
 
-static bool clear_young(void *context, uint32_t page)
+static bool clear_page(struct linux_kernel *state, uint32_t page)
 {
-	struct linux_kernel *state = context;
 	struct kernel_page *entry = &state->kernel->pages[page];
 	bool was_young = entry->bits & KERNEL_YOUNG;
-	state->reclaim_ns += state->kernel->cost->values[COST_RECLAIM];
 	entry->bits &= (uint8_t)~KERNEL_YOUNG;
+	return was_young;
+}
+
+/* One accessed bit serves a large folio: in the model the bits of all its pages together. */
+static bool clear_young(void *context, uint32_t entry)
+{
+	struct linux_kernel *state = context;
+	bool was_young = false;
+	state->reclaim_ns += state->kernel->cost->values[COST_RECLAIM];
+	if (!(entry & LRU_LARGE))
+		return clear_page(state, entry);
+	const struct large_folio *folio = large_folio(&state->large, entry & ~LRU_LARGE);
+	for (uint32_t at = 0; at < LARGE_PAGES; at++)
+		was_young |= folio->pages[at] != LARGE_NONE && clear_page(state, folio->pages[at]);
 	return was_young;
 }
 
 static bool age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
-	struct kernel_page *entry = &state->kernel->pages[page];
-	if (entry->node != node || !(entry->bits & KERNEL_YOUNG))
+	if (state->kernel->pages[page].node != node || !clear_page(state, page))
 		return false;
-	entry->bits &= (uint8_t)~KERNEL_YOUNG;
-	lru_activate(&state->nodes[node].lru, &state->lru, page);
+	lru_activate(&state->nodes[node].lru, &state->lru, linux_entry(state, page));
 	return true;
 }
 
@@ -54,7 +66,7 @@ static void look_around(void *context, uint32_t node, uint32_t page)
 {
 	struct linux_kernel *state = context;
 	const struct stage *stage = state->kernel->stage;
-	if (!stage)
+	if (!stage || page & LRU_LARGE) /* one entry maps it, and a page table its neighbours */
 		return;
 	struct stage_page address = stage_page(stage, page);
 	uint64_t start = address.page / AREAS_GAP * AREAS_GAP, end = start + AREAS_GAP;
@@ -94,6 +106,10 @@ static void walk(void *context, uint32_t node)
 	for (uint32_t page = 0; page < state->kernel->nr_pages; page++) {
 		if (state->kernel->pages[page].node == KERNEL_NOWHERE)
 			continue;
+		if (state->kernel->pages[page].order) { /* one entry, beside the page tables */
+			age_page(state, node, page);
+			continue;
+		}
 		uint64_t table = table_of(state, page);
 		if (!walk_filter_has(filter, seq, table))
 			continue;
@@ -106,30 +122,100 @@ static void walk(void *context, uint32_t node)
 	state->reclaim_ns += nr * state->kernel->cost->values[COST_WALK];
 }
 
-static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target)
+static void count_demoted(struct linux_kernel *state, uint64_t nr_pages)
+{
+	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD] +=
+		nr_pages;
+}
+
+/* The copy and the fixed cost of one folio, as the cost model has them. */
+static void take_time(struct linux_kernel *state, uint32_t from, uint32_t to, uint64_t nr_pages)
 {
 	const struct cost_model *cost = state->kernel->cost;
+	state->reclaim_ns += cost_folio_ps(cost, from, to, nr_pages) / COST_PS_PER_NS;
+}
+
+static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target,
+		      enum linux_mark mark)
+{
 	uint32_t from = state->kernel->pages[page].node;
-	if (state->kernel->nodes[target].free_pages <= state->nodes[target].marks.low ||
-	    kernel_migrate(state->kernel, page, target))
+	if (!linux_has_room(state, target, mark, 1) || kernel_migrate(state->kernel, page, target))
 		return false;
-	state->counters[state->is_direct ? LINUX_PGDEMOTE_DIRECT : LINUX_PGDEMOTE_KSWAPD]++;
-	state->reclaim_ns += cost->move_ps[from * cost->nr_nodes + target] / COST_PS_PER_NS;
+	count_demoted(state, 1);
+	take_time(state, from, target, 1);
 	return true;
 }
 
-static int64_t evict(void *context, uint32_t node, uint32_t page)
+/* The nearest target at LOW, then with its kswapd woken at MIN, then any that is left. */
+static bool demote_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
-	struct linux_kernel *state = context;
 	const struct linux_node *from = &state->nodes[node];
-	for (uint32_t i = 0; i < from->nr_targets; i++) {
-		if (demote_to(state, page, from->targets[i]))
-			return 1;
-		if (i == 0)
-			linux_wake_kswapd(state, from->targets[0]);
+	if (demote_to(state, page, from->targets[0], LINUX_MARK_LOW))
+		return true;
+	linux_wake_kswapd(state, from->targets[0]);
+	if (demote_to(state, page, from->targets[0], LINUX_MARK_MIN))
+		return true;
+	for (uint32_t i = 1; i < 2 * from->nr_targets - 1; i++) {
+		bool is_low = i < from->nr_targets;
+		if (demote_to(state, page, from->targets[is_low ? i : i - from->nr_targets + 1],
+			      is_low ? LINUX_MARK_LOW : LINUX_MARK_MIN))
+			return true;
 	}
 	state->counters[LINUX_PGMIGRATE_FAIL]++;
-	return -1;
+	return false;
+}
+
+/* Whole, while a target has room for all of it. */
+static bool demote_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
+{
+	const struct linux_node *from = &state->nodes[node];
+	const struct large_folio *folio = large_folio(&state->large, id);
+	uint32_t page = LARGE_NONE;
+	bool is_moved = false;
+	for (uint32_t at = 0; at < LARGE_PAGES && page == LARGE_NONE; at++)
+		page = folio->pages[at];
+	if (folio->is_queued || page == LARGE_NONE)
+		return false;
+	state->keeps_large = true;
+	for (uint32_t i = 0; i < from->nr_targets && !is_moved; i++) {
+		is_moved = linux_has_room(state, from->targets[i], LINUX_MARK_MIN, LARGE_PAGES) &&
+			   kernel_migrate(state->kernel, page, from->targets[i]) == 0;
+		if (is_moved)
+			take_time(state, node, from->targets[i], LARGE_PAGES);
+	}
+	state->keeps_large = false;
+	state->counters[LINUX_THP_MIGRATION_FAIL] += !is_moved;
+	return is_moved;
+}
+
+/* What cannot go whole goes in pieces; a piece that cannot go is activated. */
+static int64_t evict_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
+{
+	uint32_t pieces[LARGE_PAGES];
+	int64_t nr = 0;
+	if (demote_folio(state, node, id)) {
+		count_demoted(state, LARGE_PAGES);
+		return LARGE_PAGES;
+	}
+	memcpy(pieces, large_folio(&state->large, id)->pages, sizeof(pieces));
+	state->counters[LINUX_THP_MIGRATION_SPLIT]++;
+	linux_large_split(state, id);
+	for (uint32_t at = 0; at < LARGE_PAGES; at++) {
+		if (pieces[at] == LARGE_NONE)
+			continue;
+		if (demote_page(state, node, pieces[at]))
+			nr++;
+		else
+			lru_add(&state->nodes[node].lru, &state->lru, pieces[at], true);
+	}
+	return nr;
+}
+
+static int64_t evict(void *context, uint32_t node, uint32_t entry)
+{
+	if (entry & LRU_LARGE)
+		return evict_folio(context, node, entry & ~LRU_LARGE);
+	return demote_page(context, node, entry) ? 1 : -1;
 }
 
 static const struct lru_ops reclaim_ops = { clear_young, look_around, walk, evict };
@@ -178,6 +264,7 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 				 state->nodes[visit->node].marks.high,
 		.is_enough = is_enough,
 	};
+	linux_large_shrink(state, visit->node, priority);
 	if (!can_demote(state, visit->node))
 		return;
 	struct lru *lru = &state->nodes[visit->node].lru;

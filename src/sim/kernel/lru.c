@@ -46,6 +46,16 @@ void lru_move(struct lru *from, struct lru *to, struct lru_pages *pages, uint32_
 		twolist_mark(pages, entry);
 }
 
+void lru_add_piece(struct lru *lru, struct lru_pages *pages, uint32_t page, uint32_t folio)
+{
+	uint8_t place = *lru_place_of(pages, folio);
+	struct lru_list *list = twolist_is_active(pages, folio) ? &lru->two.active
+								: &lru->two.inactive;
+	if (lru->is_gen)
+		list = &lru->gen.gens[place - 1];
+	lru_list_add_beside(list, pages, page, folio, place);
+}
+
 void lru_activate(struct lru *lru, struct lru_pages *pages, uint32_t entry)
 {
 	if (lru->is_gen)

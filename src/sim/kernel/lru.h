@@ -23,6 +23,8 @@ void lru_del(struct lru *lru, struct lru_pages *pages, uint32_t entry);
 bool lru_is_active(const struct lru *lru, const struct lru_pages *pages, uint32_t entry);
 /* From the lists of one node to those of another: active or not as before, and marked or not. */
 void lru_move(struct lru *from, struct lru *to, struct lru_pages *pages, uint32_t entry);
+/* A page of a large folio that is split: on the list and at the place where the folio is. */
+void lru_add_piece(struct lru *lru, struct lru_pages *pages, uint32_t page, uint32_t folio);
 /* A walk of page tables found it young: the generations' business. */
 void lru_activate(struct lru *lru, struct lru_pages *pages, uint32_t entry);
 /* For kswapd's first priority; only the generations choose one. */

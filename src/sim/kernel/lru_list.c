@@ -81,6 +81,20 @@ void lru_list_add_oldest(struct lru_list *list, struct lru_pages *pages, uint32_
 	count_in(list, pages, entry, place);
 }
 
+void lru_list_add_beside(struct lru_list *list, struct lru_pages *pages, uint32_t entry,
+			 uint32_t beside, uint8_t place)
+{
+	struct lru_link *old = lru_link_of(pages, beside);
+	if (old->newer == LRU_NONE) {
+		lru_list_add_newest(list, pages, entry, place);
+		return;
+	}
+	*lru_link_of(pages, entry) = (struct lru_link){ old->newer, beside };
+	lru_link_of(pages, old->newer)->older = entry;
+	old->newer = entry;
+	count_in(list, pages, entry, place);
+}
+
 void lru_list_del(struct lru_list *list, struct lru_pages *pages, uint32_t entry)
 {
 	const struct lru_link *link = lru_link_of(pages, entry);

@@ -68,6 +68,9 @@ void lru_list_add_newest(struct lru_list *list, struct lru_pages *pages, uint32_
 			 uint8_t place);
 void lru_list_add_oldest(struct lru_list *list, struct lru_pages *pages, uint32_t entry,
 			 uint8_t place);
+/* On the younger side of `beside`, which is on the list. */
+void lru_list_add_beside(struct lru_list *list, struct lru_pages *pages, uint32_t entry,
+			 uint32_t beside, uint8_t place);
 void lru_list_del(struct lru_list *list, struct lru_pages *pages, uint32_t entry);
 /* Links join and lengths add up; `mask` of the place is `place`. Walks the list. */
 bool lru_list_is_valid(const struct lru_list *list, const struct lru_pages *pages, uint8_t place,
