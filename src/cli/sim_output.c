@@ -364,7 +364,8 @@ static void legend_to_text(struct printbuf *out, const struct sim_output *output
 		   printbuf_str(&move));
 	prt_ns(&fault, cost->values[COST_FAULT]);
 	if (has_faults(output))
-		prt_legend(out, output, "faults", "hint faults x %s", printbuf_str(&fault));
+		prt_legend(out, output, "faults", "hint faults x %s%s", printbuf_str(&fault),
+			   output->dilate > 1 ? " / time dilation" : "");
 	for (size_t i = 0; sim_set_note(output->set, i); i++)
 		prt_legend(out, output, "note:", "%s", sim_set_note(output->set, i));
 	if (output->dilate > 1)

@@ -22,8 +22,14 @@ expect 2 'there are touches, window' "$R" -P recency:idel=3
 expect 2 'out of range' "$R" -P recency:touches=0
 expect 2 "there is no key 'a'" "$R" -P linux-none:a=b
 expect 2 'no such kernel' "$R" -K recency
+expect 2 'write auto or accessed-bits or hint-faults' "$R" -P recency:sampler=guess
+expect 2 'not understood' "$R" -P recency:sample_period=often
+expect 2 'min_regions=10 is more than max_regions=5' "$R" -P damon:max_regions=5
+expect 3 'takes hint faults itself' "$R" -K linux-tiering -P berth:sampler=hint-faults
+expect 2 'must ascend' "$R" -P damon:wmark_low=900
+expect 3 'needs hits out of checks' "$R" -P recency:sampler=hint-faults
 expect 2 'not understood' "$R" --fast lots
-expect 2 'there are mlp, store, move, tick' "$R" --cost latency=3
+expect 2 'there are mlp, store, move, fault' "$R" --cost latency=3
 expect 2 'too large' "$R" --dilate 99999999999
 expect 2 'usage: berth sim'
 expect 2 'one argument too many' "$R" "$R"
