@@ -137,6 +137,14 @@ struct engine *engine_free(struct engine *engine)
 	return NULL;
 }
 
+static void observe(struct engine *engine, const struct sample_batch *batch)
+{
+	const struct engine_watch *watch = engine->config.watch;
+	if (watch && watch->observed)
+		watch->observed(watch->context, batch);
+	engine->config.policy->observe(engine->policy, batch);
+}
+
 /* A sampler that never runs dry must not stop the loop: the rest waits for the next tick. */
 static int poll_sampler(struct engine *engine, uint32_t index, uint64_t now_ns)
 {
@@ -147,7 +155,7 @@ static int poll_sampler(struct engine *engine, uint32_t index, uint64_t now_ns)
 		more = ops->poll(engine->samplers[index], now_ns, &batch);
 		engine->stats.nr_samples += batch.nr;
 		if (batch.nr > 0)
-			engine->config.policy->observe(engine->policy, &batch);
+			observe(engine, &batch);
 	}
 	return more < 0 ? more : 0;
 }
@@ -172,6 +180,15 @@ static void count_result(struct engine *engine, const struct move_result *result
 		stats->nr_sideways_pages += result->nr_pages;
 }
 
+static void tell_completed(struct engine *engine, const struct move_result *results, uint32_t nr)
+{
+	const struct engine_watch *watch = engine->config.watch;
+	if (watch && watch->completed)
+		watch->completed(watch->context, results, nr);
+	if (engine->config.policy->completed)
+		engine->config.policy->completed(engine->policy, results, nr);
+}
+
 static int collect(struct engine *engine, uint64_t now_ns)
 {
 	const struct engine_config *config = &engine->config;
@@ -182,8 +199,8 @@ static int collect(struct engine *engine, uint64_t now_ns)
 					     now_ns);
 		for (int j = 0; j < nr; j++)
 			count_result(engine, &engine->results[j]);
-		if (nr > 0 && config->policy->completed)
-			config->policy->completed(engine->policy, engine->results, (uint32_t)nr);
+		if (nr > 0)
+			tell_completed(engine, engine->results, (uint32_t)nr);
 	}
 	return nr < 0 ? nr : 0;
 }
@@ -192,7 +209,7 @@ static int collect(struct engine *engine, uint64_t now_ns)
 static void forget_moves(struct engine *engine, const struct plan_move *moves, uint32_t nr,
 			 enum move_outcome outcome)
 {
-	for (uint32_t i = 0; engine->config.policy->completed && i < nr; i++) {
+	for (uint32_t i = 0; i < nr; i++) {
 		struct move_result result = {
 			.page = moves[i].page,
 			.nr_pages = moves[i].nr_pages,
@@ -202,7 +219,7 @@ static void forget_moves(struct engine *engine, const struct plan_move *moves, u
 			.node = moves[i].from,
 			.outcome = (uint8_t)outcome,
 		};
-		engine->config.policy->completed(engine->policy, &result, 1);
+		tell_completed(engine, &result, 1);
 	}
 }
 
@@ -211,6 +228,8 @@ static int act(struct engine *engine, const struct policy_view *view)
 	const struct engine_config *config = &engine->config;
 	struct plan *plan = &engine->plan;
 	uint64_t planned = plan_nr_pages(plan);
+	if (config->watch && config->watch->planned)
+		config->watch->planned(config->watch->context, plan);
 	engine->stats.nr_planned_pages += planned;
 	plan_cut(&engine->dropped, 0);
 	engine->stats.nr_cut_pages += budget_cut(plan, &engine->dropped, &config->budget,

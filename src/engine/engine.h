@@ -43,6 +43,14 @@ struct engine_sampler {
 	void *world; /* passed to probe and open */
 };
 
+/* Who explains what the engine does; sees everything, changes nothing. All may be NULL. */
+struct engine_watch {
+	void *context;
+	void (*observed)(void *context, const struct sample_batch *batch);
+	void (*planned)(void *context, const struct plan *plan); /* before it is cut */
+	void (*completed)(void *context, const struct move_result *results, uint32_t nr);
+};
+
 struct engine_config {
 	const struct machine *machine; /* outlives the engine */
 	uint32_t page_bytes;
@@ -58,6 +66,7 @@ struct engine_config {
 	int (*look)(void *world, struct policy_node *nodes, uint32_t nr_nodes);
 	void *look_world;
 	struct engine_budget budget;
+	const struct engine_watch *watch; /* NULL: nobody */
 };
 
 struct engine_stats {

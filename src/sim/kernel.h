@@ -18,6 +18,7 @@
 #include "base/random.h"
 #include "sim/cost.h"
 #include "sim/kernel/trips.h"
+#include "sim/kernel/watch.h"
 #include "sim/stage.h"
 
 #define KERNEL_NOWHERE	 UINT16_MAX
@@ -91,6 +92,8 @@ struct kernel {
 	void *state;		   /* the preset's own */
 	struct kernel_stats stats;
 	struct trips trips;
+	const char *why;	    /* whoever asks for a migration says so before: static text */
+	struct kernel_watch *watch; /* NULL: nobody */
 };
 
 struct kernel_ops {

@@ -88,6 +88,7 @@ static int move_page(struct simulation *simulation, const struct plan_move *move
 	uint32_t number = number_of(simulation, move->space, page);
 	if (number != UINT32_MAX) {
 		result.from = kernel->pages[number].node;
+		kernel->why = move->why;
 		result.outcome = (uint8_t)outcome_of(kernel_migrate(kernel, number, move->to));
 		result.node = kernel->pages[number].node;
 		if (result.outcome == MOVE_DONE)
@@ -125,6 +126,7 @@ static int move_folio(struct simulation *simulation, const struct plan_move *mov
 	struct kernel *kernel = simulation->kernel;
 	struct move_result result = result_of(move, page, nr_pages);
 	uint32_t number = any_number(folio);
+	kernel->why = move->why;
 	int error = number == UINT32_MAX ? -ENOENT : kernel_migrate(kernel, number, move->to);
 	result.from = folio->node;
 	result.node = error ? folio->node : move->to;

@@ -48,6 +48,7 @@ struct sim_set {
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 	unsigned effort;
+	struct simulation_watch *watch; /* of the first run; NULL: nobody */
 	const char *notes[NOTES_MAX + 1];
 };
 
@@ -228,6 +229,8 @@ static int add_simulation(struct sim_set *set, const struct simulation_config *c
 	if (error)
 		return error;
 	struct stage_consumer consumer = simulation_consumer(*ret);
+	if (config->watch)
+		consumer = config->watch->wrap(config->watch->context, *ret, &consumer);
 	error = stage_add_consumer(set->stage, &consumer);
 	return error ? error_set(err, error, "out of memory for simulations") : 0;
 }
@@ -256,6 +259,7 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 		.dilate = set->dilate,
 		.seed = set->seed,
 		.max_epochs = set->max_epochs,
+		.watch = run == set->runs ? set->watch : NULL,
 	};
 	return add_simulation(set, &config, &run->simulation, err);
 }
@@ -322,6 +326,7 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 	set->seed = config->seed;
 	set->max_epochs = config->max_epochs;
 	set->effort = config->effort;
+	set->watch = config->watch;
 	int error = parse_specs(set, config, info, err);
 	if (!error)
 		error = sim_check_recording(info, err);

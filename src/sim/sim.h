@@ -23,6 +23,8 @@
 #define SIM_SET_MAX	   4096 /* simulations in one set */
 #define SIM_DILATE_MAX	   1000000
 
+struct simulation_watch; /* sim/simulation.h */
+
 struct sim_config {
 	const struct machine *machine; /* outlives the set */
 	bool is_as_found;	     /* memory in use, and watermarks, are those of the recording */
@@ -36,6 +38,7 @@ struct sim_config {
 	uint64_t seed;
 	unsigned effort;     /* of bounds, 0..2 */
 	uint32_t max_epochs; /* of the series in the results; 0: none kept */
+	struct simulation_watch *watch; /* of the first policy at the first size; NULL: nobody */
 };
 
 /* Budgets of the engine, given among an agent's own keys: recency:idle=20,rate=1GBps. */

@@ -69,6 +69,7 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 		.look = look,
 		.look_world = simulation,
 		.budget = config->budget,
+		.watch = config->watch ? &config->watch->engine : NULL,
 	};
 	engine.nr_samplers = samplers_choose(simulation, config->sampler, config->agent->needs,
 					     config->seed, engine.samplers);
@@ -90,6 +91,8 @@ static int set_up(struct simulation *simulation, const struct simulation_config 
 				  config->seed, &simulation->kernel, err);
 	if (!error)
 		simulation->kernel->stage = config->stage;
+	if (!error && config->watch)
+		simulation->kernel->watch = &config->watch->kernel;
 	if (!error && config->agent)
 		error = new_engine(simulation, config, err);
 	return error;

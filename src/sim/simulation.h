@@ -26,6 +26,18 @@
 #define SIMULATION_LANES 4
 #define SIMULATION_FLAGS 8 /* counters per node: indexed by MISS and WRITE bits */
 
+struct simulation;
+/* Who explains one simulation (sim/story.h, sim/survey.h): told by the kernel and the engine, and
+ * standing between the stage and the simulation. */
+struct simulation_watch {
+	struct kernel_watch kernel;
+	struct engine_watch engine;
+	/* The consumer to take instead of `inner`. */
+	struct stage_consumer (*wrap)(void *context, struct simulation *simulation,
+				      const struct stage_consumer *inner);
+	void *context;
+};
+
 struct simulation_config {
 	const struct kernel_ops *kernel;
 	const uint64_t *kernel_values;	/* NULL: defaults */
@@ -39,6 +51,7 @@ struct simulation_config {
 	const struct stage *stage;	   /* for addresses of pages; outlives the simulation */
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
+	struct simulation_watch *watch; /* NULL: nobody; outlives the simulation */
 };
 
 struct simulation {

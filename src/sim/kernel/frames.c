@@ -170,6 +170,8 @@ int kernel_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	uint32_t from = kernel->pages[page].node;
 	int error = kernel->ops->migrate ? kernel->ops->migrate(kernel, page, to)
 					 : kernel_migrate_plain(kernel, page, to);
+	if (unlikely(kernel->watch != NULL))
+		kernel_watch_migration(kernel, page, from, to, error);
 	if (error < 0) {
 		kernel->stats.nr_refused++;
 		return error;
@@ -209,8 +211,11 @@ bool kernel_folio_of(const struct kernel *kernel, uint32_t page, struct kernel_f
 
 int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish)
 {
+	uint64_t nr_fallen = kernel->stats.nr_fallen;
 	int error = kernel->ops->allocate(kernel, page, wish);
 	kernel->stats.nr_allocated += error == 0;
+	if (unlikely(kernel->watch != NULL) && !error)
+		kernel_watch_birth(kernel, page, wish, kernel->stats.nr_fallen > nr_fallen);
 	return error;
 }
 
@@ -218,6 +223,8 @@ void kernel_release(struct kernel *kernel, uint32_t page)
 {
 	if (page >= kernel->nr_pages || kernel->pages[page].node == KERNEL_NOWHERE)
 		return;
+	if (unlikely(kernel->watch != NULL))
+		kernel_watch_death(kernel, page);
 	kernel->stats.nr_freed++;
 	trips_forget(&kernel->trips, page);
 	if (kernel->ops->free)

@@ -251,6 +251,11 @@ void linux_scan_tick(struct kernel *kernel);
 /* What a fault, or the thread that it asked, does in the end: false when there is no room. */
 bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home);
 
+/* linux_tell.c: to who watches; page's fault was decided so. */
+void linux_tell_hot(struct linux_kernel *state, uint32_t page, uint32_t home, uint64_t latency_ms,
+		    enum hot_verdict verdict);
+void linux_tell(struct linux_kernel *state, uint32_t page, const char *why);
+
 /* linux_reclaim.c */
 void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret);
 void linux_wake_kswapd(struct linux_kernel *state, uint32_t node);

@@ -112,8 +112,12 @@ static bool is_known_user(struct linux_kernel *state, uint32_t page)
 	uint32_t *user = linux_armed_ms(state, page);
 	bool was_nobody = *user == LINUX_NOBODY;
 	bool is_top = state->nodes[state->kernel->pages[page].node].is_top;
+	bool is_known = is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
 	*user = 0;
-	return is_top || !was_nobody || state->kernel->values[LINUX_NUMA_BALANCING] & 2;
+	linux_tell(state, page,
+		   is_known ? "hint fault: wanted by its task's node"
+			    : "hint fault: not wanted, the first fault only notes who uses it");
+	return is_known;
 }
 
 /* TPP's gate: the fault that finds a page inactive activates it, the next one may promote it. */
@@ -125,6 +129,7 @@ static bool passes_gate(struct linux_kernel *state, uint32_t page)
 		return true;
 	lru_del(lru, &state->lru, entry);
 	lru_add(lru, &state->lru, entry, true);
+	linux_tell(state, page, "hint fault: not wanted, it was not on the active list");
 	return false;
 }
 
@@ -143,9 +148,17 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 	state->hot.bypass_pages = kernel->values[LINUX_FREE_SPACE_BYPASS]
 					  ? state->nodes[home].bypass_pages
 					  : UINT64_MAX;
-	return hot_verdict_is_promotion(hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
-						   latency_ms, kernel->nodes[home].free_pages,
-						   linux_nr_pages(state, page)));
+	enum hot_verdict verdict = hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
+					      latency_ms, kernel->nodes[home].free_pages,
+					      linux_nr_pages(state, page));
+	linux_tell_hot(state, page, home, latency_ms, verdict);
+	return hot_verdict_is_promotion(verdict);
+}
+
+static bool tell_full(struct linux_kernel *state, uint32_t page)
+{
+	linux_tell(state, page, "no room for it above the high watermark; kswapd is woken");
+	return false;
 }
 
 bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
@@ -154,8 +167,9 @@ bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 	uint64_t nr_pages = linux_nr_pages(state, page);
 	uint64_t before = state->counters[LINUX_PGMIGRATE_SUCCESS];
 	if (!has_room_for_promotion(state, home, nr_pages))
-		return false;
+		return tell_full(state, page);
 	state->keeps_large = true;
+	state->kernel->why = "promoted after a hint fault";
 	int error = kernel_migrate(state->kernel, page, home);
 	state->keeps_large = false;
 	/* More than one where a folio went, whole or in pieces. */

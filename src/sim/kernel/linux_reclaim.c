@@ -135,11 +135,20 @@ static void take_time(struct linux_kernel *state, uint32_t from, uint32_t to, ui
 	state->reclaim_ns += cost_folio_ps(cost, from, to, nr_pages) / COST_PS_PER_NS;
 }
 
+static void say_why(struct linux_kernel *state)
+{
+	state->kernel->why = state->is_direct ? "cold: demoted for an allocation that waits"
+					      : "cold: demoted by kswapd";
+}
+
 static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target,
 		      enum linux_mark mark)
 {
 	uint32_t from = state->kernel->pages[page].node;
-	if (!linux_has_room(state, target, mark, 1) || kernel_migrate(state->kernel, page, target))
+	if (!linux_has_room(state, target, mark, 1))
+		return false;
+	say_why(state);
+	if (kernel_migrate(state->kernel, page, target))
 		return false;
 	count_demoted(state, 1);
 	take_time(state, from, target, 1);
@@ -177,6 +186,7 @@ static bool demote_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
 	if (folio->is_queued || page == LARGE_NONE)
 		return false;
 	state->keeps_large = true;
+	say_why(state);
 	for (uint32_t i = 0; i < from->nr_targets && !is_moved; i++) {
 		is_moved = linux_has_room(state, from->targets[i], LINUX_MARK_MIN, LARGE_PAGES) &&
 			   kernel_migrate(state->kernel, page, from->targets[i]) == 0;
