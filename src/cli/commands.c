@@ -9,6 +9,7 @@ const struct command *const commands[] = {
 	&command_report,
 	&command_sim,
 	&command_sweep,
+	&command_explain,
 	&command_info,
 	&command_convert,
 	&command_machine,

@@ -13,6 +13,7 @@ extern const struct command command_convert;
 extern const struct command command_machine;
 extern const struct command command_sim;
 extern const struct command command_sweep;
+extern const struct command command_explain;
 extern const struct command command_lab_setup;
 extern const struct command command_lab_run;
 extern const struct command command_lab_compare;
