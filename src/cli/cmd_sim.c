@@ -48,11 +48,17 @@ static void job_fini(struct sim_job *job)
 	free(job->fast);
 }
 
+/* -M recording. */
+static bool is_as_found(const struct sim_options *options)
+{
+	return options->machine && strcmp(options->machine, RECORDED_NAME) == 0;
+}
+
 static int open_recording(struct sim_job *job, struct printbuf *err)
 {
 	struct trace_open_options options = {
 		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_MAPPINGS |
-			 1 << TRACE_BLOCKED,
+			 1 << TRACE_BLOCKED | (is_as_found(job->options) ? 1 << TRACE_NODES : 0),
 	};
 	job->reader = trace_close(job->reader);
 	return trace_open(job->path, &options, &job->reader, err);
@@ -72,12 +78,6 @@ static int parse_fast(struct sim_job *job)
 					  error == -ERANGE ? "too large" : "not understood");
 	}
 	return 0;
-}
-
-/* -M recording. */
-static bool is_as_found(const struct sim_options *options)
-{
-	return options->machine && strcmp(options->machine, RECORDED_NAME) == 0;
 }
 
 /* Without -M the machine is made to fit, which takes a pass of its own. */

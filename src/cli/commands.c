@@ -16,6 +16,7 @@ const struct command *const commands[] = {
 	&command_lab_setup,
 	&command_lab_run,
 	&command_lab_compare,
+	&command_lab_decisions,
 	NULL,
 };
 /* clang-format on */

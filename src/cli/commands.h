@@ -17,5 +17,6 @@ extern const struct command command_explain;
 extern const struct command command_lab_setup;
 extern const struct command command_lab_run;
 extern const struct command command_lab_compare;
+extern const struct command command_lab_decisions;
 
 #endif

@@ -471,6 +471,7 @@ static void cost_to_json(struct json_writer *json, const struct cost_model *cost
 void sim_output_to_json(struct printbuf *out, const struct sim_output *output)
 {
 	struct json_writer json;
+	struct sim_found found;
 	PRINTBUF(line);
 	machine_to_line(&line, output->machine);
 	json_writer_init(&json, out, false);
@@ -488,6 +489,13 @@ void sim_output_to_json(struct printbuf *out, const struct sim_output *output)
 	for (size_t i = 0; sim_set_note(output->set, i); i++)
 		json_str(&json, NULL, sim_set_note(output->set, i));
 	json_array_end(&json);
+	if (sim_set_found(output->set, &found)) {
+		json_object_begin(&json, "as_recorded");
+		json_u64(&json, "misses", found.misses);
+		json_u64(&json, "fast_misses", found.fast_misses);
+		json_u64(&json, "unknown_misses", found.nr_unknown);
+		json_object_end(&json);
+	}
 	json_array_begin(&json, "results");
 	for (size_t i = 0; i < sim_set_nr_results(output->set); i++)
 		result_to_json(&json, output, i);

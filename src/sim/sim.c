@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sim/found.h"
 #include "sim/future.h"
 #include "sim/recorded.h"
 #include "sim/simulation.h"
@@ -45,6 +46,7 @@ struct sim_set {
 	size_t nr_runs;
 	struct simulation *yardstick;
 	struct future *future;
+	struct found *found; /* NULL: nobody wants to know */
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 	unsigned effort;
@@ -302,6 +304,17 @@ static int new_runs(struct sim_set *set, struct printbuf *err)
 	return error ? error : new_future(set, err);
 }
 
+static int new_found(struct sim_set *set, const struct sim_config *config,
+		     const struct trace_info *info, struct printbuf *err)
+{
+	if (!config->is_as_found || !(info->streams & TRACE_STREAM_NODES))
+		return 0;
+	set->found = calloc(1, sizeof(*set->found));
+	if (!set->found || found_init(set->found, set->cost->nr_nodes))
+		return error_set(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
 static void add_notes(struct sim_set *set, const struct trace_info *info)
 {
 	size_t nr = 0;
@@ -338,6 +351,8 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 		error = new_capacities(set, config, info, err);
 	if (!error)
 		error = new_runs(set, err);
+	if (!error)
+		error = new_found(set, config, info, err);
 	if (error) {
 		sim_set_free(set);
 		return error;
@@ -358,6 +373,9 @@ struct sim_set *sim_set_free(struct sim_set *set)
 	}
 	simulation_free(set->yardstick);
 	future_free(set->future);
+	if (set->found)
+		found_fini(set->found);
+	free(set->found);
 	stage_free(set->stage);
 	cost_model_free(set->cost);
 	for (size_t i = 0; i < set->nr_specs; i++)
@@ -374,6 +392,9 @@ struct sim_set *sim_set_free(struct sim_set *set)
 
 int sim_set_feed(struct sim_set *set, const struct trace_batch *batch, struct printbuf *err)
 {
+	int error = set->found ? found_feed(set->found, batch) : 0;
+	if (error)
+		return error_set(err, error, "out of memory for the nodes of pages");
 	return stage_feed(set->stage, batch, err);
 }
 
@@ -535,6 +556,18 @@ int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbu
 		return error;
 	error = sim_set_finish(set, trace_info(reader)->duration_ns, err);
 	return error ? error : more < 0;
+}
+
+bool sim_set_found(const struct sim_set *set, struct sim_found *ret)
+{
+	if (!set->found)
+		return false;
+	*ret = (struct sim_found){ .nr_unknown = set->found->nr_unknown };
+	for (uint32_t i = 0; i < set->found->nr_nodes; i++) {
+		ret->misses += set->found->nr_misses[i];
+		ret->fast_misses += set->cost->is_fast[i] ? set->found->nr_misses[i] : 0;
+	}
+	return true;
 }
 
 size_t sim_set_nr_results(const struct sim_set *set)

@@ -132,6 +132,13 @@ const struct sim_result *sim_set_result(const struct sim_set *set, size_t index)
  * bounds and for kernels that keep none. WHEN: after the end. */
 void sim_set_counters(const struct sim_set *set, size_t index,
 		      void (*emit)(void *context, const char *name, uint64_t value), void *context);
+/* What the recording's own kernel did, where the recording tells the node of pages and is_as_found;
+ * false otherwise. WHEN: after the end. */
+struct sim_found {
+	uint64_t misses, fast_misses;
+	uint64_t nr_unknown; /* misses of pages whose node is not told; in neither */
+};
+bool sim_set_found(const struct sim_set *set, struct sim_found *ret);
 /* Misses of the recording, whatever the policy. */
 uint64_t sim_set_nr_misses(const struct sim_set *set);
 /* Memory that all simulations share: the map of pages. */
