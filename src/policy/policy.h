@@ -38,6 +38,9 @@ struct policy_node {
 	 * last tick, and what one took on average, queueing included, in ps (also unknown when it
 	 * served none). */
 	uint64_t nr_misses, loaded_ps;
+	/* Of the free pages: those that no move gets (MIN), and those below which new pages go to
+	 * another node (LOW). 0 where nothing tells. */
+	uint64_t min_pages, low_pages;
 };
 #define POLICY_UNKNOWN UINT64_MAX
 

@@ -127,6 +127,10 @@ struct kernel_ops {
 	/* Page numbers are below nr_pages from now on. 0 or -ENOMEM. May be NULL. */
 	int (*grow)(struct kernel *kernel, uint32_t nr_pages);
 
+	/* The node's watermarks, as /proc/zoneinfo shows them. NULL: there are none. */
+	void (*marks)(const struct kernel *kernel, uint32_t node, uint64_t *ret_min,
+		      uint64_t *ret_low);
+
 	/* The counters of /proc/vmstat that the preset keeps, under Linux's names. May be NULL.
 	 * WHEN: at the end. */
 	void (*counters)(const struct kernel *kernel,

@@ -16,8 +16,9 @@ _Static_assert(COUNTED_FLAGS < SIMULATION_FLAGS, "counters are indexed by these 
 static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 {
 	const struct simulation *simulation = world;
+	const struct kernel *kernel = simulation->kernel;
 	for (uint32_t i = 0; i < nr_nodes; i++) {
-		const struct kernel_node *node = &simulation->kernel->nodes[i];
+		const struct kernel_node *node = &kernel->nodes[i];
 		const struct cost_load load = simulation->hardware.has_pmu
 						      ? simulation->account.load[i]
 						      : (struct cost_load){ POLICY_UNKNOWN,
@@ -29,6 +30,8 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 			.nr_misses = load.nr_misses,
 			.loaded_ps = load.loaded_ps
 		};
+		if (kernel->ops->marks)
+			kernel->ops->marks(kernel, i, &nodes[i].min_pages, &nodes[i].low_pages);
 	}
 	return 0;
 }

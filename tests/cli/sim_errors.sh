@@ -20,6 +20,8 @@ expect 2 'did you mean optimal' "$R" -P optimul
 expect 2 'there are linux-none, linux-numab, linux-tiering' "$R" -P xyzzy
 expect 2 'there are touches, window' "$R" -P recency:idel=3
 expect 2 'out of range' "$R" -P recency:touches=0
+expect 2 'power of two' "$R" -P hemem:block=12KiB
+expect 3 'no PMU' "$R" -P memtis:pmu=off
 expect 2 "there is no key 'a'" "$R" -P linux-none:a=b
 expect 2 'no such kernel' "$R" -K recency
 expect 2 'write auto or accessed-bits or hint-faults' "$R" -P recency:sampler=guess

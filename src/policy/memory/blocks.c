@@ -111,7 +111,8 @@ static bool is_hot(const struct blocks *blocks, const struct block *block)
 static uint8_t list_of(const struct blocks *blocks, uint32_t id)
 {
 	uint32_t node = folio_get(blocks->table, id)->node;
-	bool is_slow = node != FOLIO_NODE_NONE && !room_is_fast(blocks->config.machine, node);
+	bool is_slow = node == FOLIO_NODE_NONE ? blocks->blocks[id].is_born_slow
+					       : !room_is_fast(blocks->config.machine, node);
 	bool hot = is_hot(blocks, &blocks->blocks[id]);
 	if (is_slow)
 		return hot ? BLOCKS_SLOW_HOT : BLOCKS_SLOW_COLD;
@@ -135,6 +136,12 @@ void blocks_refresh(struct blocks *blocks, uint32_t id)
 	block->list = list;
 }
 
+void blocks_see_room(struct blocks *blocks, const struct room *room)
+{
+	blocks->has_seen_room = true;
+	blocks->births = room->births;
+}
+
 void blocks_born(struct blocks *blocks, uint32_t space, uint64_t page, uint64_t nr_pages)
 {
 	uint64_t size = blocks_pages(blocks);
@@ -144,6 +151,9 @@ void blocks_born(struct blocks *blocks, uint32_t space, uint64_t page, uint64_t 
 		if (id == FOLIO_NONE)
 			return;
 		struct block *block = &blocks->blocks[id];
+		if (block->nr_pages == 0)
+			block->is_born_slow = blocks->has_seen_room && blocks->births < nr;
+		blocks->births -= MIN(blocks->births, nr);
 		block->nr_pages = (uint32_t)MIN(block->nr_pages + nr, size);
 		blocks_refresh(blocks, id);
 		done += nr;
@@ -276,8 +286,8 @@ void blocks_turn_init(struct blocks_turn *turn, const struct room *room,
 {
 	*turn = (struct blocks_turn){ .room = room,
 				      .left = view->budget_pages,
-				      .free_pages = view->nodes[room->fast].free_pages,
-				      .slow_free_pages = view->nodes[room->slow].free_pages,
+				      .free_pages = room->fast_free,
+				      .slow_free_pages = room->slow_free,
 				      .small_pages = small_pages,
 				      .tries = TRIES_MAX };
 }

@@ -11,7 +11,7 @@
  *   written go to the head of their list, others to the tail: slow memory writes worst.
  * - When any block's count reaches `cool`, the clock turns and every count is halved; lazily, when
  *   the block is next looked at.
- * - A block whose place nobody told counts as fast, where the kernel allocates first.
+ * - A block whose place nobody told counts as fast while fast memory had room at its birth.
  *
  * Cost: O(1) per sample, 24 bytes per block beside the folio table's 28: for blocks of 2 MiB 26 KiB
  * per GiB.
@@ -32,6 +32,7 @@ struct block {
 	uint32_t nr_pages; /* seen to be there, at most 2^order */
 	uint16_t reads, writes;
 	uint8_t list;
+	bool is_born_slow; /* a guess, until a sample or a move tells */
 };
 
 struct blocks_config {
@@ -48,7 +49,9 @@ struct blocks {
 	uint32_t max;
 	struct idlist lists[BLOCKS_NR_LISTS];
 	uint32_t clock;
-	uint64_t total; /* of all counts, halved as they are */
+	uint64_t total;	 /* of all counts, halved as they are */
+	uint64_t births; /* pages that fast memory will still take */
+	bool has_seen_room;
 };
 
 /* log2 of the pages of a block of so many bytes; -EINVAL with a sentence when that is no power of
@@ -57,6 +60,8 @@ int blocks_order(const char *policy, uint64_t block_bytes, uint32_t page_bytes, 
 		 struct printbuf *err);
 int blocks_init(struct blocks *blocks, const struct blocks_config *config);
 void blocks_fini(struct blocks *blocks);
+/* At each decide: how much fast memory there is for what will be born. */
+void blocks_see_room(struct blocks *blocks, const struct room *room);
 /* Pages come to be: known from now on, wherever the kernel puts them. */
 void blocks_born(struct blocks *blocks, uint32_t space, uint64_t page, uint64_t nr_pages);
 /* Hardware samples; others are passed over. */

@@ -240,8 +240,10 @@ static int colloid_decide(void *policy, const struct policy_view *view, struct p
 	struct blocks_turn turn;
 	struct room room;
 	measure(colloid, view);
-	if (view->now_ns < colloid->next_ns ||
-	    !room_look(colloid->blocks.config.machine, view, &room))
+	if (!room_look(colloid->blocks.config.machine, view, &room))
+		return 0;
+	blocks_see_room(&colloid->blocks, &room);
+	if (view->now_ns < colloid->next_ns)
 		return 0;
 	colloid->next_ns = view->now_ns + colloid->values[TICK];
 	uint64_t fast_ps = colloid->latency_ps[FAST], slow_ps = colloid->latency_ps[SLOW];

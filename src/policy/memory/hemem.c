@@ -124,7 +124,10 @@ static int hemem_decide(void *policy, const struct policy_view *view, struct pla
 	struct blocks *blocks = &hemem->blocks;
 	struct blocks_turn turn;
 	struct room room;
-	if (view->now_ns < hemem->next_ns || !room_look(blocks->config.machine, view, &room))
+	if (!room_look(blocks->config.machine, view, &room))
+		return 0;
+	blocks_see_room(blocks, &room);
+	if (view->now_ns < hemem->next_ns)
 		return 0;
 	hemem->next_ns = view->now_ns + hemem->values[TICK];
 	uint64_t small_pages = hemem->values[SMALL] / hemem->page_bytes;

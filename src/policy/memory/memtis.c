@@ -106,8 +106,8 @@ struct memtis {
 	uint32_t clock;
 	unsigned hot, warm, base_hot; /* bins */
 	uint64_t nr_to_cool, bytes_to_cool;
-	uint64_t fast_pages;	  /* capacity; 0 until the first decide */
-	uint64_t fast_free, born; /* free at the last decide, and born since */
+	uint64_t fast_pages; /* capacity; 0 until the first decide */
+	uint64_t births;     /* new pages that fast memory will still take */
 	uint64_t next_ns, last_ns;
 	/* Since the last adaptation. */
 	uint64_t nr_samples, nr_hits, nr_would_hit, nr_large_samples;
@@ -546,7 +546,7 @@ static int memtis_place(void *policy, const struct place_request *request, uint3
 	bool is_folio = nr > 0 && (nr & (nr - 1)) == 0 && request->page % nr == 0 &&
 			nr <= UINT64_C(1) << LARGE_ORDER;
 	unsigned order = is_folio ? (unsigned)__builtin_ctzll(nr) : 0;
-	bool has_room = memtis->fast_pages == 0 || memtis->born < memtis->fast_free;
+	bool has_room = memtis->fast_pages == 0 || memtis->births >= nr;
 	(void)ret_node;
 	uint32_t id = folio_find(memtis->table, request->space, request->page, order);
 	if (id != FOLIO_NONE) /* an earlier life at the same address */
@@ -558,7 +558,7 @@ static int memtis_place(void *policy, const struct place_request *request, uint3
 		folio_get(memtis->table, id)->node = FOLIO_NODE_NONE;
 		attach(memtis, id);
 	}
-	memtis->born += nr;
+	memtis->births -= MIN(memtis->births, nr);
 	uint64_t bytes = nr * memtis->page_bytes;
 	if (bytes >= memtis->bytes_to_cool)
 		cool(memtis);
@@ -734,8 +734,8 @@ static int memtis_decide(void *policy, const struct policy_view *view, struct pl
 	if (!room_look(memtis->machine, view, &turn.room))
 		return 0;
 	memtis->fast_pages = turn.room.fast_pages;
-	memtis->fast_free = turn.free_pages = view->nodes[turn.room.fast].free_pages;
-	memtis->born = 0;
+	memtis->births = turn.room.births;
+	turn.free_pages = turn.room.fast_free;
 	if (view->now_ns < memtis->next_ns)
 		return 0;
 	turn.left = pages_allowed(memtis, view);

@@ -12,15 +12,22 @@ static inline bool room_is_fast(const struct machine *machine, uint32_t node)
 }
 
 struct room {
-	uint32_t fast, slow; /* the node of each kind with most free pages */
-	uint64_t fast_pages; /* capacity of all fast nodes together */
+	uint32_t fast, slow;	       /* the node of each kind with most free pages */
+	uint64_t fast_pages;	       /* capacity of all fast nodes together */
+	uint64_t fast_free, slow_free; /* of these two nodes, as moves may use it */
+	uint64_t births;	       /* new pages that `fast` takes before they go elsewhere */
 };
+
+static inline uint64_t room_above(uint64_t free_pages, uint64_t mark)
+{
+	return free_pages > mark ? free_pages - mark : 0;
+}
 
 /* False when the machine has memory of one kind only, so that there is nothing to decide. */
 static inline bool room_look(const struct machine *machine, const struct policy_view *view,
 			     struct room *ret)
 {
-	struct room room = { view->nr_nodes, view->nr_nodes, 0 };
+	struct room room = { .fast = view->nr_nodes, .slow = view->nr_nodes };
 	for (uint32_t i = 0; i < view->nr_nodes; i++) {
 		const struct policy_node *node = &view->nodes[i];
 		bool is_fast = room_is_fast(machine, i);
@@ -31,8 +38,14 @@ static inline bool room_look(const struct machine *machine, const struct policy_
 		if (*best == view->nr_nodes || node->free_pages > view->nodes[*best].free_pages)
 			*best = i;
 	}
+	if (room.fast >= view->nr_nodes || room.slow >= view->nr_nodes)
+		return false;
+	const struct policy_node *fast = &view->nodes[room.fast], *slow = &view->nodes[room.slow];
+	room.fast_free = room_above(fast->free_pages, fast->min_pages);
+	room.slow_free = room_above(slow->free_pages, slow->min_pages);
+	room.births = room_above(fast->free_pages, fast->low_pages);
 	*ret = room;
-	return room.fast < view->nr_nodes && room.slow < view->nr_nodes;
+	return true;
 }
 
 #endif

@@ -232,6 +232,9 @@ static inline uint64_t linux_mark(const struct watermarks *marks, enum linux_mar
 }
 /* With the boost that is in force. */
 struct watermarks linux_marks_now(const struct linux_kernel *state, uint32_t node);
+/* kernel_ops.marks */
+void linux_marks_seen(const struct kernel *kernel, uint32_t node, uint64_t *ret_min,
+		      uint64_t *ret_low);
 /* kswapd works until more than this is free. */
 uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node);
 /* A promotion found no room; no effect but with wmark=boost. */

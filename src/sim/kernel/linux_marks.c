@@ -148,3 +148,11 @@ void linux_boost(struct linux_kernel *state, uint32_t node)
 		return;
 	boosted->boost_pages = MIN(boosted->boost_pages + BLOCK_PAGES, most);
 }
+
+void linux_marks_seen(const struct kernel *kernel, uint32_t node, uint64_t *ret_min,
+		      uint64_t *ret_low)
+{
+	struct watermarks marks = linux_marks_now(kernel->state, node);
+	*ret_min = marks.min;
+	*ret_low = marks.low;
+}

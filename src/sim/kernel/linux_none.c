@@ -112,6 +112,14 @@ static int none_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	return 0;
 }
 
+static void none_marks(const struct kernel *kernel, uint32_t node, uint64_t *ret_min,
+		       uint64_t *ret_low)
+{
+	const struct none_kernel *state = kernel->state;
+	*ret_min = state->nodes[node].marks.min;
+	*ret_low = state->nodes[node].marks.low;
+}
+
 static void none_counters(const struct kernel *kernel,
 			  void (*emit)(void *context, const char *name, uint64_t value),
 			  void *context)
@@ -142,5 +150,6 @@ const struct kernel_ops kernel_linux_none = {
 	.stop = none_stop,
 	.allocate = none_allocate,
 	.migrate = none_migrate,
+	.marks = none_marks,
 	.counters = none_counters,
 };

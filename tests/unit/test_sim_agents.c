@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Agents on hardware samples in the simulated world: golden tables over the recordings that are
+ * shipped, what each paper promises on a program made for it, and that no kernel below breaks them.
+ *
+ * tests/golden/update prints the tables anew (BERTH_GOLDEN=tables).
+ */
+#include "test.h"
+
+#include "sim/kernel.h"
+#include "sim_fixture.h"
+
+static bool prints_anew(void)
+{
+	const char *wish = getenv("BERTH_GOLDEN");
+	return wish && *wish;
+}
+
+static void golden_path(char path[512], const char *name, const char *suffix)
+{
+	const char *top = getenv("TOP");
+	snprintf(path, 512, "%s/tests/golden/sim/%s.%s", top ? top : ".", name, suffix);
+}
+
+static void table_of(struct printbuf *out, const struct sim_set *set)
+{
+	prt_str(out, "policy fast_bytes time_ns latency_ns migration_ns fast_misses promoted "
+		     "demoted refused cut\n");
+	for (size_t i = 0; i < sim_set_nr_results(set); i++) {
+		const struct sim_result *r = sim_set_result(set, i);
+		prt_printf(out, "%s %llu %llu %llu %llu %llu %llu %llu %llu %llu\n", r->policy,
+			   (unsigned long long)r->fast_bytes, (unsigned long long)r->time_ns,
+			   (unsigned long long)r->latency_ns, (unsigned long long)r->migration_ns,
+			   (unsigned long long)r->fast_misses, (unsigned long long)r->nr_promoted,
+			   (unsigned long long)r->nr_demoted, (unsigned long long)r->nr_refused,
+			   (unsigned long long)r->nr_cut);
+	}
+}
+
+static void simulate(struct printbuf *out, const char *name)
+{
+	static const char *const policies_[] = {
+		"hemem:load_period=17,store_period=17,block=4KiB",
+		"hemem:load_period=17,store_period=5,block=16KiB,small=32KiB,rate=20MBps",
+		"colloid:load_period=17,store_period=17,block=4KiB",
+		"memtis:load_period=7,store_period=11,adapt=100,cool=1000,wake=10ms,sample_cost=0s",
+		"memtis:load_period=7,adapt=100,wake=10ms,headroom=0,migrate=10MBps",
+	};
+	const uint64_t fast[] = { 16 * 4096, 40 * 4096 };
+	struct machine *machine = machine_two_tiers(32, 4096);
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .fast_bytes = fast,
+				     .nr_fast = ARRAY_SIZE(fast),
+				     .dilate = 10,
+				     .seed = 1 };
+	struct trace_reader *reader = NULL;
+	struct sim_set *set = NULL;
+	char path[512];
+	PRINTBUF(err);
+	golden_path(path, name, "berth");
+	if (trace_open(path, NULL, &reader, &err) ||
+	    sim_set_new(&config, trace_info(reader), &set, &err) || sim_set_run(set, reader, &err))
+		fail_msg("%s", printbuf_str(&err));
+	table_of(out, set);
+	sim_set_free(set);
+	trace_close(reader);
+	machine_free(machine);
+}
+
+static void check_golden(const char *name, const struct printbuf *table)
+{
+	char path[512], *text = calloc(1, 65536);
+	golden_path(path, name, "agents");
+	FILE *file = fopen(path, prints_anew() ? "w" : "r");
+	assert_non_null(file);
+	assert_non_null(text);
+	if (prints_anew())
+		fputs(printbuf_str(table), file);
+	else
+		assert_true(fread(text, 1, 65535, file) > 0);
+	fclose(file);
+	if (!prints_anew())
+		assert_string_equal(printbuf_str(table), text);
+	free(text);
+}
+
+static void test_agents_golden_tables(void **state)
+{
+	static const char *const programs[] = { "phases", "scan", "lives" };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		PRINTBUF(first);
+		PRINTBUF(second);
+		simulate(&first, programs[i]);
+		simulate(&second, programs[i]);
+		assert_string_equal(printbuf_str(&first), printbuf_str(&second));
+		check_golden(programs[i], &first);
+	}
+}
+
+/* 512 pages, scattered: one in two halves as hot as the one before. Touched in order at first, so
+ * that fast memory begins with what is not hot. */
+static void play_slope(struct tape *tape)
+{
+	struct random random;
+	uint64_t time_ns = 0;
+	random_init(&random, 7);
+	for (uint64_t page = 0; page < 512; page++)
+		tape_access(tape, time_ns += 100, 0, page, TRACE_MISS | TRACE_TOUCH);
+	for (uint32_t i = 0; i < 200000; i++) {
+		uint64_t nr = UINT64_C(1) << random_below(&random, 10);
+		uint64_t page = random_below(&random, nr) * 181 % 512;
+		tape_access(tape, time_ns += 200, 0, 511 - page, TRACE_MISS);
+	}
+}
+
+/* Whatever fast memory there is, the threshold finds what fits into it. */
+static void test_memtis_follows_the_size_of_fast_memory(void **state)
+{
+	static const char *const policies_[] = {
+		"memtis:load_period=7,adapt=1000,cool=10000,wake=5ms,headroom=0,sample_share=100%",
+		"static-best",
+		"linux-none",
+	};
+	const uint64_t fast[] = { 16 * 4096, 64 * 4096, 256 * 4096 };
+	struct machine *machine = machine_two_tiers(64, 4096);
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .fast_bytes = fast,
+				     .nr_fast = ARRAY_SIZE(fast),
+				     .dilate = 100,
+				     .seed = 1 };
+	struct tape tape = tape_new();
+	(void)state;
+	play_slope(&tape);
+	struct sim_set *set = tape_simulate(&tape, &config);
+	for (size_t i = 0; i < ARRAY_SIZE(fast); i++) {
+		uint64_t found = sim_set_result(set, i)->fast_misses;
+		uint64_t best = sim_set_result(set, 3 + i)->fast_misses;
+		uint64_t none = sim_set_result(set, 6 + i)->fast_misses;
+		assert_true(found > none);
+		assert_true(found * 100 >= best * 85);
+	}
+	sim_set_free(set);
+	tape_free(&tape);
+	machine_free(machine);
+}
+
+/* 64 pages, all equally hot, which fast memory could hold: 0.64 GB/s where it carries 0.5. */
+static void play_stream(struct tape *tape)
+{
+	struct random random;
+	uint64_t time_ns = 0;
+	random_init(&random, 8);
+	for (uint32_t i = 0; i < 200000; i++)
+		tape_access(tape, time_ns += 100, 0, 16 * random_below(&random, 64), TRACE_MISS);
+}
+
+static void test_colloid_spreads_what_hemem_crowds(void **state)
+{
+	static const char *const policies_[] = {
+		"hemem:load_period=31,block=4KiB",
+		"colloid:load_period=31,block=4KiB",
+	};
+	struct machine *machine = machine_of("node:dram:1MiB@80ns/500000000Bps:cpus=0 "
+					     "node:cxl:4MiB@150ns/500000000Bps");
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .cost = "mlp=5000%,tick=100us",
+				     .dilate = 100,
+				     .seed = 1 };
+	struct tape tape = tape_new();
+	(void)state;
+	play_stream(&tape);
+	struct sim_set *set = tape_simulate(&tape, &config);
+	const struct sim_result *hemem = sim_set_result(set, 0), *colloid = sim_set_result(set, 1);
+	assert_int_equal(hemem->fast_misses, hemem->misses);
+	assert_true(hemem->bandwidth_ns > hemem->compute_ns / 5);
+	assert_true(colloid->fast_misses < colloid->misses * 9 / 10);
+	assert_true(colloid->fast_misses > colloid->misses / 3);
+	assert_true(colloid->bandwidth_ns < hemem->bandwidth_ns / 4);
+	assert_true(colloid->time_ns < hemem->time_ns * 95 / 100);
+	assert_true(colloid->nr_demoted < 200); /* it finds a balance */
+	sim_set_free(set);
+	tape_free(&tape);
+	machine_free(machine);
+}
+
+static void test_agents_refuse_without_a_pmu(void **state)
+{
+	static const char *const names[] = { "hemem:pmu=off", "memtis:pmu=off", "colloid:pmu=off" };
+	struct machine *machine = machine_two_tiers(64, 64);
+	struct trace_info info = tape_info();
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct sim_config config = { .machine = machine,
+					     .policies = &names[i],
+					     .nr_policies = 1 };
+		struct sim_set *set = NULL;
+		PRINTBUF(err);
+		assert_int_equal(sim_set_new(&config, &info, &set, &err), -EOPNOTSUPP);
+		assert_non_null(strstr(printbuf_str(&err), "no PMU"));
+	}
+	machine_free(machine);
+}
+
+/* Above every kernel, on a program with births, deaths and children: figures, the same twice. */
+static void test_agents_run_above_every_kernel(void **state)
+{
+	static const char *const policies_[] = {
+		"hemem:load_period=13,store_period=7,block=8KiB",
+		"memtis:load_period=13,store_period=7,adapt=50,cool=400,wake=1ms",
+		"colloid:load_period=13,store_period=7,block=4KiB,rate=50MBps",
+	};
+	struct machine *machine = machine_two_tiers(60, 4096);
+	struct tape tape = tape_new();
+	(void)state;
+	tape_random(&tape, 12, 60000, 300);
+	for (size_t i = 0; kernels[i]; i++) {
+		PRINTBUF(first);
+		PRINTBUF(second);
+		for (unsigned round = 0; round < 2; round++) {
+			struct sim_config config = { .machine = machine,
+						     .policies = policies_,
+						     .nr_policies = ARRAY_SIZE(policies_),
+						     .kernel = kernels[i]->name,
+						     .dilate = 50,
+						     .seed = 3 };
+			struct sim_set *set = tape_simulate(&tape, &config);
+			table_of(round ? &second : &first, set);
+			for (size_t j = 0; j < sim_set_nr_results(set); j++)
+				assert_int_equal(sim_set_result(set, j)->error, 0);
+			sim_set_free(set);
+		}
+		assert_string_equal(printbuf_str(&first), printbuf_str(&second));
+	}
+	tape_free(&tape);
+	machine_free(machine);
+}
