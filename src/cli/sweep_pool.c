@@ -308,7 +308,7 @@ static struct pace feeding_pace(const struct sweep_pool *pool, uint64_t now)
 	return pace;
 }
 
-/* A job that takes longer than was guessed has a tenth of the guess left for ever. */
+/* Of a job that takes longer than was guessed nobody knows: say as much again as a third. */
 static void tell_progress(struct sweep_pool *pool)
 {
 	uint64_t now = now_ns();
@@ -324,7 +324,7 @@ static void tell_progress(struct sweep_pool *pool)
 		double guess = guess_ns(&feeding, &pool->solving, &pool->plan->jobs[worker->job]);
 		double spent = (double)(now - worker->started_ns);
 		done += spent;
-		left += MAX(guess - spent, guess / 10);
+		left += MAX(guess - spent, spent / 3);
 		progress.nr_solving += worker->solving_ns &&
 				       pool->plan->jobs[worker->job].solve_cost;
 	}

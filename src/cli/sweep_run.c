@@ -23,8 +23,10 @@
 #include "cli/options.h"
 #include "cli/sweep_pool.h"
 
-#define PLAIN_LINE_NS (10 * NS_PER_S) /* between lines of progress that is not on a terminal */
-#define BAR_COLUMNS   24
+/* Between lines of progress that is not on a terminal: in the first minute, and after it. */
+#define PLAIN_LINE_NS	   (10 * NS_PER_S)
+#define PLAIN_LINE_LATE_NS (60 * NS_PER_S)
+#define BAR_COLUMNS	   24
 
 struct sweep_tally {
 	size_t nr_present, nr_other_version, nr_other_recording, nr_wanted;
@@ -107,7 +109,9 @@ static void on_progress(void *context, const struct sweep_progress *progress)
 	struct sweep_runner *runner = context;
 	uint64_t now = now_ns();
 	PRINTBUF(line);
-	if (!runner->is_terminal && now - runner->said_ns < PLAIN_LINE_NS)
+	bool is_late = now - runner->started_ns > PLAIN_LINE_LATE_NS;
+	if (!runner->is_terminal &&
+	    now - runner->said_ns < (is_late ? PLAIN_LINE_LATE_NS : PLAIN_LINE_NS))
 		return;
 	if (runner->is_terminal) {
 		size_t filled = (size_t)(progress->share * BAR_COLUMNS);

@@ -362,7 +362,8 @@ static void settings_to_text(const struct text_view *view)
 		prt_safe(view->out, policy, strlen(policy));
 		prt_printf(view->out, ": %zu settings\n", nr);
 		prt_setting(view, "best", view->chosen[i]);
-		prt_setting(view, "worst", worst);
+		if (worst != view->chosen[i]) /* else all are alike */
+			prt_setting(view, "worst", worst);
 		prt_effects(view, policy);
 		prt_char(view->out, '\n');
 	}
