@@ -9,7 +9,8 @@
  *
  * Scanned at the first tick at or after each period; an agent that needs hits and names no sampler
  * gets a scan at every tick. The model keeps the list of pages whose bit was set, so a scan costs
- * us O(pages used); the real one looks at every page that is there, and that is what is counted.
+ * us O(pages used); the real one looks at every page that is there, and that is what is counted
+ * (those of a large folio one by one, though it has one bit). A large folio is told once, whole.
  *
  * Follows mm/page_idle.c (set idle, look whether still idle later) and /proc/PID/pagemap for the
  * addresses.
@@ -40,6 +41,24 @@ static bool is_scanning(struct simulation *simulation, uint64_t now_ns)
 	return true;
 }
 
+/* Of a large folio all of it is told at once, since one bit serves it all. */
+static struct sample sample_of(struct simulation *simulation, uint32_t page, uint64_t now_ns)
+{
+	struct kernel *kernel = simulation->kernel;
+	struct stage_page address = stage_page(simulation->stage, page);
+	struct sample sample = sample_of_page(SAMPLE_HITS, now_ns, address.space, address.page);
+	struct kernel_folio folio;
+	sample.hits = sample.checks = 1;
+	sample.node = kernel->pages[page].node;
+	sample.order = kernel->pages[page].order;
+	if (kernel_folio_of(kernel, page, &folio)) {
+		sample.page = folio.page;
+		sample.nr_pages = folio.nr_pages;
+		sampler_change_bits(kernel, &folio, KERNEL_ACCESSED, 0);
+	}
+	return sample;
+}
+
 /* A page freed since its touch has no bit any more; one touched again after that is listed twice
  * and its bit is cleared by the first. */
 static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *batch)
@@ -55,12 +74,7 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 		if (!(pages[page].bits & KERNEL_ACCESSED))
 			continue;
 		pages[page].bits &= (uint8_t)~KERNEL_ACCESSED;
-		struct stage_page address = stage_page(simulation->stage, page);
-		struct sample sample = sample_of_page(SAMPLE_HITS, now_ns, address.space,
-						      address.page);
-		sample.hits = sample.checks = 1;
-		sample.node = pages[page].node;
-		batch->samples[batch->nr++] = sample;
+		batch->samples[batch->nr++] = sample_of(simulation, page, now_ns);
 	}
 	simulation->nr_touched = simulation->touched_at = 0;
 	return 0;

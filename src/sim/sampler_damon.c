@@ -9,7 +9,8 @@
  *
  * The regions are those of damon.c; what is tied to them here is the model's KERNEL_ACCESSED bit
  * (DAMON clears the page-table entry's and keeps its own note in the page, so the kernel's reclaim
- * is not disturbed: KERNEL_YOUNG is left alone). A page that is not there was not used.
+ * is not disturbed: KERNEL_YOUNG is left alone). A page that is not there was not used; one of a
+ * large folio was when any page of the folio was.
  *
  * `node` is that of the pages of the region, where it is the same for all, else unknown: in life
  * monitoring of physical addresses knows it, and monitoring of virtual ones is told by move_pages
@@ -104,6 +105,13 @@ static struct kernel_page *page_at(const struct damon_sampler *sampler, uint32_t
 
 static void clear_bit(void *context, uint32_t space, uint64_t page)
 {
+	const struct damon_sampler *sampler = context;
+	struct kernel *kernel = sampler->simulation->kernel;
+	struct kernel_folio folio;
+	if (kernel_folio_at(kernel, space, page, &folio)) {
+		sampler_change_bits(kernel, &folio, KERNEL_ACCESSED, 0);
+		return;
+	}
 	struct kernel_page *entry = page_at(context, space, page);
 	if (entry)
 		entry->bits &= (uint8_t)~KERNEL_ACCESSED;
@@ -111,6 +119,16 @@ static void clear_bit(void *context, uint32_t space, uint64_t page)
 
 static bool is_young(void *context, uint32_t space, uint64_t page)
 {
+	const struct damon_sampler *sampler = context;
+	const struct kernel *kernel = sampler->simulation->kernel;
+	struct kernel_folio folio;
+	if (kernel_folio_at(kernel, space, page, &folio)) {
+		bool is_set = false;
+		for (uint64_t i = 0; i < folio.nr_pages && !is_set; i++)
+			is_set = folio.numbers[i] < kernel->nr_pages &&
+				 kernel->pages[folio.numbers[i]].bits & KERNEL_ACCESSED;
+		return is_set;
+	}
 	const struct kernel_page *entry = page_at(context, space, page);
 	return entry && entry->bits & KERNEL_ACCESSED;
 }
@@ -167,30 +185,41 @@ static int update(struct damon_sampler *sampler)
 	return error;
 }
 
+/* The node that serves this page, SAMPLE_NONE: it is not there. Moves *page on to the last that the
+ * same folio holds. */
+static uint32_t node_at(const struct damon_sampler *sampler, uint32_t space, uint64_t *page)
+{
+	struct kernel_folio folio;
+	if (kernel_folio_at(sampler->simulation->kernel, space, *page, &folio)) {
+		*page = folio.page + folio.nr_pages - 1;
+		return folio.node;
+	}
+	const struct kernel_page *entry = page_at(sampler, space, *page);
+	return entry ? entry->node : SAMPLE_NONE;
+}
+
 /* The node of all pages that lived in the range at the last update and do so now; SAMPLE_NONE when
  * they differ or there is none. `from`: the first extent that may reach into it; moves on. */
 static uint32_t node_of(const struct damon_sampler *sampler, uint32_t space,
 			const struct damon_region *region, size_t *from)
 {
-	const struct layout *layout = &sampler->layout;
-	uint32_t node = SAMPLE_NONE;
-	while (*from < layout->nr &&
-	       (layout->items[*from].space < space ||
-		(layout->items[*from].space == space && layout->items[*from].end <= region->start)))
+	const struct layout_extent *items = sampler->layout.items;
+	const size_t nr = sampler->layout.nr;
+	uint32_t all = SAMPLE_NONE;
+	while (*from < nr && (items[*from].space < space ||
+			      (items[*from].space == space && items[*from].end <= region->start)))
 		(*from)++;
-	for (size_t i = *from; i < layout->nr && layout->items[i].space == space &&
-			       layout->items[i].start < region->end;
+	for (size_t i = *from; i < nr && items[i].space == space && items[i].start < region->end;
 	     i++) {
-		uint64_t end = MIN(layout->items[i].end, region->end);
-		for (uint64_t page = MAX(layout->items[i].start, region->start); page < end;
-		     page++) {
-			const struct kernel_page *entry = page_at(sampler, space, page);
-			if (entry && node != SAMPLE_NONE && node != entry->node)
+		uint64_t end = MIN(items[i].end, region->end);
+		for (uint64_t page = MAX(items[i].start, region->start); page < end; page++) {
+			uint32_t node = node_at(sampler, space, &page);
+			if (node != SAMPLE_NONE && all != SAMPLE_NONE && node != all)
 				return SAMPLE_NONE;
-			node = entry ? entry->node : node;
+			all = node == SAMPLE_NONE ? all : node;
 		}
 	}
-	return node;
+	return all;
 }
 
 static struct sample sample_of(const struct damon_sampler *sampler, uint32_t space,

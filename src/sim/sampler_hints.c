@@ -16,9 +16,11 @@
  *
  * By default only pages of slow tiers are armed, as in mode 2; hint_nodes=all arms all (mode 3).
  * The bits (KERNEL_HINT) belong to one owner: above a kernel whose own NUMA balancing is on, the
- * sampler refuses. Moving a page disarms it, as a page-table entry made anew does. Times are exact
- * to a tick. Arming runs in the program's own task, at about 10 ns an entry: left out, as a
- * hundredth of the fault that follows.
+ * sampler refuses. A large folio is armed as one and faults once, naming the page used (one that is
+ * used for the first time in an armed folio goes by unseen). Moving a page disarms it, as a
+ * page-table entry made anew does. Times are exact to a tick. Arming runs in the program's own
+ * task; as for the kernel's own scanner it is counted (sampler_ns) and holds back the next scan,
+ * but is not charged: a tenth of the fault that follows.
  *
  * Cost: 8 bytes per page number, 104 per area, 4.5 MiB of samples; O(pages of the window) per run.
  * Follows kernel/sched/fair.c task_numa_work and mm/mprotect.c change_pte_range (6.12).
@@ -33,8 +35,7 @@
 #include "sim/layout.h"
 #include "sim/simulation.h"
 
-#define SCAN_ENTRY_NS 10   /* to arm one entry; only the 3 % cap sees it */
-#define STEPS_MAX     4096 /* scheduler ticks looked at in one poll */
+#define STEPS_MAX 4096 /* scheduler ticks looked at in one poll */
 
 struct hint_space {
 	uint32_t space;
@@ -54,6 +55,7 @@ struct hint_sampler {
 	struct hint_space *spaces; /* ascending */
 	size_t nr_spaces;
 	uint32_t scanned_space;	     /* being scanned, for arm() */
+	uint64_t scan_ns;	     /* that this run took */
 	uint64_t period_ns, next_ns; /* of looking for new spaces */
 	uint64_t stepped_ms;	     /* the last scheduler tick that was looked at */
 	struct sample *samples;
@@ -230,26 +232,60 @@ static int refresh(struct hint_sampler *hints)
 	return error;
 }
 
+static bool may_arm_node(const struct hint_sampler *hints, uint32_t node)
+{
+	return hints->arms_all || hints->simulation->cost->machine->nodes[node].tier > 0;
+}
+
 static bool may_arm(const struct hint_sampler *hints, const struct kernel_page *page)
 {
-	const struct machine *machine = hints->simulation->cost->machine;
-	return page->node != KERNEL_NOWHERE && !(page->bits & KERNEL_HINT) &&
-	       (hints->arms_all || machine->nodes[page->node].tier > 0);
+	return !(page->bits & KERNEL_HINT) && may_arm_node(hints, page->node);
+}
+
+/* One entry for all of it: armed when any page of it is. Returns how many entries changed. */
+static uint64_t arm_folio(struct hint_sampler *hints, const struct kernel_folio *folio)
+{
+	struct kernel *kernel = hints->simulation->kernel;
+	bool is_armed = !may_arm_node(hints, folio->node), is_touched = false;
+	for (uint64_t i = 0; i < folio->nr_pages; i++) {
+		uint32_t number = folio->numbers[i];
+		if (number >= hints->nr_pages)
+			continue;
+		is_touched = true;
+		is_armed |= (kernel->pages[number].bits & KERNEL_HINT) != 0;
+		hints->armed_ns[number] = is_armed ? hints->armed_ns[number] : kernel->now_ns;
+	}
+	if (is_armed || !is_touched)
+		return 0;
+	sampler_change_bits(kernel, folio, 0, KERNEL_HINT);
+	return 1;
 }
 
 static uint64_t arm(void *context, uint64_t start, uint64_t end)
 {
 	struct hint_sampler *hints = context;
 	struct kernel *kernel = hints->simulation->kernel;
-	uint64_t nr = 0;
+	struct kernel_folio folio;
+	const uint64_t *costs = hints->simulation->cost->values;
+	uint64_t nr = 0, nr_walked = 0;
 	for (uint64_t page = start; page < end; page++) {
+		if (kernel_folio_at(kernel, hints->scanned_space, page, &folio)) {
+			nr_walked++;
+			nr += arm_folio(hints, &folio);
+			page = folio.page + folio.nr_pages - 1;
+			continue;
+		}
 		uint32_t number = stage_find(hints->simulation->stage, hints->scanned_space, page);
-		if (number >= hints->nr_pages || !may_arm(hints, &kernel->pages[number]))
+		if (number >= hints->nr_pages || kernel->pages[number].node == KERNEL_NOWHERE)
+			continue;
+		nr_walked++;
+		if (!may_arm(hints, &kernel->pages[number]))
 			continue;
 		kernel->pages[number].bits |= KERNEL_HINT;
 		hints->armed_ns[number] = kernel->now_ns;
 		nr++;
 	}
+	hints->scan_ns += nr_walked * costs[COST_WALK] + nr * costs[COST_ARM];
 	return nr;
 }
 
@@ -258,9 +294,11 @@ static const struct scan_ops arm_ops = { .arm = arm };
 static void scan_space(struct hint_sampler *hints, struct hint_space *space, uint64_t now_ms)
 {
 	hints->scanned_space = space->space;
-	uint64_t nr = scan_run(&space->task, &hints->config, now_ms, space->nr_resident,
-			       space->areas, space->nr_areas, &arm_ops, hints);
-	scan_charge(&space->task, nr * SCAN_ENTRY_NS);
+	hints->scan_ns = 0;
+	scan_run(&space->task, &hints->config, now_ms, space->nr_resident, space->areas,
+		 space->nr_areas, &arm_ops, hints);
+	scan_charge(&space->task, hints->scan_ns);
+	hints->simulation->sampling.cpu_ns += hints->scan_ns;
 }
 
 /* One scheduler tick: the spaces whose period is over. */
@@ -319,7 +357,10 @@ void hint_sampler_fault(struct hint_sampler *hints, uint32_t page)
 	struct kernel_page *entry = &simulation->kernel->pages[page];
 	struct stage_page address = stage_page(simulation->stage, page);
 	uint64_t now_ns = simulation->kernel->now_ns;
+	struct kernel_folio folio;
 	entry->bits &= (uint8_t)~KERNEL_HINT;
+	if (kernel_folio_of(simulation->kernel, page, &folio))
+		sampler_change_bits(simulation->kernel, &folio, KERNEL_HINT, 0);
 	struct scan_area *area = area_of(hints, address);
 	if (area)
 		scan_area_faulted(area);

@@ -60,6 +60,18 @@ static const struct {
 	[SIM_SAMPLER_HARDWARE] = { &hardware_sampler_ops, 0 },
 };
 
+void sampler_change_bits(struct kernel *kernel, const struct kernel_folio *folio, uint8_t cleared,
+			 uint8_t set)
+{
+	for (uint64_t i = 0; i < folio->nr_pages; i++) {
+		uint32_t number = folio->numbers[i];
+		if (number >= kernel->nr_pages)
+			continue;
+		uint8_t *bits = &kernel->pages[number].bits;
+		*bits = (uint8_t)((*bits & ~cleared) | set);
+	}
+}
+
 int sampler_probe_always(void *world, struct printbuf *err)
 {
 	(void)world;

@@ -17,6 +17,7 @@
 #define BERTH_SIM_SAMPLERS_H
 
 #include "engine/engine.h"
+#include "sim/kernel.h"
 
 struct simulation;
 
@@ -26,6 +27,7 @@ struct sampling {
 	uint64_t period_ns; /* of the kernel's clock; 0: at every tick */
 	uint64_t next_ns;   /* when the next scan is due */
 	uint64_t nr_checks; /* accessed bits looked at */
+	uint64_t cpu_ns;    /* of the sampler, beside the checks */
 	bool arms_all;	    /* hint faults: fast pages too */
 	uint64_t aggr_ns, update_ns, min_regions, max_regions; /* DAMON */
 	uint64_t seed;
@@ -47,6 +49,11 @@ static inline uint64_t sampling_next_ns(uint64_t period_ns, uint64_t now_ns)
 {
 	return period_ns ? now_ns - now_ns % period_ns + period_ns : now_ns;
 }
+
+/* One page-table entry serves all pages of a large folio: clears and sets bits of those of them
+ * that were touched. */
+void sampler_change_bits(struct kernel *kernel, const struct kernel_folio *folio, uint8_t cleared,
+			 uint8_t set);
 
 /* Of samplers that can always work. */
 int sampler_probe_always(void *world, struct printbuf *err);

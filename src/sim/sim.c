@@ -429,6 +429,17 @@ static void fill_from_account(struct sim_result *result, const struct cost_accou
 	result->moved_bytes = cost_multiply(moved_pages, cost->page_bytes);
 }
 
+/* CPU time that seeing took. */
+static uint64_t sampler_ns(const struct simulation *simulation)
+{
+	const struct sampling *sampling = &simulation->sampling;
+	const struct hardware_sampler *hardware = &simulation->hardware;
+	uint64_t checks_ns = cost_multiply(sampling->nr_checks,
+					   simulation->cost->values[COST_CHECK]);
+	uint64_t hardware_ns = cost_multiply(hardware->nr_taken, hardware->cost_ns);
+	return cost_add(cost_add(checks_ns, sampling->cpu_ns), hardware_ns);
+}
+
 static void fill_from_simulation(struct sim_result *result, struct simulation *simulation)
 {
 	const struct kernel_stats *stats = &simulation->kernel->stats;
@@ -446,8 +457,7 @@ static void fill_from_simulation(struct sim_result *result, struct simulation *s
 		result->nr_refused += engine->nr_outcome_pages[MOVE_REFUSED_GONE];
 		result->nr_cut = engine->nr_cut_pages;
 		result->nr_checks = simulation->sampling.nr_checks;
-		result->sampler_ns = cost_multiply(result->nr_checks,
-						   simulation->cost->values[COST_CHECK]);
+		result->sampler_ns = sampler_ns(simulation);
 	}
 	if (simulation->has_failed) {
 		result->error = -ENOSPC;

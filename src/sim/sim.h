@@ -92,8 +92,8 @@ struct sim_result {
 	/* Stall per cause; they add up to time_ns but for rounding to whole ns. */
 	uint64_t compute_ns, latency_ns, bandwidth_ns, migration_ns, faults_ns, blocked_ns;
 	uint64_t nr_faults; /* hint faults that the program took */
-	/* An agent's sampler, on another CPU: not in time_ns. Accessed bits it looked at, and its
-	 * CPU time. */
+	/* An agent's samplers, not in time_ns: accessed bits they looked at, and CPU time of all
+	 * that seeing took. */
 	uint64_t nr_checks, sampler_ns;
 	uint64_t linear_ps; /* latency + migration, exact: comparable with bounds */
 	uint64_t misses, fast_misses;

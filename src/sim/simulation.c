@@ -215,8 +215,29 @@ static void run_pinned(struct simulation *simulation, const struct stage_events 
 	counts[TRACE_MISS | TRACE_WRITE] += events->nr_stores;
 }
 
+/* Pages that came and went between two scans leave entries behind; each page that is used has one
+ * good one. Its bit, cleared by the first entry, tells the others. */
+static void forget_doubles(struct simulation *simulation)
+{
+	struct kernel_page *pages = simulation->kernel->pages;
+	size_t kept = 0;
+	for (size_t i = 0; i < simulation->nr_touched; i++) {
+		uint32_t page = simulation->touched[i];
+		if (!(pages[page].bits & KERNEL_ACCESSED))
+			continue;
+		pages[page].bits &= (uint8_t)~KERNEL_ACCESSED;
+		simulation->touched[kept++] = page;
+	}
+	for (size_t i = 0; i < kept; i++)
+		pages[simulation->touched[i]].bits |= KERNEL_ACCESSED;
+	simulation->nr_touched = kept;
+}
+
 static int push_touched(struct simulation *simulation, uint32_t page)
 {
+	if (simulation->nr_touched == simulation->max_touched && simulation->touched_at == 0 &&
+	    simulation->nr_touched / 2 > simulation->kernel->nr_pages)
+		forget_doubles(simulation);
 	if (simulation->nr_touched == simulation->max_touched) {
 		size_t max = simulation->max_touched ? simulation->max_touched * 2 : 1024;
 		uint32_t *touched = realloc(simulation->touched, max * sizeof(*touched));

@@ -197,6 +197,30 @@ static void test_samplers_a_scan_larger_than_a_batch(void **state)
 	tape_free(&tape);
 }
 
+/* Memory that comes and goes between two scans does not pile up, and is told once. */
+static void test_samplers_lists_stay_short(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_ACCESSED_BITS,
+				   .period_ns = 100 * NS_PER_MS,
+				   .fast_pages = 10000 };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	for (uint64_t i = 0; i < 60000; i++) {
+		tape_access(&tape, i * 1000, 0, i % 3, TRACE_MISS);
+		tape_mapping(&tape, i * 1000 + 1, 0, TRACE_DISCARD, i % 3, 1, 0);
+	}
+	tape_access(&tape, 90 * NS_PER_MS, 0, 1, TRACE_MISS);
+	tape_access(&tape, 101 * NS_PER_MS, 0, 5, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 1);
+	check_page(0, 100 * NS_PER_MS, 1, 0);
+	assert_true(world.simulation->max_touched <= 4 * world.simulation->kernel->nr_pages);
+	world_close(&world);
+	tape_free(&tape);
+}
+
 /* auto: an agent that needs hits hears at every tick; one that names nothing hears each second. */
 static void test_samplers_auto_follows_needs(void **state)
 {
@@ -474,4 +498,98 @@ static void test_samplers_damon_refuses_contradictions(void **state)
 	assert_int_equal(world_open(&world, &periods, &second), -EINVAL);
 	assert_non_null(strstr(printbuf_str(&second), "aggr_period is shorter"));
 	world_close(&world);
+}
+
+#define HUGE_PAGES ((uint64_t)512)
+
+/* Two huge pages, three pages of which are used, above a kernel that does nothing by itself. */
+static void open_huge(struct world *world, struct setting *setting, struct tape *tape)
+{
+	const struct kernel_ops *kernel = kernel_find("linux-tiering");
+	static uint64_t values[TUNABLES_MAX];
+	tunables_defaults(kernel->tunables, kernel->nr_tunables, values);
+	assert_int_equal(tunables_parse("numa_balancing=0,demotion=0,thp=always", kernel->tunables,
+					kernel->nr_tunables, "kernel", values, NULL),
+			 0);
+	setting->kernel = "linux-tiering";
+	setting->kernel_values = values;
+	setting->fast_pages = 20000;
+	assert_int_equal(world_open(world, setting, NULL), 0);
+	tape_map(tape, 0, 0, 100 * HUGE_PAGES, 2 * HUGE_PAGES);
+	tape_access(tape, 1 * NS_PER_MS, 0, 100 * HUGE_PAGES + 3, TRACE_MISS);
+	tape_access(tape, 2 * NS_PER_MS, 0, 101 * HUGE_PAGES + 9, TRACE_MISS);
+	tape_access(tape, 3 * NS_PER_MS, 0, 100 * HUGE_PAGES + 7, TRACE_MISS);
+}
+
+/* One accessed bit: however many pages of a huge page are used, it is told once and whole. */
+static void test_samplers_accessed_bits_of_huge_pages(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_ACCESSED_BITS,
+				   .period_ns = 10 * NS_PER_MS };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	open_huge(&world, &setting, &tape);
+	tape_access(&tape, 15 * NS_PER_MS, 0, 100 * HUGE_PAGES + 7, TRACE_MISS);
+	tape_access(&tape, 21 * NS_PER_MS, 0, 1, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		assert_int_equal(heard.samples[i].page, (i == 1 ? 101 : 100) * HUGE_PAGES);
+		assert_int_equal(heard.samples[i].nr_pages, HUGE_PAGES);
+		assert_int_equal(heard.samples[i].order, 9);
+		assert_int_equal(heard.samples[i].time_ns, (i < 2 ? 10 : 20) * NS_PER_MS);
+	}
+	world_close(&world);
+	tape_free(&tape);
+}
+
+/* Armed as one, a huge page faults once, at the page that is used first. */
+static void test_samplers_hint_faults_of_huge_pages(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_HINT_FAULTS,
+				   .period_ns = 100 * NS_PER_MS,
+				   .tick_ns = 10 * NS_PER_MS,
+				   .hint_nodes = 1 };
+	struct world world;
+	struct tape tape = tape_new();
+	(void)state;
+	open_huge(&world, &setting, &tape);
+	tape_access(&tape, 245 * NS_PER_MS, 0, 100 * HUGE_PAGES + 7, TRACE_MISS);
+	tape_access(&tape, 246 * NS_PER_MS, 0, 100 * HUGE_PAGES + 3, TRACE_MISS);
+	tape_access(&tape, 265 * NS_PER_MS, 0, 101 * HUGE_PAGES + 9, TRACE_MISS);
+	tape_access(&tape, 275 * NS_PER_MS, 0, 1, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_int_equal(heard.nr, 2);
+	check_hint(0, 240, 100 * HUGE_PAGES + 7, 30);
+	check_hint(1, 260, 101 * HUGE_PAGES + 9, 50);
+	assert_int_equal(heard.samples[0].order, 9);
+	/* Two entries walked over and armed. */
+	assert_int_equal(world.simulation->sampling.cpu_ns, 2 * (40 + 70));
+	world_close(&world);
+	tape_free(&tape);
+}
+
+/* Any page of a huge page that is used makes the page that is checked look used. */
+static void test_samplers_damon_sees_huge_pages_whole(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_DAMON, .aggr_ns = 20 * NS_PER_MS };
+	struct world world;
+	struct tape tape = tape_new();
+	uint64_t hits = 0;
+	(void)state;
+	open_huge(&world, &setting, &tape);
+	for (uint64_t ms = 6; ms < 50; ms++)
+		for (uint64_t i = 0; i < 2; i++)
+			tape_access(&tape, ms * NS_PER_MS + i, 0,
+				    (100 + i) * HUGE_PAGES + (i ? 9 : 3), TRACE_MISS);
+	world_play(&world, &tape);
+	for (uint32_t i = 0; i < heard.nr; i++) {
+		assert_int_equal(heard.samples[i].hits, 4);
+		assert_int_equal(heard.samples[i].node, 0);
+		hits += heard.samples[i].hits;
+	}
+	assert_true(hits > 0);
+	world_close(&world);
+	tape_free(&tape);
 }
