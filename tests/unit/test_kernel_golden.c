@@ -274,7 +274,7 @@ static void cycle(struct printbuf *out, const char *spec, uint32_t wants, uint64
 			} else {
 				refused++;
 				linux_boost(state, 0);
-				linux_wake_kswapd(state, 0);
+				linux_wake_kswapd(state, 0, 0);
 			}
 		const struct kswapd *kswapd = &state->nodes[0].kswapd;
 		if (kswapd->state != before || ms == end_ms)
@@ -360,6 +360,67 @@ static void test_golden_presets(void **state)
 		sim_set_counters(set, i, emit_counter, &out);
 	}
 	check_golden("presets", &out);
+	sim_set_free(set);
+	tape_free(&tape);
+	machine_free(machine);
+}
+
+/* The same with mappings: half of the cold rest is touched thinly, and parts of it go. */
+static struct tape huge_tape(void)
+{
+	struct tape tape = tape_new();
+	struct random random;
+	uint64_t time_ns = 0;
+	random_init(&random, 13);
+	tape_map(&tape, 0, 0, 0x1000, 12 * 512);
+	tape_mapping(&tape, 0, 0, TRACE_ADVICE, 0x1000 + 6 * 512, 6 * 512, 0);
+	tape_last(&tape)->detail = 14; /* MADV_HUGEPAGE */
+	for (uint32_t i = 0; i < 6144; i += i < 2560 ? 4 : 1)
+		tape_access(&tape, time_ns += 1000, 0, 0x1000 + i, TRACE_MISS | TRACE_TOUCH);
+	for (uint32_t i = 0; i < 120000; i++) {
+		uint64_t page = random_below(&random, 16) ? 5120 + random_below(&random, 1024)
+							  : random_below(&random, 6144);
+		uint8_t flags = random_below(&random, 4) ? TRACE_MISS : TRACE_MISS | TRACE_WRITE;
+		if (page < 2560)
+			page &= ~(uint64_t)3;
+		tape_access(&tape, time_ns += 600, 0, 0x1000 + page, flags);
+		if (i % 20000 == 10000)
+			tape_mapping(&tape, time_ns, 0, TRACE_DISCARD, 0x1000 + i / 20000 * 512,
+				     300, 0);
+	}
+	return tape;
+}
+
+/* Huge pages: who gets them, what becomes of them, how long the lists are, what is written and
+ * what is never touched. */
+static void test_golden_huge(void **state)
+{
+	static const char *const specs[] = {
+		"linux-tiering:thp=never",
+		"linux-tiering:thp=madvise",
+		"linux-tiering:thp=always",
+		"linux-tiering:thp=always,lru_gen=0",
+		"linux-tiering:thp=always,numa_balancing=3",
+		"nomad:thp=always",
+	};
+	struct machine *machine = machine_two_tiers(4096, 8192);
+	struct tape tape = huge_tape();
+	struct sim_config config = { .machine = machine,
+				     .policies = specs,
+				     .nr_policies = ARRAY_SIZE(specs),
+				     .dilate = 1000 };
+	struct sim_set *set = tape_simulate(&tape, &config);
+	PRINTBUF(out);
+	prt_str(&out, "24 MiB mapped, the later half advised; 16 MiB fast; 4 MiB are hot and were\n"
+		      "touched last; of 10 MiB every fourth page is touched, and parts are\n"
+		      "discarded; about 78 s\n");
+	for (size_t i = 0; i < sim_set_nr_results(set); i++) {
+		const struct sim_result *result = sim_set_result(set, i);
+		prt_printf(&out, "\n%s\nfast_misses %llu\n", result->policy,
+			   (unsigned long long)result->fast_misses);
+		sim_set_counters(set, i, emit_counter, &out);
+	}
+	check_golden("huge", &out);
 	sim_set_free(set);
 	tape_free(&tape);
 	machine_free(machine);

@@ -184,7 +184,7 @@ static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
 		struct kswapd_view view = pond_view(&pond, promo ? 400 : 300);
 		struct kswapd kswapd = { 0 };
 		assert_int_equal(kswapd_run(&kswapd, &view, 0), 0);
-		kswapd_wake(&kswapd, &view);
+		kswapd_wake(&kswapd, &view, 0);
 		kswapd_run(&kswapd, &view, 10);
 		assert_true(pond.free > (promo ? 400 : 300));
 		assert_true(pond.free <= (promo ? 700 : 600)); /* a round of HIGH at most */
@@ -195,7 +195,7 @@ static void test_kswapd_works_up_to_its_mark_and_sleeps(void **state)
 		assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
 		assert_int_equal(kswapd.nr_runs, 1);
 		/* Between LOW and its mark nobody wakes it: it sleeps. */
-		kswapd_wake(&kswapd, &view);
+		kswapd_wake(&kswapd, &view, 0);
 		assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
 	}
 }
@@ -205,10 +205,10 @@ static void test_kswapd_goes_on_after_a_nap_that_was_too_early(void **state)
 	struct pond pond = { .free = 150, .cold = 1 << 20 };
 	struct kswapd_view view = pond_view(&pond, 300);
 	struct kswapd kswapd = { 0 };
-	kswapd_wake(&kswapd, &view);
+	kswapd_wake(&kswapd, &view, 0);
 	kswapd_run(&kswapd, &view, 10);
 	pond.free = 50;
-	kswapd_wake(&kswapd, &view);
+	kswapd_wake(&kswapd, &view, 0);
 	assert_int_equal(kswapd.state, KSWAPD_WORKING);
 	assert_int_equal(kswapd.nr_low_quickly, 1);
 	kswapd_run(&kswapd, &view, 20);
@@ -223,13 +223,13 @@ static void test_kswapd_gives_up_after_sixteen_vain_rounds(void **state)
 	struct pond pond = { .free = 50, .cold = 0 };
 	struct kswapd_view view = pond_view(&pond, 300);
 	struct kswapd kswapd = { 0 };
-	kswapd_wake(&kswapd, &view);
+	kswapd_wake(&kswapd, &view, 0);
 	for (int i = 0; i < 100; i++)
 		kswapd_run(&kswapd, &view, (uint64_t)i);
 	assert_int_equal(kswapd.nr_failures, KSWAPD_MAX_FAILURES);
 	assert_int_equal(kswapd.nr_runs, KSWAPD_MAX_FAILURES);
 	pond.cold = 1 << 20;
-	kswapd_wake(&kswapd, &view);
+	kswapd_wake(&kswapd, &view, 0);
 	assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
 }
 
@@ -246,7 +246,7 @@ static void test_kswapd_keeps_to_its_time(void **state)
 	struct kswapd kswapd = { 0 };
 	(void)state;
 	view.has_time = pond_has_time;
-	kswapd_wake(&kswapd, &view);
+	kswapd_wake(&kswapd, &view, 0);
 	assert_int_equal(kswapd_run(&kswapd, &view, 1), 30);
 	uint32_t priority = kswapd.priority;
 	assert_int_equal(kswapd_run(&kswapd, &view, 2), 0);
@@ -398,7 +398,7 @@ static void test_linux_kswapd_demotes_up_to_promo(void **state)
 	const struct watermarks *marks = &linux_state->nodes[0].marks;
 	for (uint32_t page = 0; page < 20000; page++)
 		kernel_fault(box.kernel, page, UINT32_MAX);
-	linux_wake_kswapd(linux_state, 0);
+	linux_wake_kswapd(linux_state, 0, 0);
 	for (int tick = 1; tick < 200; tick++) {
 		box.kernel->now_ns = (uint64_t)tick * 10 * NS_PER_MS;
 		box.kernel->ops->tick(box.kernel);
@@ -508,4 +508,36 @@ static void test_linux_versions_count_the_bypass_differently(void **state)
 		assert_int_equal(linux_state->nodes[0].hot.nr_candidates, 0);
 		box_close(&box);
 	}
+}
+
+/* Somebody takes what was won, so that time is up after each round. */
+static bool pond_drains(void *context)
+{
+	struct pond *pond = context;
+	bool has_time = pond->free == 310;
+	pond->free = 310;
+	return has_time;
+}
+
+/* Woken for a large folio it works until that would fit besides, or twice as much is reclaimed. */
+static void test_kswapd_makes_room_for_a_large_folio(void **state)
+{
+	struct pond pond = { .free = 350, .cold = 1 << 20 };
+	struct kswapd_view view = pond_view(&pond, 300);
+	struct kswapd kswapd = { 0 };
+	kswapd_wake(&kswapd, &view, 0); /* above HIGH: enough for a page */
+	assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
+	kswapd_wake(&kswapd, &view, 9);
+	assert_int_equal(kswapd.state, KSWAPD_WORKING);
+	kswapd_run(&kswapd, &view, 10);
+	assert_int_equal(kswapd.state, KSWAPD_NAPPING);
+	assert_true(pond.free > 300 + 511 && pond.free <= 300 + 511 + 300);
+	/* What it wins goes elsewhere: after 1024 pages it is content with room for a page. */
+	kswapd = (struct kswapd){ 0 };
+	pond.free = 310;
+	kswapd_wake(&kswapd, &view, 9);
+	view.has_time = pond_drains;
+	kswapd_run(&kswapd, &view, 20);
+	assert_int_equal(kswapd.state, KSWAPD_NAPPING);
+	assert_true(kswapd.nr_reclaimed >= 1024 && kswapd.nr_reclaimed < 1024 + 300);
 }

@@ -4,13 +4,16 @@
 
 #define ROUNDS_MAX 256 /* of one run, whatever the budget: a round that wins nothing costs none */
 
-bool kswapd_is_balanced(const struct kswapd_view *view)
+bool kswapd_is_balanced(const struct kswapd_view *view, uint32_t order)
 {
-	return view->free_pages(view->context) > view->aim_pages;
+	uint64_t others = ((uint64_t)1 << order) - 1;
+	return view->free_pages(view->context) > view->aim_pages + others;
 }
 
 static void begin(struct kswapd *kswapd)
 {
+	kswapd->order = MAX(kswapd->order, kswapd->next_order);
+	kswapd->next_order = 0;
 	kswapd->state = KSWAPD_WORKING;
 	kswapd->priority = KSWAPD_DEF_PRIORITY;
 	kswapd->nr_reclaimed = 0;
@@ -18,10 +21,11 @@ static void begin(struct kswapd *kswapd)
 	kswapd->nr_runs++;
 }
 
-void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view)
+void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view, uint32_t order)
 {
+	kswapd->next_order = MAX(kswapd->next_order, order);
 	if (kswapd->state == KSWAPD_WORKING || kswapd->nr_failures >= KSWAPD_MAX_FAILURES ||
-	    kswapd_is_balanced(view))
+	    kswapd_is_balanced(view, order))
 		return;
 	kswapd->nr_low_quickly += kswapd->state == KSWAPD_NAPPING;
 	begin(kswapd);
@@ -62,6 +66,8 @@ static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 	kswapd->nr_reclaimed += kswapd->round_reclaimed - before;
 	if (kswapd->round_reclaimed > before)
 		kswapd->nr_failures = 0;
+	if (kswapd->nr_reclaimed >= (uint64_t)2 << kswapd->order)
+		kswapd->order = 0;
 	kswapd->is_in_round = !has_time(view) && kswapd->round_reclaimed < wanted &&
 			      kswapd->round_scanned > 0;
 	if (!kswapd->is_in_round && (MAX(kswapd->round_scanned, kswapd->round_reclaimed) < wanted ||
@@ -77,8 +83,9 @@ static void nap(struct kswapd *kswapd, uint64_t now_ms)
 
 static void end_of_nap(struct kswapd *kswapd, const struct kswapd_view *view)
 {
-	if (kswapd_is_balanced(view)) {
+	if (kswapd_is_balanced(view, kswapd->order)) {
 		kswapd->state = KSWAPD_ASLEEP;
+		kswapd->order = 0;
 		return;
 	}
 	kswapd->nr_high_quickly++;
@@ -91,7 +98,7 @@ uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint6
 	if (kswapd->state == KSWAPD_NAPPING && now_ms >= kswapd->nap_until_ms)
 		end_of_nap(kswapd, view);
 	for (unsigned i = 0; i < ROUNDS_MAX && kswapd->state == KSWAPD_WORKING; i++) {
-		if (kswapd_is_balanced(view)) {
+		if (kswapd_is_balanced(view, kswapd->order)) {
 			nap(kswapd, now_ms);
 			break;
 		}
@@ -104,6 +111,7 @@ uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint6
 			continue;
 		kswapd->nr_failures += kswapd->nr_reclaimed == 0;
 		kswapd->state = KSWAPD_ASLEEP;
+		kswapd->order = 0;
 		if (kswapd->nr_failures < KSWAPD_MAX_FAILURES)
 			begin(kswapd);
 	}

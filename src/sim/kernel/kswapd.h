@@ -10,6 +10,9 @@
  * reclaims HIGH pages at most and lowers the priority when it looked at fewer than that or won
  * nothing.
  *
+ * Woken for a large folio it works until that would fit besides, but for no more than twice as many
+ * pages (compact_gap): then a single page is enough.
+ *
  * Follows mm/vmscan.c kswapd, balance_pgdat, kswapd_shrink_node, kswapd_try_to_sleep,
  * wakeup_kswapd, set_initial_priority (6.12). In the kernel it is a thread beside the program;
  * here it works at ticks, until its CPU time is used up: a round that time interrupts goes on at
@@ -36,6 +39,8 @@ struct kswapd {
 	bool is_in_round;      /* interrupted; looked at and reclaimed in it so far: */
 	uint64_t round_scanned, round_reclaimed;
 	uint32_t nr_failures;
+	uint32_t order;	     /* of the folio that it makes room for in this balance */
+	uint32_t next_order; /* asked for while it worked */
 	/* vmstat. */
 	uint64_t nr_runs;	  /* pageoutrun */
 	uint64_t nr_low_quickly;  /* kswapd_low_wmark_hit_quickly */
@@ -56,9 +61,10 @@ struct kswapd_view { /* the node now */
 	void *context;
 };
 
-bool kswapd_is_balanced(const struct kswapd_view *view);
-/* An allocation found all nodes below LOW, or a promotion no room. */
-void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view);
+/* With 1 << order pages taken? */
+bool kswapd_is_balanced(const struct kswapd_view *view, uint32_t order);
+/* An allocation of so many pages found all nodes below LOW, or a promotion no room. */
+void kswapd_wake(struct kswapd *kswapd, const struct kswapd_view *view, uint32_t order);
 /* Works while it has time. Returns how many pages it reclaimed. WHEN: at every tick. */
 uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint64_t now_ms);
 

@@ -261,7 +261,8 @@ void linux_tell(struct linux_kernel *state, uint32_t page, const char *why);
 
 /* linux_reclaim.c */
 void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *ret);
-void linux_wake_kswapd(struct linux_kernel *state, uint32_t node);
+/* order: of the folio that found no room. */
+void linux_wake_kswapd(struct linux_kernel *state, uint32_t node, uint32_t order);
 void linux_kswapd_tick(struct kernel *kernel);
 /* Direct reclaim of one node; returns pages freed there. */
 uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages);

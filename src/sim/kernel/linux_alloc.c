@@ -53,7 +53,7 @@ static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish
 {
 	struct kernel *kernel = state->kernel;
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
-		linux_wake_kswapd(state, kernel->fallback[i]);
+		linux_wake_kswapd(state, kernel->fallback[i], 0);
 	if (take_falling(state, page, wish, LINUX_MARK_MIN))
 		return true;
 	state->counters[LINUX_ALLOCSTALL_MOVABLE]++;

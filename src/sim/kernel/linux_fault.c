@@ -100,7 +100,7 @@ static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home, ui
 		return true;
 	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2) {
 		linux_boost(state, home);
-		linux_wake_kswapd(state, home);
+		linux_wake_kswapd(state, home, nr_pages > 1 ? LARGE_ORDER : 0);
 	}
 	return false;
 }

@@ -161,7 +161,7 @@ static bool demote_page(struct linux_kernel *state, uint32_t node, uint32_t page
 	const struct linux_node *from = &state->nodes[node];
 	if (demote_to(state, page, from->targets[0], LINUX_MARK_LOW))
 		return true;
-	linux_wake_kswapd(state, from->targets[0]);
+	linux_wake_kswapd(state, from->targets[0], 0);
 	if (demote_to(state, page, from->targets[0], LINUX_MARK_MIN))
 		return true;
 	for (uint32_t i = 1; i < 2 * from->nr_targets - 1; i++) {
@@ -253,7 +253,9 @@ static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 	(void)nr_reclaimed;
 	if (!state->is_direct && !has_time(&visit))
 		return true;
-	if (state->nodes[node].has_dma_zone)
+	/* What makes room for a large folio is not stopped by what would do for a page. */
+	if (state->nodes[node].has_dma_zone ||
+	    (!state->is_direct && state->nodes[node].kswapd.order))
 		return false;
 	linux_view(state, node, &view);
 	return state->kernel->nodes[node].free_pages > view.aim_pages + MGLRU_BATCH;
@@ -314,13 +316,13 @@ void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *r
 	};
 }
 
-void linux_wake_kswapd(struct linux_kernel *state, uint32_t node)
+void linux_wake_kswapd(struct linux_kernel *state, uint32_t node, uint32_t order)
 {
 	struct visit visit = { state, node };
 	struct kswapd_view view;
 	linux_view(state, node, &view);
 	view.context = &visit;
-	kswapd_wake(&state->nodes[node].kswapd, &view);
+	kswapd_wake(&state->nodes[node].kswapd, &view, order);
 }
 
 /* Time is not saved up: who slept has no more than one tick's. */
