@@ -202,6 +202,9 @@ static void test_memtis_follows_folios_as_they_change(void **state)
 	paper_see(&world, 600, false, 3);
 	see_large(&world, 700, 2); /* collapsed: one folio of 512 to 1023 */
 	assert_true(memtis_is_valid(world.policy));
+	paper_death(&world, 800);
+	births(&world, 800, 1); /* a part of it: nothing is lost */
+	assert_true(memtis_is_valid(world.policy));
 	paper_see(&world, 701, true, 1); /* and split again */
 	assert_true(memtis_is_valid(world.policy));
 	paper_close(&world);

@@ -538,6 +538,25 @@ static void memtis_observe(void *policy, const struct sample_batch *batch)
 	}
 }
 
+/* A page that was not known, or lives anew at the same address. One within a large folio is a part
+ * of that, until a sample says otherwise. */
+static void note_birth(struct memtis *memtis, uint32_t space, uint64_t page, unsigned order,
+		       bool is_fast)
+{
+	uint32_t id = find_covering(memtis, space, page);
+	if (id != FOLIO_NONE && folio_get(memtis->table, id)->order > order)
+		return;
+	id = folio_find(memtis->table, space, page, order);
+	if (id != FOLIO_NONE)
+		forget(memtis, id);
+	id = folio_of(memtis, space, page, order);
+	if (id == FOLIO_NONE)
+		return;
+	detach(memtis, id);
+	memtis->records[id].tier = is_fast ? FAST : SLOW;
+	attach(memtis, id);
+}
+
 /* In the kernel it sees every page come. Where it goes is as the kernel would. */
 static int memtis_place(void *policy, const struct place_request *request, uint32_t *ret_node)
 {
@@ -546,18 +565,9 @@ static int memtis_place(void *policy, const struct place_request *request, uint3
 	bool is_folio = nr > 0 && (nr & (nr - 1)) == 0 && request->page % nr == 0 &&
 			nr <= UINT64_C(1) << LARGE_ORDER;
 	unsigned order = is_folio ? (unsigned)__builtin_ctzll(nr) : 0;
-	bool has_room = memtis->fast_pages == 0 || memtis->births >= nr;
 	(void)ret_node;
-	uint32_t id = folio_find(memtis->table, request->space, request->page, order);
-	if (id != FOLIO_NONE) /* an earlier life at the same address */
-		forget(memtis, id);
-	id = folio_of(memtis, request->space, request->page, order);
-	if (id != FOLIO_NONE) {
-		detach(memtis, id);
-		memtis->records[id].tier = has_room ? FAST : SLOW;
-		folio_get(memtis->table, id)->node = FOLIO_NODE_NONE;
-		attach(memtis, id);
-	}
+	note_birth(memtis, request->space, request->page, order,
+		   memtis->fast_pages == 0 || memtis->births >= nr);
 	memtis->births -= MIN(memtis->births, nr);
 	uint64_t bytes = nr * memtis->page_bytes;
 	if (bytes >= memtis->bytes_to_cool)
