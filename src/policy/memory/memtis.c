@@ -408,7 +408,6 @@ static void cool(struct memtis *memtis)
 		lists[BINS - 1] = IDLIST_EMPTY;
 		memtis->pages[tier][BINS - 1] = 0;
 	}
-	memtis->base_pages[0] += memtis->base_pages[1];
 	for (unsigned bin = 1; bin + 1 < BINS; bin++)
 		memtis->base_pages[bin] = memtis->base_pages[bin + 1];
 	memtis->base_pages[BINS - 1] = 0;
