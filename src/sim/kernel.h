@@ -140,10 +140,6 @@ struct kernel_ops {
 	/* WHEN: at every tick, before any agent. NULL: nothing to do. */
 	void (*tick)(struct kernel *kernel);
 
-	/* Frees up to nr_pages of `node` by demotion or otherwise; returns how many. NULL: cannot.
-	 * WHEN: when an allocation or migration finds the node full. */
-	uint64_t (*reclaim)(struct kernel *kernel, uint32_t node, uint64_t nr_pages);
-
 	/* Moves one page, and the large folio that it lies in with it; which is split when there is
 	 * no room for all of it. 0; KERNEL_NOT_COPIED; -ENOENT no such page; -ENOSPC no room;
 	 * -EALREADY it is there.
@@ -197,8 +193,6 @@ void kernel_take_held(struct kernel *kernel, uint32_t page, uint32_t node, uint3
 void kernel_give_held(struct kernel *kernel, uint32_t page);
 /* Moves all frames and pages of the folio, touched or not. False: no room, nothing moved. */
 bool kernel_migrate_held(struct kernel *kernel, const struct kernel_folio *folio, uint32_t to);
-/* Takes from `first`, then along the fallback list; reclaims where the preset can. */
-int kernel_take_falling(struct kernel *kernel, uint32_t page, uint32_t first);
 
 /* What the world calls. */
 int kernel_fault(struct kernel *kernel, uint32_t page, uint32_t wish);

@@ -31,7 +31,7 @@ expect 3 'takes hint faults itself' "$R" -K linux-tiering -P berth:sampler=hint-
 expect 2 'must ascend' "$R" -P damon:wmark_low=900
 expect 3 'needs hits out of checks' "$R" -P recency:sampler=hint-faults
 expect 2 'not understood' "$R" --fast lots
-expect 2 'there are mlp, store, move, fault' "$R" --cost latency=3
+expect 2 'there are mlp, store, move' "$R" --cost latency=3
 expect 2 'too large' "$R" --dilate 99999999999
 expect 2 'usage: berth sim'
 expect 2 'one argument too many' "$R" "$R"

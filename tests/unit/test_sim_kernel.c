@@ -3,6 +3,7 @@
 #include "test.h"
 
 #include "sim/kernel.h"
+#include "sim/kernel/watermark.h"
 #include "sim_fixture.h"
 
 struct box {
@@ -72,11 +73,11 @@ static void test_kernel_interleaves_in_turn(void **state)
 	struct box box = box_new(THREE);
 	(void)state;
 	box_start(&box, "interleave", NULL);
-	for (uint32_t i = 0; i < 30; i++) {
+	for (uint32_t i = 0; i < 27; i++) {
 		assert_int_equal(kernel_fault(box.kernel, i, UINT32_MAX), 0);
 		assert_int_equal(box.kernel->pages[i].node, i % 3);
 	}
-	for (uint32_t i = 30; i < 50; i++) /* the first is full: the rest takes its share */
+	for (uint32_t i = 27; i < 50; i++) /* the first is at LOW: the rest takes its share */
 		assert_int_equal(kernel_fault(box.kernel, i, UINT32_MAX), 0);
 	assert_int_equal(kernel_fault(box.kernel, 50, UINT32_MAX), -ENOMEM);
 	box_fini(&box);
@@ -84,11 +85,12 @@ static void test_kernel_interleaves_in_turn(void **state)
 
 static void test_kernel_interleave_weighted(void **state)
 {
-	uint64_t weighted = 1;
-	struct box box = box_new(THREE);
+	uint64_t weighted[] = { 1, WATERMARK_SCALE_DEFAULT, 0 };
+	struct box box = box_new("node:dram:80KiB@80ns/100GBps:cpus=0 "
+				 "node:cxl:80KiB@250ns/30GBps node:pmem:80KiB@400ns/10GBps");
 	uint32_t on[3] = { 0 };
 	(void)state;
-	box_start(&box, "interleave", &weighted);
+	box_start(&box, "interleave", weighted);
 	for (uint32_t i = 0; i < 14; i++) {
 		assert_int_equal(kernel_fault(box.kernel, i, UINT32_MAX), 0);
 		on[box.kernel->pages[i].node]++;

@@ -102,28 +102,6 @@ bool kernel_migrate_held(struct kernel *kernel, const struct kernel_folio *folio
 	return true;
 }
 
-static bool take_or_reclaim(struct kernel *kernel, uint32_t page, uint32_t node)
-{
-	if (kernel_take(kernel, page, node))
-		return true;
-	return kernel->ops->reclaim && kernel->ops->reclaim(kernel, node, 1) > 0 &&
-	       kernel_take(kernel, page, node);
-}
-
-int kernel_take_falling(struct kernel *kernel, uint32_t page, uint32_t first)
-{
-	if (first < kernel->cost->nr_nodes && take_or_reclaim(kernel, page, first))
-		return 0;
-	kernel->stats.nr_fallen += first < kernel->cost->nr_nodes;
-	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
-		if (take_or_reclaim(kernel, page, kernel->fallback[i])) {
-			kernel->stats.nr_fallen += i > 0 && first >= kernel->cost->nr_nodes;
-			return 0;
-		}
-	}
-	return -ENOMEM;
-}
-
 int kernel_migrate_plain(struct kernel *kernel, uint32_t page, uint32_t to)
 {
 	struct kernel_page *entry = &kernel->pages[page];

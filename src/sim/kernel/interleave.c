@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * interleave: the kernel's MPOL_INTERLEAVE over all nodes with memory: each new page goes to the
- * next node in turn, and along the fallback list when that one is full. With weighted=1 it is
- * MPOL_WEIGHTED_INTERLEAVE (6.9 and later): a node gets as many pages in a row as its bandwidth is
- * of the narrowest node's.
+ * next node in turn, and along the zonelist when that one is at its low watermark (linux_plain.h).
+ * With weighted=1 it is MPOL_WEIGHTED_INTERLEAVE (6.9 and later): a node gets as many pages in a
+ * row as its bandwidth is of the narrowest node's.
  *
  * Follows mm/mempolicy.c interleave_nodes and weighted_interleave_nodes.
  */
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "sim/kernel.h"
+#include "sim/kernel/linux_plain.h"
 
 #define WEIGHT_MAX 255 /* of one node, as in the kernel's sysfs files */
 
-enum { WEIGHTED, NR_TUNABLES };
+enum { WEIGHTED, WATERMARK_SCALE, MIN_FREE_KBYTES, NR_TUNABLES };
 
 static const struct tunable interleave_tunables[NR_TUNABLES] = {
 	[WEIGHTED] = { "weighted", TUNABLE_FLAG, 0, 0, 1,
-		       "nodes get pages in proportion to their bandwidth" },
+		       "nodes get pages in proportion to their bandwidth", NULL },
+	[WATERMARK_SCALE] = LINUX_PLAIN_WATERMARK_SCALE,
+	[MIN_FREE_KBYTES] = LINUX_PLAIN_MIN_FREE_KBYTES,
 };
 
 struct interleave {
+	struct linux_plain plain;
 	uint32_t turn; /* index into kernel->fallback */
 	uint32_t left; /* pages until the next turn */
 	uint32_t weights[];
@@ -32,8 +35,14 @@ static int interleave_start(struct kernel *kernel, struct printbuf *err)
 	uint64_t narrowest = UINT64_MAX;
 	struct interleave *state = calloc(1, sizeof(*state) + kernel->nr_fallback *
 								      sizeof(state->weights[0]));
-	if (!state)
+	struct linux_marks_config config = {
+		.scale = kernel->values[WATERMARK_SCALE],
+		.min_free_kbytes = kernel->values[MIN_FREE_KBYTES],
+	};
+	if (!state || linux_plain_init(&state->plain, kernel, &config)) {
+		free(state);
 		return error_set(err, -ENOMEM, "interleave: out of memory");
+	}
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
 		narrowest = MIN(narrowest, kernel->cost->bytes_per_s[kernel->fallback[i]]);
 	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
@@ -46,23 +55,17 @@ static int interleave_start(struct kernel *kernel, struct printbuf *err)
 	return 0;
 }
 
-static void interleave_stop(struct kernel *kernel)
-{
-	free(kernel->state);
-	kernel->state = NULL;
-}
-
 static int interleave_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 {
 	struct interleave *state = kernel->state;
 	if (wish != UINT32_MAX)
-		return kernel_take_falling(kernel, page, wish);
+		return linux_plain_allocate(kernel, page, wish);
 	uint32_t node = kernel->fallback[state->turn];
 	if (--state->left == 0) {
 		state->turn = (state->turn + 1) % kernel->nr_fallback;
 		state->left = state->weights[state->turn];
 	}
-	return kernel_take_falling(kernel, page, node);
+	return linux_plain_allocate(kernel, page, node);
 }
 
 extern const struct kernel_ops kernel_interleave;
@@ -73,6 +76,9 @@ const struct kernel_ops kernel_interleave = {
 	.tunables = interleave_tunables,
 	.nr_tunables = NR_TUNABLES,
 	.start = interleave_start,
-	.stop = interleave_stop,
+	.stop = linux_plain_stop,
 	.allocate = interleave_allocate,
+	.migrate = linux_plain_migrate,
+	.marks = linux_plain_marks,
+	.counters = linux_plain_counters,
 };

@@ -104,8 +104,8 @@ static const struct tunable tiering_tunables[LINUX_NR_TUNABLES] = LINUX_TUNABLES
 /* What nomad shares with all, and what it has of its own. */
 #define LINUX_COMMON_OPS                                                                           \
 	.needs_order = true, .nr_tunables = LINUX_NR_TUNABLES, .hint_fault = linux_hint_fault,     \
-	.reclaim = linux_reclaim, .mapping = linux_mapping, .split = linux_split,                  \
-	.folio = linux_folio, .marks = linux_marks_seen
+	.mapping = linux_mapping, .split = linux_split, .folio = linux_folio,                      \
+	.marks = linux_marks_seen
 #define LINUX_OPS                                                                                  \
 	LINUX_COMMON_OPS, .start = linux_start, .stop = linux_stop, .allocate = linux_allocate,    \
 			  .grow = linux_grow, .counters = linux_counters, .tick = linux_tick,      \
