@@ -3,6 +3,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 MESON_FLAGS ?=
+BUILD_PATH = $(abspath $(BUILD))
 
 # A file that came or went must be seen: the list of sources is compared with that of last time.
 LIST = find src recorder lab tests bench fuzz -name '*.c' | LC_ALL=C sort
@@ -47,6 +48,14 @@ lint: setup configure
 fuzz: setup
 	@scripts/fuzz
 
+# What of the corpus is missing is recorded, then every policy is compared on it (corpus/README.md).
+corpus: all
+	@scripts/setup --corpus
+	@BUILD=$(BUILD_PATH) scripts/corpus
+
+policies: all
+	@BUILD=$(BUILD_PATH) scripts/policies
+
 install: all
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -56,4 +65,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long check-lab bench bench-lab lint fuzz install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab lint fuzz corpus policies install format clean
