@@ -7,6 +7,8 @@
  */
 #include "test.h"
 
+#include <sys/mman.h>
+
 #include "sim/kernel.h"
 #include "sim_fixture.h"
 
@@ -238,6 +240,76 @@ static void test_agents_run_above_every_kernel(void **state)
 		}
 		assert_string_equal(printbuf_str(&first), printbuf_str(&second));
 	}
+	tape_free(&tape);
+	machine_free(machine);
+}
+
+/* Whatever an agent wants, no more than the rate's bytes are moved, and one burst. */
+static void test_agents_keep_to_the_rate(void **state)
+{
+	static const char *const policies_[] = {
+		"hemem:load_period=13,store_period=7,block=8KiB,rate=400KiBps",
+		"hemem:load_period=13,store_period=7,rate=400KiBps",
+		"memtis:load_period=13,store_period=7,adapt=50,wake=1ms,rate=400KiBps",
+		"colloid:load_period=13,store_period=7,block=4KiB,rate=400KiBps",
+	};
+	struct machine *machine = machine_two_tiers(800, 4096);
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .dilate = 200,
+				     .seed = 3 };
+	struct tape tape = tape_new();
+	(void)state;
+	tape_random(&tape, 13, 60000, 3000);
+	struct sim_set *set = tape_simulate(&tape, &config);
+	uint64_t allowed = tape.end_ns * 200 / NS_PER_MS * 400 * 1024 / 1000 + 2 * MIB;
+	uint64_t moved = 0;
+	for (size_t i = 0; i < sim_set_nr_results(set); i++) {
+		assert_true(sim_set_result(set, i)->moved_bytes <= allowed);
+		moved = MAX(moved, sim_set_result(set, i)->moved_bytes);
+	}
+	assert_true(moved > allowed / 4); /* the rate was what held them back */
+	sim_set_free(set);
+	tape_free(&tape);
+	machine_free(machine);
+}
+
+/* Eight times 2 MiB, each hot in 32 of its 512 pages only: huge pages as long as fast memory has
+ * 512 free pages at a time, small ones after that. Splitting lets the hot parts of all stay. */
+static void test_memtis_splits_huge_pages(void **state)
+{
+	static const char *const policies_[] = {
+		"memtis:load_period=7,adapt=2000,cool=50000,wake=5ms,sample_share=100%,split=1",
+		"memtis:load_period=7,adapt=2000,cool=50000,wake=5ms,sample_share=100%,split=0",
+	};
+	struct machine *machine = machine_two_tiers(2048, 16384);
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .kernel = "6.12:thp=always,numa_balancing=0",
+				     .dilate = 100,
+				     .seed = 3 };
+	struct tape tape = tape_new();
+	struct random random;
+	uint64_t time_ns = 0;
+	(void)state;
+	random_init(&random, 14);
+	tape_mapping(&tape, 0, 0, TRACE_MAP, 4096, 8 * 512, 0);
+	tape.events[0].protection = PROT_READ | PROT_WRITE;
+	tape.events[0].name = "[anon]";
+	for (uint64_t page = 0; page < 8 * 512; page++)
+		tape_access(&tape, time_ns += 100, 0, 4096 + page, TRACE_MISS | TRACE_TOUCH);
+	for (uint32_t i = 0; i < 200000; i++)
+		tape_access(&tape, time_ns += 200, 0,
+			    4096 + 512 * random_below(&random, 8) + random_below(&random, 32) * 16,
+			    TRACE_MISS);
+	struct sim_set *set = tape_simulate(&tape, &config);
+	const struct sim_result *split = sim_set_result(set, 0), *whole = sim_set_result(set, 1);
+	assert_int_equal(split->error, 0);
+	assert_true(whole->fast_misses < whole->misses * 8 / 10);
+	assert_true(split->fast_misses > split->misses * 95 / 100);
+	sim_set_free(set);
 	tape_free(&tape);
 	machine_free(machine);
 }
