@@ -4,10 +4,10 @@
  *
  * How work is shared. A job is rows of one recording; its cost is known roughly before it starts:
  * events x (decoding + the weight of each row). Workers take the longest job that is left
- * (Graham's LPT: at most 4/3 of the best schedule, and near 1 when jobs are many). A recording is
- * cut into pieces when it alone is more than 1/SWEEP_PIECES_EACH of a worker's part, but into no
- * more pieces than there are workers, so that no worker needs to decode it twice; and when its
- * simulations together would not fit into memory.
+ * (Graham's LPT: at most 4/3 of the best schedule, and near 1 when jobs are many). Cutting a
+ * recording costs another decode, so only as many of the longest are cut as make the schedule
+ * shorter, by trying; each into one piece a worker, so that none needs to decode it twice; or into
+ * more, when its simulations together would not fit into memory.
  *
  * The tick. berth sim shortens the tick of the cost model when one of its policies needs it, so a
  * row would depend on its neighbours. Here the tick is spelled out for all of a recording's rows:
@@ -566,22 +566,70 @@ static uint64_t divide_up(uint64_t value, uint64_t by)
 	return value / by + (value % by != 0);
 }
 
-static size_t count_pieces(const struct sweep_plan *plan, const struct sweep_job *whole,
-			   uint64_t all_cost, unsigned nr_workers, uint64_t memory_bytes)
+/* Pieces that memory and the simulator's limit ask for. */
+static size_t least_pieces(const struct sweep_plan *plan, const struct sweep_job *whole,
+			   uint64_t memory_bytes)
 {
 	const struct sweep_recording *recording = &plan->recordings[whole->recording];
 	uint64_t a_row = cost_multiply(recording->extent.peak_pages + 1, SWEEP_BYTES_A_PAGE);
-	uint64_t part = all_cost / nr_workers / SWEEP_PIECES_EACH + 1;
-	uint64_t by_cost = MIN(divide_up(cost_add(whole->feed_cost, whole->solve_cost), part),
-			       nr_workers);
 	uint64_t by_memory = divide_up(cost_multiply(a_row, whole->nr_rows),
 				       MAX(memory_bytes, a_row));
-	uint64_t by_set = divide_up(whole->nr_rows, SIM_SET_MAX);
-	return (size_t)MIN(MAX(MAX(by_cost, by_memory), by_set), whole->nr_rows);
+	return (size_t)MAX(by_memory, divide_up(whole->nr_rows, SIM_SET_MAX));
+}
+
+static int compare_costs(const void *raw_a, const void *raw_b)
+{
+	uint64_t a = *(const uint64_t *)raw_a, b = *(const uint64_t *)raw_b;
+	return a < b ? 1 : a > b ? -1 : 0;
+}
+
+/* The longest load of nr_workers when the first nr_split of the wholes are cut into as many pieces,
+ * each of which decodes anew. `costs` has room for all pieces. */
+static uint64_t guess_makespan(const struct sweep_plan *plan, const struct sweep_job *wholes,
+			       size_t nr, size_t nr_split, unsigned nr_workers, uint64_t *costs)
+{
+	uint64_t loads[SWEEP_WORKERS_MAX] = { 0 }, longest = 0;
+	size_t nr_costs = 0;
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t nr_events = plan->recordings[wholes[i].recording].nr_events + 1;
+		uint64_t decode = cost_multiply(nr_events, SWEEP_DECODE_COST);
+		uint64_t cost = cost_add(wholes[i].feed_cost, wholes[i].solve_cost) - decode;
+		size_t nr_pieces = i < nr_split ? nr_workers : 1;
+		for (size_t j = 0; j < nr_pieces; j++)
+			costs[nr_costs++] = cost_add(cost / nr_pieces, decode);
+	}
+	qsort(costs, nr_costs, sizeof(*costs), compare_costs);
+	for (size_t i = 0; i < nr_costs; i++) {
+		unsigned lightest = 0;
+		for (unsigned j = 1; j < nr_workers; j++)
+			lightest = loads[j] < loads[lightest] ? j : lightest;
+		loads[lightest] = cost_add(loads[lightest], costs[i]);
+		longest = MAX(longest, loads[lightest]);
+	}
+	return longest;
+}
+
+/* How many of the wholes, which come by cost, are best cut. */
+static int choose_splits(const struct sweep_plan *plan, const struct sweep_job *wholes, size_t nr,
+			 unsigned nr_workers, size_t *ret)
+{
+	size_t most = nr_workers > 1 ? MIN(nr, SWEEP_SPLITS_MAX) : 0, best = 0;
+	uint64_t best_ns = UINT64_MAX;
+	uint64_t *costs = calloc(nr + most * nr_workers + 1, sizeof(*costs));
+	for (size_t i = 0; costs && i <= most; i++) {
+		uint64_t makespan = guess_makespan(plan, wholes, nr, i, nr_workers, costs);
+		if (makespan < best_ns) {
+			best_ns = makespan;
+			best = i;
+		}
+	}
+	free(costs);
+	*ret = best;
+	return costs ? 0 : -ENOMEM;
 }
 
 /* The rows of each recording that are wanted, as if they were one job. */
-static int gather(const struct sweep_plan *plan, struct sweep_job *wholes, uint64_t *ret_cost)
+static int gather(const struct sweep_plan *plan, struct sweep_job *wholes, size_t *ret_nr)
 {
 	for (size_t i = 0; i < plan->nr_rows; i++) {
 		const struct sweep_row *row = &plan->rows[i];
@@ -595,9 +643,10 @@ static int gather(const struct sweep_plan *plan, struct sweep_job *wholes, uint6
 		if (wholes[i].nr_rows == 0)
 			continue;
 		set_cost(plan, &wholes[i]);
-		*ret_cost = cost_add(*ret_cost,
-				     cost_add(wholes[i].feed_cost, wholes[i].solve_cost));
+		++*ret_nr;
 	}
+	/* Those without rows cost nothing and come last. */
+	qsort(wholes, plan->nr_recordings, sizeof(*wholes), compare_jobs);
 	return 0;
 }
 
@@ -612,15 +661,17 @@ static void drop_empty_jobs(struct sweep_plan *plan)
 
 int sweep_plan_cut(struct sweep_plan *plan, unsigned nr_workers, uint64_t memory_bytes)
 {
-	uint64_t all_cost = 0;
+	size_t nr_wholes = 0, nr_split = 0;
 	struct sweep_job *wholes = calloc(MAX(plan->nr_recordings, 1), sizeof(*wholes));
 	sweep_plan_clear_jobs(plan);
-	int error = wholes ? gather(plan, wholes, &all_cost) : -ENOMEM;
-	for (size_t i = 0; !error && i < plan->nr_recordings; i++)
-		if (wholes[i].nr_rows)
-			error = cut_job(
-				plan, &wholes[i],
-				count_pieces(plan, &wholes[i], all_cost, nr_workers, memory_bytes));
+	int error = wholes ? gather(plan, wholes, &nr_wholes) : -ENOMEM;
+	if (!error)
+		error = choose_splits(plan, wholes, nr_wholes, nr_workers, &nr_split);
+	for (size_t i = 0; !error && i < nr_wholes; i++) {
+		size_t nr_pieces = MAX(i < nr_split ? nr_workers : 1,
+				       least_pieces(plan, &wholes[i], memory_bytes));
+		error = cut_job(plan, &wholes[i], MIN(nr_pieces, wholes[i].nr_rows));
+	}
 	for (size_t i = 0; wholes && i < plan->nr_recordings; i++)
 		free(wholes[i].rows);
 	free(wholes);

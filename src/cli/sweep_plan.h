@@ -12,8 +12,8 @@
 #include "cli/sweep.h"
 
 #define SWEEP_NO_KERNEL	   UINT32_MAX
-#define SWEEP_DECODE_COST  3   /* of decoding and mapping pages, in units of sweep_variant.weight */
-#define SWEEP_PIECES_EACH  4   /* jobs that a worker should have to do, at least */
+#define SWEEP_DECODE_COST  4   /* of decoding and mapping pages, in units of sweep_variant.weight */
+#define SWEEP_SPLITS_MAX   64  /* recordings whose cutting is tried */
 #define SWEEP_BYTES_A_PAGE 160 /* of one simulation: the most that was seen, rounded up */
 
 struct sweep_recording {
