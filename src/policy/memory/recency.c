@@ -36,7 +36,8 @@ static const struct tunable recency_tunables[NR_TUNABLES] = {
 		     "checks that may pass between two touches" },
 	[IDLE] = { "idle", TUNABLE_COUNT, 50, 1, 1000000,
 		   "checks without a touch before demotion" },
-	[HEADROOM] = { "headroom", TUNABLE_BP, 200, 0, 10000, "share of fast memory kept free" },
+	[HEADROOM] = { "headroom", TUNABLE_BP, 200, 0, 10000,
+		       "share of fast memory kept free above the low watermark" },
 	[SCAN] = { "scan", TUNABLE_COUNT, 16384, 1, 1000000,
 		   "pages looked at for idleness per decision" },
 };
@@ -216,7 +217,8 @@ static int recency_decide(void *policy, const struct policy_view *view, struct p
 	uint32_t slow = roomiest(recency, view, false);
 	if (fast < view->nr_nodes && slow < view->nr_nodes) {
 		const struct policy_node *node = &view->nodes[fast];
-		uint64_t headroom = node->capacity_pages / 10000 * recency->values[HEADROOM] +
+		uint64_t headroom = node->low_pages +
+				    node->capacity_pages / 10000 * recency->values[HEADROOM] +
 				    node->capacity_pages % 10000 * recency->values[HEADROOM] /
 					    10000;
 		uint64_t wanted = headroom + MIN(recency->nr_candidates, view->budget_pages / 2);
