@@ -36,8 +36,8 @@ struct sim_config {
 	const char *cost; /* "key=value,..." of cost_tunables; NULL: defaults */
 	uint64_t dilate;  /* 0 and 1: none */
 	uint64_t seed;
-	unsigned effort;     /* of bounds, 0..2 */
-	uint32_t max_epochs; /* of the series in the results; 0: none kept */
+	unsigned effort;		/* of bounds, 0..2 */
+	uint32_t max_epochs;		/* of the series in the results; 0: none kept */
 	struct simulation_watch *watch; /* of the first policy at the first size; NULL: nobody */
 };
 

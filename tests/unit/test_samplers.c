@@ -593,3 +593,58 @@ static void test_samplers_damon_sees_huge_pages_whole(void **state)
 	world_close(&world);
 	tape_free(&tape);
 }
+
+static struct sim_set *simulate_all(const struct tape *tape, const struct machine *machine,
+				    const char *kernel)
+{
+	static const char *const policies_[] = {
+		"berth:sampler=hint-faults,sample_period=300ms",
+		"berth:sampler=hint-faults-no-latency,sample_period=100ms,hint_nodes=all",
+		"berth:sampler=damon",
+		"berth:sampler=accessed-bits,sample_period=50ms",
+		"recency:sampler=damon,aggr_period=50ms,max_regions=20,update_period=100ms",
+		"damon:apply_interval=0,quota_interval=50ms,node_mem_free_bp=30%",
+	};
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .kernel = kernel,
+				     .dilate = 400,
+				     .seed = 3 };
+	return tape_simulate(tape, &config);
+}
+
+/* Whatever the program does, mappings and children included: the same twice, the parts add up, and
+ * only hint faults cost the program anything. */
+static void test_samplers_survive_any_program(void **state)
+{
+	static const char *const below[] = { "linux-none", "interleave",
+					     "linux-tiering:numa_balancing=0,thp=always" };
+	(void)state;
+	for (uint64_t seed = 0; seed < 9; seed++) {
+		struct machine *machine = machine_two_tiers(400 + seed * 100, 20000);
+		struct tape tape = tape_new();
+		tape_map(&tape, 0, 0, 0, 4096);
+		tape_random(&tape, seed, 6000, 900 + seed * 300);
+		struct sim_set *first = simulate_all(&tape, machine, below[seed % 3]);
+		struct sim_set *second = simulate_all(&tape, machine, below[seed % 3]);
+		for (size_t i = 0; i < sim_set_nr_results(first); i++) {
+			const struct sim_result *one = sim_set_result(first, i);
+			const struct sim_result *two = sim_set_result(second, i);
+			uint64_t parts = one->compute_ns + one->latency_ns + one->bandwidth_ns +
+					 one->migration_ns + one->faults_ns + one->blocked_ns;
+			assert_int_equal(one->error, 0);
+			assert_int_equal(one->time_ns, two->time_ns);
+			assert_int_equal(one->nr_checks, two->nr_checks);
+			assert_int_equal(one->moved_bytes, two->moved_bytes);
+			assert_in_range(one->time_ns - parts, 0, 4);
+			assert_int_equal(one->nr_faults > 0, i < 2);
+			assert_int_equal(one->nr_checks > 0, i >= 2);
+			assert_true(one->sampler_ns > 0);
+		}
+		sim_set_free(first);
+		sim_set_free(second);
+		tape_free(&tape);
+		machine_free(machine);
+	}
+}
