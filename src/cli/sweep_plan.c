@@ -314,9 +314,9 @@ static int check_machine(const struct sweep_grid *grid, struct printbuf *err)
 int sweep_plan_new(const struct sweep_grid *grid, struct sweep_plan **ret, struct printbuf *err)
 {
 	struct sweep_plan *plan = calloc(1, sizeof(*plan));
-	int error = plan ? 0 : out_of_memory(err);
-	if (error)
-		return error;
+	int error = 0;
+	if (!plan)
+		return out_of_memory(err);
 	plan->grid = grid;
 	for (size_t i = 0; !error && i < grid->nr_sources; i++)
 		error = add_source(plan, &grid->sources[i], err);
