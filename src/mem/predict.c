@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #define TRIALS_MAX    8192 /* of one cell, before its past is halved */
-#define TRIALS_TRUST  8	   /* the weight of what stands in for a cell's own trials */
-#define SAMPLES_TRUST 8	   /* the same for hardware samples */
+#define TRIALS_TRUST  32   /* the weight of what stands in for a cell's own trials */
+#define SAMPLES_TRUST 64   /* the same for hardware samples */
 #define BP	      10000
 
 int predict_init(struct predict *predict, uint32_t nr_classes, uint32_t nr_parents)

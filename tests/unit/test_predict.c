@@ -18,15 +18,15 @@ static void test_predict_begins_with_the_prior(void **state)
 	predict_fini(&predict);
 }
 
-/* Eight trials weigh as much as what stands in for them: the parent, and for it the prior. */
+/* 32 trials weigh as much as what stands in for them: the parent, and for it the prior. */
 static void test_predict_learns_the_class_and_its_parent(void **state)
 {
 	struct predict predict;
 	(void)state;
 	assert_int_equal(predict_init(&predict, 10, 2), 0);
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 32; i++)
 		predict_learn(&predict, 3, 1, 10, 0);
-	/* parent: (8 x 10 + 8 x 0) / 16 = 5; class: (8 x 10 + 8 x 5) / 16 = 7.5 */
+	/* parent: (32 x 10 + 32 x 0) / 64 = 5; class: (32 x 10 + 32 x 5) / 64 = 7.5 */
 	assert_int_equal(predict_mean(&predict, 3, 1, 0, 0).touches, 120);
 	assert_int_equal(predict_mean(&predict, 4, 1, 0, 0).touches, 80);
 	assert_int_equal(predict_mean(&predict, 4, 0, 0, 0).touches, 0);
@@ -46,10 +46,11 @@ static void test_predict_weighs_touches_by_samples(void **state)
 	for (int i = 0; i < 10000; i++)
 		predict_learn(&predict, 0, 0, 1, i % 10 == 0);
 	struct predict_mean mean = predict_mean(&predict, 0, 0, 0, 100);
-	assert_in_range(mean.weight, 9 * PREDICT_ONE, 10 * PREDICT_ONE);
+	assert_int_equal(mean.weight, 120); /* 7.5: 64 samples stand in for its own */
 	for (int i = 0; i < 60000; i++)
 		predict_learn(&predict, 1, 0, 1, 0);
-	assert_int_equal(predict_mean(&predict, 1, 0, 0, 100).weight, 0); /* below 1/16 */
+	assert_int_equal(predict_mean(&predict, 1, 0, 0, 100).weight,
+			 4); /* a quarter: what stands in for it was 7.5 */
 	predict_fini(&predict);
 }
 

@@ -65,6 +65,7 @@
 #define BIN_ROOM	128
 #define CANDIDATES_MAX	32768
 #define RANGE_PAGES_MAX 65536
+#define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
 #define BAR_MAX		6
 #define PERIOD_GUESS	1000
 
@@ -72,7 +73,7 @@ enum { SHORT, LONG, NR_HORIZONS };
 
 struct past {			    /* of a folio, beside its record */
 	uint32_t short_at, long_at; /* until when the counts have decayed */
-	uint32_t born, moved_at;    /* rounds; moved_at 0: never */
+	uint32_t born, moved_ms;    /* round; time of the last move, 0: never */
 	uint32_t trial_at;
 	uint16_t short_count;
 	uint16_t trial_class, trial_touches, trial_samples;
@@ -105,7 +106,7 @@ struct berth {
 	struct candidate *candidates;
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
-	uint32_t now, hand;
+	uint32_t now, hand, now_ms;
 	uint64_t last_ns;
 	uint32_t page_bytes;
 	bool has_new, has_bits;
@@ -121,7 +122,8 @@ struct berth {
 	uint64_t promote_ps, demote_ps;
 	uint64_t touch_ps; /* what one touch of average weight is worth, x 16 */
 	uint64_t paid, expected;
-	uint64_t reserve, free_seen;
+	uint64_t reserve, free_seen, spilled;
+	bool is_birth;
 	uint32_t fast, slow;
 	uint64_t nr_trips, nr_moves;
 };
@@ -282,6 +284,7 @@ static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 					  .trial_class = CLASS_NONE };
 	folio_get(berth->table, id)->seen = berth->now - 1;
 	berth->births_now++;
+	berth->is_birth = true;
 	open_trial(berth, &berth->pasts[id], CLASS_BORN);
 	return id;
 }
@@ -293,8 +296,10 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio)
 	past->short_count = count_at(past->short_count, &past->short_at, berth->now,
 				     berth->half[SHORT]);
 	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
-	past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
-	folio->heat = (uint16_t)MIN(folio->heat + RATE_ONE, RATE_MAX);
+	if (past->born != berth->now) { /* the first touch says nothing of a second one */
+		past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
+		folio->heat = (uint16_t)MIN(folio->heat + RATE_ONE, RATE_MAX);
+	}
 	if (past->trial_class != CLASS_NONE && past->trial_touches < UINT16_MAX)
 		past->trial_touches++;
 	folio->seen = berth->now;
@@ -317,6 +322,9 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	struct folio *folio = folio_get(berth->table, id);
 	if (sample->node != SAMPLE_NONE)
 		folio->node = (uint16_t)sample->node;
+	if (berth->is_birth && sample->node != SAMPLE_NONE && !node_is_fast(berth, sample->node))
+		berth->spilled++;
+	berth->is_birth = false;
 	if (sample->kind == SAMPLE_HARDWARE) {
 		struct past *past = &berth->pasts[id];
 		unsigned weight = sample->access == SAMPLE_WRITE ? 1 : 2;
@@ -393,6 +401,13 @@ static void push_victim(struct berth *berth, uint32_t id, uint64_t worth)
 	bin->ids[bin->nr++] = id;
 }
 
+/* Just moved: going back at once would make both moves vain. */
+static bool is_settling(const struct berth *berth, uint32_t id)
+{
+	const struct past *past = &berth->pasts[id];
+	return past->moved_ms && berth->now_ms - past->moved_ms < SETTLE_MS;
+}
+
 /* lowest valued fast folio, FOLIO_NONE when none is known */
 static uint32_t pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
 {
@@ -405,6 +420,8 @@ static uint32_t pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
 			struct folio *folio = folio_get(berth->table, id);
 			folio->bits &= ~(unsigned)FOLIO_MARK & 63u;
 			if (!node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
+				continue;
+			if (is_settling(berth, id))
 				continue;
 			worth_of(berth, id, worth);
 			if (half_octave(worth[LONG]) <= i + 1)
@@ -443,7 +460,7 @@ static void sweep(struct berth *berth)
 		close_if_over(berth, id, past);
 		if (past->trial_class == CLASS_NONE)
 			open_trial(berth, past, class_of(berth, folio, past));
-		if (past->bar && berth->now - past->moved_at > 4 * berth->horizon[LONG])
+		if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
 			past->bar = 0;
 		uint64_t worth[NR_HORIZONS];
 		worth_of(berth, id, worth);
@@ -518,6 +535,8 @@ static void trade(struct berth *berth, const struct policy_view *view, struct pl
 		struct folio *folio = folio_get(berth->table, id);
 		if (node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
 			continue;
+		if (is_settling(berth, id))
+			continue;
 		uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
 		worth_of(berth, id, gain);
 		if (free_pages > keep) {
@@ -554,6 +573,9 @@ static uint64_t make_headroom(struct berth *berth, const struct policy_view *vie
 			      struct plan *plan)
 {
 	const struct policy_node *node = &view->nodes[berth->fast];
+	if (berth->spilled && node->free_pages < node->capacity_pages / 8)
+		berth->reserve = MAX(berth->reserve, node->free_pages);
+	berth->spilled = 0;
 	uint64_t wanted = MIN(berth->births_peak, node->capacity_pages / 8);
 	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
@@ -594,11 +616,11 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 	if (result->outcome != MOVE_DONE)
 		return;
 	berth->nr_moves++;
-	if (past->moved_at && berth->now - past->moved_at < berth->horizon[LONG]) {
+	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS) {
 		berth->nr_trips++;
 		past->bar = (uint8_t)MIN(past->bar + 1, BAR_MAX);
 	}
-	past->moved_at = berth->now;
+	past->moved_ms = MAX(berth->now_ms, 1);
 }
 
 static void berth_completed(void *policy, const struct move_result *results, uint32_t nr)
@@ -663,7 +685,7 @@ static void pace(struct berth *berth, const struct policy_view *view)
 	uint64_t per_round = MAX(berth->touches_avg / 4096, 1);
 	berth->unit = MIN(MAX(berth->nr_pages / per_round, 1), 1u << 16);
 	berth->half[SHORT] = (uint32_t)MAX(berth->unit / 2, 2);
-	berth->half[LONG] = (uint32_t)MAX(berth->unit * 8, 32);
+	berth->half[LONG] = (uint32_t)MAX(berth->unit * 4, 32);
 	/* x 16 */
 	uint64_t per_touch = berth->all_misses ? berth->all_misses * 16 / MAX(berth->all_touches, 1)
 					       : 16;
@@ -690,6 +712,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	berth->slow = roomiest(berth, view, false);
 	if (berth->fast >= view->nr_nodes || berth->slow >= view->nr_nodes)
 		return 0;
+	berth->now_ms = (uint32_t)(view->now_ns / NS_PER_MS);
 	price(berth, view);
 	pace(berth, view);
 	if (berth->has_new)
