@@ -66,6 +66,9 @@
 #define CANDIDATES_MAX	32768
 #define RANGE_PAGES_MAX 65536
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
+#define NOBODY		UINT32_MAX
+#define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
+#define FAILURES_MAX	16 /* candidates in a row order that do not pay, before the rest is left */
 #define BAR_MAX		6
 #define PERIOD_GUESS	1000
 
@@ -126,6 +129,9 @@ struct berth {
 	bool is_birth;
 	uint32_t fast, slow;
 	uint64_t nr_trips, nr_moves;
+	uint64_t *fast_of; /* [job]: fast pages, planned moves included */
+	uint32_t max_jobs;
+	uint64_t queue_ps[2]; /* fast, slow: decaying mean of the latency beyond the idle one */
 };
 
 /* 2^(-i/32) in 1/65536 */
@@ -523,67 +529,153 @@ static void expect(struct berth *berth, uint32_t id, uint64_t worth)
 	past->trial_expected = (uint16_t)MIN(touches, UINT16_MAX);
 }
 
+/* Jobs: what each has of fast memory while the plan grows. */
+static bool note_jobs(struct berth *berth, const struct policy_view *view)
+{
+	if (view->nr_jobs > berth->max_jobs) {
+		uint64_t *fast_of = realloc(berth->fast_of, view->nr_jobs * sizeof(*fast_of));
+		if (!fast_of)
+			return false;
+		berth->fast_of = fast_of;
+		berth->max_jobs = view->nr_jobs;
+	}
+	for (uint32_t i = 0; i < view->nr_jobs; i++)
+		berth->fast_of[i] = view->jobs[i].fast_pages;
+	return view->nr_jobs > 0;
+}
+
+static uint32_t job_of(const struct policy_view *view, const struct folio *folio)
+{
+	uint32_t job = folio->space < view->nr_spaces ? view->job_of[folio->space] : 0;
+	return job < view->nr_jobs ? job : 0;
+}
+
+static bool has_reached_cap(const struct berth *berth, const struct policy_view *view, uint32_t job)
+{
+	return berth->fast_of[job] >= view->jobs[job].cap_pages;
+}
+
+/* May `taker` have a page of `giver`? What lies within a giver's floor is for itself only, and a
+ * taker at its cap changes pages with itself. */
+static bool may_take(const struct berth *berth, const struct policy_view *view, uint32_t taker,
+		     uint32_t giver)
+{
+	if (taker == giver)
+		return true;
+	return berth->fast_of[giver] > view->jobs[giver].floor_pages &&
+	       !has_reached_cap(berth, view, taker);
+}
+
+/* The least valued fast folio that `taker` may displace, NOBODY: that may make room. */
+static uint32_t pop_victim_for(struct berth *berth, const struct policy_view *view, uint32_t taker,
+			       uint64_t worth[NR_HORIZONS])
+{
+	struct candidate passed[VICTIMS_PASSED];
+	uint32_t nr = 0, found = FOLIO_NONE;
+	while (found == FOLIO_NONE && nr < VICTIMS_PASSED) {
+		uint32_t id = pop_victim(berth, worth);
+		if (id == FOLIO_NONE)
+			break;
+		uint32_t giver = job_of(view, folio_get(berth->table, id));
+		bool fits = taker == NOBODY ? berth->fast_of[giver] > view->jobs[giver].floor_pages
+					    : may_take(berth, view, taker, giver);
+		if (fits)
+			found = id;
+		else
+			passed[nr++] = (struct candidate){ worth[LONG], id };
+	}
+	while (nr > 0) {
+		nr--;
+		push_victim(berth, passed[nr].id, passed[nr].worth);
+	}
+	return found;
+}
+
+/* One candidate. 0: planned; 1: does not pay; negative: no more room in plan or memory. */
+static int promote_into_room(struct berth *berth, struct plan *plan, uint32_t id,
+			     const uint64_t gain[NR_HORIZONS])
+{
+	static const uint64_t nothing[NR_HORIZONS];
+	if (!pays(berth, gain, nothing, cost_of(berth, id, berth->promote_ps)))
+		return 1;
+	return plan_folio(berth, plan, id, berth->fast, "earns more than its move") ? 0 : -ENOSPC;
+}
+
+static int exchange(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		    uint32_t id, const uint64_t gain[NR_HORIZONS])
+{
+	static const uint64_t nothing[NR_HORIZONS];
+	uint64_t loss[NR_HORIZONS];
+	uint32_t taker = job_of(view, folio_get(berth->table, id));
+	uint32_t victim = pop_victim_for(berth, view, taker, loss);
+	if (victim == FOLIO_NONE)
+		return view->nr_jobs > 1 ? 1 : -ENOSPC;
+	uint32_t giver = job_of(view, folio_get(berth->table, victim));
+	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
+	uint64_t cost = cost_of(berth, id, berth->promote_ps) +
+			cost_of(berth, victim, berth->demote_ps);
+	if (!pays(berth, gain, returns ? nothing : loss, cost)) {
+		push_victim(berth, victim, loss[LONG]);
+		return 1;
+	}
+	if (!plan_folio(berth, plan, victim, berth->slow,
+			returns ? "borrowed memory returned" : "makes room"))
+		return -ENOSPC;
+	berth->fast_of[giver]--;
+	return plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
+		       ? 0
+		       : -ENOSPC;
+}
+
+/* Most valued first, into free memory or in the place of what is worth least. */
 static void trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
-		  uint64_t headroom)
+		  uint64_t keep)
 {
 	uint64_t free_pages = view->nodes[berth->fast].free_pages, budget = view->budget_pages;
-	uint64_t keep = headroom + berth->reserve;
 	unsigned nr_failed = 0;
-	static const uint64_t nothing[NR_HORIZONS];
-	for (uint32_t i = 0; i < berth->nr_candidates && nr_failed < 16 && budget >= 2; i++) {
+	for (uint32_t i = 0; i < berth->nr_candidates && nr_failed < FAILURES_MAX; i++) {
 		uint32_t id = berth->candidates[i].id;
 		struct folio *folio = folio_get(berth->table, id);
-		if (node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
+		uint64_t gain[NR_HORIZONS];
+		if (node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING ||
+		    is_settling(berth, id))
 			continue;
-		if (is_settling(berth, id))
-			continue;
-		uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
-		worth_of(berth, id, gain);
-		if (free_pages > keep) {
-			if (!pays(berth, gain, nothing, cost_of(berth, id, berth->promote_ps))) {
-				nr_failed++;
-				continue;
-			}
-			if (!plan_folio(berth, plan, id, berth->fast, "earns more than its move"))
-				return;
-			expect(berth, id, gain[LONG]);
-			free_pages--;
-			budget--;
-			continue;
-		}
-		uint32_t victim = pop_victim(berth, loss);
-		if (victim == FOLIO_NONE)
+		uint32_t job = job_of(view, folio);
+		bool has_room = free_pages > keep && !has_reached_cap(berth, view, job);
+		if (budget < (has_room ? 1u : 2u))
 			return;
-		uint64_t cost = cost_of(berth, id, berth->promote_ps) +
-				cost_of(berth, victim, berth->demote_ps);
-		if (!pays(berth, gain, loss, cost)) {
-			push_victim(berth, victim, loss[LONG]);
+		worth_of(berth, id, gain);
+		int error = has_room ? promote_into_room(berth, plan, id, gain)
+				     : exchange(berth, view, plan, id, gain);
+		if (error < 0)
+			return;
+		if (error > 0) {
 			nr_failed++;
 			continue;
 		}
-		if (!plan_folio(berth, plan, victim, berth->slow, "makes room") ||
-		    !plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces"))
-			return;
 		expect(berth, id, gain[LONG]);
-		budget -= 2;
+		berth->fast_of[job]++;
+		free_pages -= has_room;
+		budget -= (has_room ? 1u : 2u);
 	}
 }
 
+/* Room for new pages, ahead of them, where they are learned to earn more than the least that fast
+ * memory holds. Returns the free pages that promotions shall leave. */
 static uint64_t make_headroom(struct berth *berth, const struct policy_view *view,
 			      struct plan *plan)
 {
 	const struct policy_node *node = &view->nodes[berth->fast];
+	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS], nr_planned = 0;
 	if (berth->spilled && node->free_pages < node->capacity_pages / 8)
 		berth->reserve = MAX(berth->reserve, node->free_pages);
 	berth->spilled = 0;
-	uint64_t wanted = MIN(berth->births_peak, node->capacity_pages / 8);
-	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS];
+	uint64_t births = MIN(berth->births_peak, node->capacity_pages / 8);
+	uint64_t wanted = births ? births + MAX(berth->reserve, node->low_pages) : 0;
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		gain[i] = worth_of_class(berth, CLASS_BORN, i, 0);
-	uint64_t free_pages = node->free_pages;
-	uint64_t got = free_pages > berth->reserve ? free_pages - berth->reserve : 0;
-	for (uint64_t budget = view->budget_pages / 2; got < wanted && budget > 0; budget--) {
-		uint32_t victim = pop_victim(berth, loss);
+	while (node->free_pages + nr_planned < wanted && nr_planned < view->budget_pages / 2) {
+		uint32_t victim = pop_victim_for(berth, view, NOBODY, loss);
 		if (victim == FOLIO_NONE)
 			break;
 		if (!pays(berth, gain, loss, cost_of(berth, victim, berth->demote_ps))) {
@@ -592,12 +684,11 @@ static uint64_t make_headroom(struct berth *berth, const struct policy_view *vie
 		}
 		if (!plan_folio(berth, plan, victim, berth->slow, "new pages earn more"))
 			break;
-		got++;
+		berth->fast_of[job_of(view, folio_get(berth->table, victim))]--;
+		nr_planned++;
 	}
-	return MIN(got, wanted);
+	return MAX(MIN(wanted, node->free_pages + nr_planned), node->min_pages);
 }
-
-/* --- */
 
 static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
 {
@@ -651,19 +742,30 @@ static uint32_t home_of(const struct machine *machine)
 	return 0;
 }
 
+/* Latency as it is under load: a decaying mean (Colloid's 1/32) of what the queue adds. */
+static uint64_t loaded(uint64_t *queue_ps, const struct policy_node *node,
+		       const struct machine_link *link)
+{
+	uint64_t idle_ps = link->latency_ns * 1000;
+	if (node->loaded_ps != POLICY_UNKNOWN && node->nr_misses != POLICY_UNKNOWN) {
+		uint64_t queued_ps = node->loaded_ps > idle_ps ? node->loaded_ps - idle_ps : 0;
+		*queue_ps = *queue_ps - *queue_ps / 32 + MIN(queued_ps, idle_ps * 64) / 32;
+	}
+	return idle_ps + *queue_ps;
+}
+
 static void price(struct berth *berth, const struct policy_view *view)
 {
 	const struct machine *machine = berth->machine;
 	uint32_t home = home_of(machine);
 	const struct machine_link *fast = machine_link(machine, home, berth->fast);
 	const struct machine_link *slow = machine_link(machine, home, berth->slow);
-	berth->gain_ps = slow->latency_ns > fast->latency_ns
-				 ? (slow->latency_ns - fast->latency_ns) * 1000 * 2 / 3
-				 : 0;
+	uint64_t fast_ps = loaded(&berth->queue_ps[0], &view->nodes[berth->fast], fast);
+	uint64_t slow_ps = loaded(&berth->queue_ps[1], &view->nodes[berth->slow], slow);
+	berth->gain_ps = slow_ps > fast_ps ? (slow_ps - fast_ps) * 2 / 3 : 0;
 	uint64_t narrow = MAX(MIN(fast->bandwidth_bytes_per_s, slow->bandwidth_bytes_per_s), 1);
 	uint64_t copy_ps = (uint64_t)berth->page_bytes * 1000000 / MAX(narrow / 1000000, 1);
 	berth->promote_ps = berth->demote_ps = 1000000 + copy_ps;
-	(void)view;
 }
 
 static void pace(struct berth *berth, const struct policy_view *view)
@@ -680,7 +782,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 		return;
 	berth->touches_avg += berth->touches_now * 16 * 16;
 	berth->touches_avg -= berth->touches_avg / 16;
-	berth->births_peak = MAX(berth->births_now, berth->births_peak - berth->births_peak / 16);
+	berth->births_peak = MAX(berth->births_now,
+				 berth->births_peak - (berth->births_peak + 15) / 16);
 	berth->touches_now = berth->births_now = 0;
 	uint64_t per_round = MAX(berth->touches_avg / 4096, 1);
 	berth->unit = MIN(MAX(berth->nr_pages / per_round, 1), 1u << 16);
@@ -713,6 +816,8 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	if (berth->fast >= view->nr_nodes || berth->slow >= view->nr_nodes)
 		return 0;
 	berth->now_ms = (uint32_t)(view->now_ns / NS_PER_MS);
+	if (!note_jobs(berth, view))
+		return -ENOMEM;
 	price(berth, view);
 	pace(berth, view);
 	if (berth->has_new)
@@ -749,6 +854,7 @@ static void berth_free(void *policy)
 	free(berth->bins);
 	free(berth->candidates);
 	free(berth->touched);
+	free(berth->fast_of);
 	free(berth);
 }
 
