@@ -76,6 +76,9 @@ struct place_request {
 struct policy_hardware {
 	uint64_t load_period, store_period; /* misses per sample */
 	uint64_t share_bp;		    /* of a CPU; periods grow when sampling takes more */
+	/* Samples of each event per second of the policy's clock, whatever that takes as periods
+	 * (as perf_event_attr.freq); then the periods above only begin. 0: fixed periods. */
+	uint64_t hz;
 };
 
 struct policy_ops {

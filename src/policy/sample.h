@@ -54,6 +54,7 @@ struct sample {
 				* age; SAMPLE_NONE when not known */
 	uint32_t node;	       /* where the memory was; SAMPLE_NONE when not known or mixed */
 	uint32_t cpu;	       /* who accessed; SAMPLE_NONE when not known */
+	uint32_t period;       /* HARDWARE: events that this one stands for; SAMPLE_NONE */
 	uint8_t kind;	       /* enum sample_kind */
 	uint8_t access;	       /* enum sample_access */
 	uint8_t space_kind;    /* enum sample_space_kind */
@@ -82,6 +83,7 @@ static inline struct sample sample_of_page(enum sample_kind kind, uint64_t time_
 		.age = SAMPLE_NONE,
 		.node = SAMPLE_NONE,
 		.cpu = SAMPLE_NONE,
+		.period = SAMPLE_NONE,
 		.kind = (uint8_t)kind,
 		.access = SAMPLE_ACCESS_UNKNOWN,
 		.space_kind = SAMPLE_MM,

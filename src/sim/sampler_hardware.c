@@ -9,8 +9,11 @@
  * of the share. The CPU time of one sample (1 us unless told) is an assumption. It is physical, so
  * the share is of the program's time, not of the dilated clock.
  *
- * Cost: one decrement per miss, 72 bytes per
- * sample kept, 4.5 MiB of buffer while open.
+ * With a frequency given, a period becomes at each poll what would have given so many samples since
+ * the last, by an eighth of the way: kernel/events/core.c perf_calculate_period and
+ * perf_adjust_period (6.12).
+ *
+ * Cost: one decrement per miss, 80 bytes per sample kept, 4.5 MiB of buffer while open.
  */
 #include "sim/sampler_hardware.h"
 
@@ -27,6 +30,7 @@ void hardware_init(struct hardware_sampler *sampler, const struct hardware_confi
 					      .cost_ns = config->cost_ns,
 					      .share_bp = config->share_bp,
 					      .dilate = MAX(config->dilate, 1),
+					      .hz = config->hz,
 					      .has_pmu = config->has_pmu };
 	sampler->base[0] = config->load_period ? config->load_period : HARDWARE_PERIOD;
 	sampler->base[1] = config->store_period ? config->store_period : HARDWARE_PERIOD;
@@ -70,15 +74,44 @@ static void watch_share(struct hardware_sampler *sampler, uint64_t now_ns)
 		step_periods(sampler, false);
 }
 
+/* Events since the last poll, by periods gone through and how far into the next. */
+static uint64_t count_events(const struct hardware_sampler *sampler, unsigned kind)
+{
+	uint64_t period = sampler->period[kind], until = sampler->until[kind];
+	return sampler->counted[kind] + (until < period ? period - until : 0);
+}
+
+static void keep_frequency(struct hardware_sampler *sampler, uint64_t now_ns)
+{
+	if (sampler->hz == 0 || now_ns <= sampler->polled_ns)
+		return;
+	uint64_t passed_ns = now_ns - sampler->polled_ns;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned __int128 events = count_events(sampler, i);
+		uint64_t ideal = (uint64_t)(events * NS_PER_S / sampler->hz / passed_ns);
+		uint64_t period = sampler->period[i];
+		/* The whole way down: a period that is too long gives nothing to go by. */
+		period = ideal > period ? period + (ideal - period + 7) / 8 : ideal;
+		sampler->period[i] = MAX(period, 1);
+		sampler->until[i] = MIN(sampler->until[i], sampler->period[i]);
+		sampler->counted[i] = 0;
+	}
+	sampler->polled_ns = now_ns;
+}
+
 void hardware_take(struct hardware_sampler *sampler, const struct sample *sample)
 {
 	unsigned is_store = sample->access == SAMPLE_WRITE;
-	sampler->until[is_store] = sampler->period[is_store];
+	uint64_t period = sampler->period[is_store];
+	sampler->until[is_store] = period;
+	sampler->counted[is_store] += period;
 	sampler->nr_taken++;
-	if (sampler->nr == HARDWARE_MAX)
+	if (sampler->nr == HARDWARE_MAX) {
 		sampler->nr_lost++; /* as the hardware's buffer: what nobody fetches is lost */
-	else
-		sampler->samples[sampler->nr++] = *sample;
+		return;
+	}
+	sampler->samples[sampler->nr] = *sample;
+	sampler->samples[sampler->nr++].period = (uint32_t)MIN(period, SAMPLE_NONE - 1);
 }
 
 uint64_t hardware_bytes(const struct hardware_sampler *sampler)
@@ -112,6 +145,7 @@ static int poll_hardware(void *raw, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct hardware_sampler *sampler = raw;
 	watch_share(sampler, now_ns);
+	keep_frequency(sampler, now_ns);
 	while (sampler->at < sampler->nr) {
 		if (batch->nr == batch->max)
 			return 1;

@@ -24,8 +24,9 @@ struct hardware_config {
 	uint64_t load_period, store_period; /* 0: HARDWARE_PERIOD */
 	uint64_t cost_ns;		    /* CPU time of one sample */
 	uint64_t share_bp;		    /* of a CPU at most; 0: no limit */
-	uint64_t dilate;		    /* now_ns / dilate is the program's time */
-	bool has_pmu;			    /* else the sampler refuses to open */
+	uint64_t hz; /* samples of each event per second of the kernel's clock; 0: fixed periods */
+	uint64_t dilate; /* now_ns / dilate is the program's time */
+	bool has_pmu;	 /* else the sampler refuses to open */
 };
 
 struct hardware_sampler {
@@ -36,7 +37,9 @@ struct hardware_sampler {
 	struct sample *samples;
 	uint32_t nr, at; /* in samples[]; the next to hand over */
 	uint64_t nr_taken, nr_lost;
-	uint64_t cost_ns, share_bp, dilate;
+	uint64_t cost_ns, share_bp, dilate, hz;
+	uint64_t counted[2]; /* events since the last poll, whole periods of them */
+	uint64_t polled_ns;
 	uint64_t checked_ns, checked_taken; /* at the last look at our share of a CPU */
 	bool has_pmu;
 };

@@ -40,6 +40,9 @@ const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
 			      "load misses per hardware sample; 0: the agent's own" },
 	[SIM_STORE_PERIOD] = { "store_period", TUNABLE_COUNT, 0, 0, TUNABLE_NO_MAX,
 			       "store misses per hardware sample; 0: the agent's own" },
+	[SIM_SAMPLE_HZ] = { "sample_hz", TUNABLE_COUNT, 0, 0, 1000000,
+			    "hardware samples of loads and of stores per second of the kernel's "
+			    "time, by changing periods; 0: the agent's own" },
 	[SIM_SAMPLE_COST] = { "sample_cost", TUNABLE_NS, 1000, 0, NS_PER_S,
 			      "CPU time of one hardware sample, in the program's time" },
 	[SIM_SAMPLE_SHARE] = { "sample_share", TUNABLE_BP, 0, 0, 10000,

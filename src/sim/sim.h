@@ -65,6 +65,7 @@ enum sim_sampler_key {
 	SIM_MAX_REGIONS,
 	SIM_LOAD_PERIOD, /* of the hardware sampler, like those below */
 	SIM_STORE_PERIOD,
+	SIM_SAMPLE_HZ,
 	SIM_SAMPLE_COST,
 	SIM_SAMPLE_SHARE,
 	SIM_PMU,

@@ -52,6 +52,9 @@ static void set_hardware(struct simulation *simulation, const struct simulation_
 		.store_period = stores ? stores : own->store_period,
 		.cost_ns = values[SIM_SAMPLE_COST],
 		.share_bp = share_bp ? share_bp : own->share_bp,
+		.hz = values[SIM_SAMPLE_HZ] ? values[SIM_SAMPLE_HZ]
+		      : loads || stores	    ? 0
+					    : own->hz,
 		.dilate = simulation->dilate,
 		.has_pmu = values[SIM_PMU] != 0,
 	};

@@ -146,3 +146,32 @@ static void test_hardware_keeps_to_its_share(void **state)
 	assert_int_equal(sampler.period[1], 600);
 	hardware_sampler_ops.close(&sampler);
 }
+
+/* 100,000 misses a second and 1,000 samples a second of them: the period comes to 100, and every
+ * sample says what it stands for. */
+static void test_hardware_keeps_a_frequency(void **state)
+{
+	struct hardware_sampler sampler;
+	struct hardware_config config = { .load_period = 7, .hz = 1000, .has_pmu = true };
+	struct sample got[4096];
+	uint64_t weight = 0;
+	uint32_t nr = 0;
+	void *opened = NULL;
+	(void)state;
+	hardware_init(&sampler, &config, 3);
+	assert_int_equal(hardware_sampler_ops.open(&sampler, &opened, NULL), 0);
+	for (uint64_t tick = 1; tick <= 100; tick++) {
+		struct sample_batch batch = { got, 0, 4096 };
+		for (uint64_t i = 0; i < 10000; i++)
+			miss(&sampler, i, false);
+		assert_int_equal(
+			hardware_sampler_ops.poll(&sampler, tick * 100 * NS_PER_MS, &batch), 0);
+		nr = batch.nr;
+		for (uint32_t i = 0; i < nr; i++)
+			weight += got[i].period;
+	}
+	assert_int_equal(sampler.period[0], 100);
+	assert_int_equal(nr, 100);
+	assert_in_range(weight, 990000, 1010000);
+	hardware_sampler_ops.close(&sampler);
+}
