@@ -113,7 +113,8 @@ void lru_list_del(struct lru_list *list, struct lru_pages *pages, uint32_t entry
 
 static bool is_entry(const struct lru_pages *pages, uint32_t entry)
 {
-	return entry & LRU_LARGE ? (entry & ~LRU_LARGE) < pages->large.nr : entry < pages->small.nr;
+	return (entry & LRU_LARGE) ? (entry & ~LRU_LARGE) < pages->large.nr
+				   : entry < pages->small.nr;
 }
 
 bool lru_list_is_valid(const struct lru_list *list, const struct lru_pages *pages, uint8_t place,
