@@ -42,6 +42,9 @@ bench: all
 bench-lab: all
 	@scripts/bench-lab $(BUILD)
 
+fidelity: all
+	@scripts/fidelity $(BUILD)
+
 lint: setup configure
 	@scripts/lint $(BUILD)
 
@@ -65,4 +68,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long check-lab bench bench-lab lint fuzz corpus policies install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab fidelity lint fuzz corpus policies install format clean
