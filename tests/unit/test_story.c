@@ -157,7 +157,7 @@ static void check_unchanged(const struct tape *tape, const struct machine *machi
 
 static void test_story_agrees_with_single_accesses(void **state)
 {
-	static const char *const names[] = { "linux-none", "linux-tiering", "recency",
+	static const char *const names[] = { "linux-none", "linux-tiering", "recency:idle=3",
 					     "linux-tiering:gate=active-lru" };
 	static struct oracle oracle;
 	(void)state;
@@ -193,7 +193,7 @@ static void test_survey_loses_what_the_account_says(void **state)
 	(void)state;
 	tape_random(&tape, 5, 60000, NR_PAGES);
 	assert_int_equal(survey_new(20, &survey), 0);
-	struct sim_set *set = simulate(&tape, machine, "recency", &survey->watch);
+	struct sim_set *set = simulate(&tape, machine, "recency:idle=3", &survey->watch);
 	const struct sim_result *result = sim_set_result(set, 0);
 	const struct cost_model *cost = sim_set_cost(set);
 	uint64_t fast_ps = 0;
@@ -210,7 +210,7 @@ static void test_survey_loses_what_the_account_says(void **state)
 		assert_true(survey->by_loss.lives[i - 1].lost_ps >=
 			    survey->by_loss.lives[i].lost_ps);
 	}
-	check_unchanged(&tape, machine, "recency", set);
+	check_unchanged(&tape, machine, "recency:idle=3", set);
 	sim_set_free(set);
 	survey_free(survey);
 	tape_free(&tape);
@@ -229,7 +229,7 @@ static void test_story_is_bounded(void **state)
 	(void)state;
 	tape_random(&tape, 5, 60000, NR_PAGES);
 	assert_int_equal(story_new(&config, &story), 0);
-	struct sim_set *set = simulate(&tape, machine, "recency", &story->watch);
+	struct sim_set *set = simulate(&tape, machine, "recency:idle=3", &story->watch);
 	assert_int_equal(story->nr, 3);
 	assert_true(story->nr_left_out > 0);
 	assert_true(story_is_valid(story));
