@@ -26,9 +26,13 @@
  *   horizon is the time in which an average page earns two exchanges.
  * - New pages are a class of their own: when they are learned to earn more than the least that
  *   fast memory holds, room is made ahead of them.
- * - The account: what promoted folios were expected to get, against what they got; expectations
- *   are cut by that ratio. A folio that goes back before its horizon is over has its price doubled
- *   for the next time.
+ * - The account: what exchanges were expected to gain (touches of what went up less those of what
+ *   went down), against what they gained; expectations are cut by that ratio. So chasing noise ends
+ *   by itself.
+ * - A moved folio stays for 10 s of the kernel's clock; one that goes back within 40 s pays twice
+ * as much the next time, and so on.
+ * - Jobs lend what lies above their floor. Latency is what it is under load, where a PMU tells:
+ *   when the fast node is not faster any more, nothing is worth promoting.
  *
  * Follows LHD (Beckmann, Chen, Cidon: NSDI'18) for learning what a history is worth, and Colloid
  * (Vuppalapati, Agarwal: SOSP'24) for latency under load as what counts. Constants: 1 us for the
@@ -55,6 +59,7 @@
 #define CLASS_BORN (NR_IDLE * NR_LONG * NR_DETAIL)
 #define CLASS_NONE UINT16_MAX
 #define CLASS_PAID (UINT16_MAX - 1)
+#define CLASS_LEFT (UINT16_MAX - 2)
 
 #define RATE_ONE	256 /* one touch in a decaying count */
 #define RATE_MAX	UINT16_MAX
@@ -69,8 +74,10 @@
 #define NOBODY		UINT32_MAX
 #define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
 #define FAILURES_MAX	16 /* candidates in a row order that do not pay, before the rest is left */
+#define ACCOUNT_MAX	(1 << 20)
+#define ACCOUNT_TRUST	256 /* touches that the account begins with */
 #define BAR_MAX		6
-#define PERIOD_GUESS	1000
+#define MISSES_GUESS	8 /* that one touch stands for, where nothing counts misses */
 
 enum { SHORT, LONG, NR_HORIZONS };
 
@@ -113,6 +120,7 @@ struct berth {
 	uint64_t last_ns;
 	uint32_t page_bytes;
 	bool has_new, has_bits;
+	bool has_scan; /* hits of checks: who is seen first was born since the last round */
 	/* paces */
 	uint64_t nr_pages;
 	uint64_t touches_now, touches_avg;
@@ -123,8 +131,8 @@ struct berth {
 	uint64_t births_now, births_peak;
 	uint64_t gain_ps; /* per miss */
 	uint64_t promote_ps, demote_ps;
-	uint64_t touch_ps; /* what one touch of average weight is worth, x 16 */
-	uint64_t paid, expected;
+	uint64_t touch_ps;	/* what one touch of average weight is worth, x 16 */
+	int64_t paid, expected; /* touches of what was promoted less those of what it replaced */
 	uint64_t reserve, free_seen, spilled;
 	bool is_birth;
 	uint32_t fast, slow;
@@ -230,10 +238,11 @@ static unsigned horizon_of(uint32_t id)
 
 static void close_trial(struct berth *berth, uint32_t id, struct past *past)
 {
-	if (past->trial_class == CLASS_PAID) {
-		berth->paid += past->trial_touches;
-		berth->expected += past->trial_expected;
-		if (berth->expected > 1u << 20) {
+	if (past->trial_class == CLASS_PAID || past->trial_class == CLASS_LEFT) {
+		int64_t sign = past->trial_class == CLASS_PAID ? 1 : -1;
+		berth->paid += sign * past->trial_touches;
+		berth->expected += sign * past->trial_expected;
+		if (berth->expected > ACCOUNT_MAX || berth->paid < -ACCOUNT_MAX) {
 			berth->paid /= 2;
 			berth->expected /= 2;
 		}
@@ -249,7 +258,7 @@ static void close_if_over(struct berth *berth, uint32_t id, struct past *past)
 {
 	if (past->trial_class != CLASS_NONE &&
 	    berth->now - past->trial_at >
-		    berth->horizon[past->trial_class == CLASS_PAID ? LONG : horizon_of(id)])
+		    berth->horizon[past->trial_class >= CLASS_LEFT ? LONG : horizon_of(id)])
 		close_trial(berth, id, past);
 }
 
@@ -289,8 +298,8 @@ static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 					  .born = berth->now,
 					  .trial_class = CLASS_NONE };
 	folio_get(berth->table, id)->seen = berth->now - 1;
-	berth->births_now++;
-	berth->is_birth = true;
+	berth->births_now += berth->has_scan;
+	berth->is_birth = berth->has_scan;
 	open_trial(berth, &berth->pasts[id], CLASS_BORN);
 	return id;
 }
@@ -302,7 +311,8 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio)
 	past->short_count = count_at(past->short_count, &past->short_at, berth->now,
 				     berth->half[SHORT]);
 	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
-	if (past->born != berth->now) { /* the first touch says nothing of a second one */
+	if (past->born != berth->now ||
+	    !berth->has_scan) { /* the first touch says nothing of a second one */
 		past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
 		folio->heat = (uint16_t)MIN(folio->heat + RATE_ONE, RATE_MAX);
 	}
@@ -357,6 +367,8 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 			continue;
 		if (sample->kind != SAMPLE_HARDWARE)
 			berth->has_bits = true;
+		if (sample->kind == SAMPLE_HITS)
+			berth->has_scan = true;
 		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
 		for (uint64_t j = 0; j < nr; j++)
 			observe_page(berth, sample, sample->page + j);
@@ -511,20 +523,22 @@ static uint64_t cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
 static bool pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 		 const uint64_t loss[NR_HORIZONS], uint64_t cost)
 {
+	uint64_t had = (uint64_t)MAX(berth->paid + ACCOUNT_TRUST, 0);
+	uint64_t hoped = (uint64_t)MAX(berth->expected + ACCOUNT_TRUST, 1);
 	for (unsigned i = 0; i < NR_HORIZONS; i++) {
-		uint64_t sure = gain[i] * (berth->paid + 64) / (berth->expected + 64);
-		if (MIN(gain[i], sure) > loss[i] + cost)
+		uint64_t more = gain[i] > loss[i] ? gain[i] - loss[i] : 0;
+		if (MIN(more, more / hoped * had + more % hoped * had / hoped) > cost)
 			return true;
 	}
 	return false;
 }
 
-static void expect(struct berth *berth, uint32_t id, uint64_t worth)
+static void expect(struct berth *berth, uint32_t id, uint64_t worth, uint16_t class)
 {
 	struct past *past = &berth->pasts[id];
-	if (past->trial_class != CLASS_NONE && past->trial_class != CLASS_PAID)
-		past->trial_class = CLASS_NONE;
-	open_trial(berth, past, CLASS_PAID);
+	if (past->trial_class != CLASS_NONE && past->trial_class >= CLASS_LEFT)
+		close_trial(berth, id, past);
+	open_trial(berth, past, class);
 	uint64_t touches = berth->touch_ps ? worth * 16 / berth->touch_ps : 0;
 	past->trial_expected = (uint16_t)MIN(touches, UINT16_MAX);
 }
@@ -622,6 +636,7 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 			returns ? "borrowed memory returned" : "makes room"))
 		return -ENOSPC;
 	berth->fast_of[giver]--;
+	expect(berth, victim, loss[LONG], CLASS_LEFT);
 	return plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
 		       ? 0
 		       : -ENOSPC;
@@ -653,7 +668,7 @@ static void trade(struct berth *berth, const struct policy_view *view, struct pl
 			nr_failed++;
 			continue;
 		}
-		expect(berth, id, gain[LONG]);
+		expect(berth, id, gain[LONG], CLASS_PAID);
 		berth->fast_of[job]++;
 		free_pages -= has_room;
 		budget -= (has_room ? 1u : 2u);
@@ -791,7 +806,7 @@ static void pace(struct berth *berth, const struct policy_view *view)
 	berth->half[LONG] = (uint32_t)MAX(berth->unit * 4, 32);
 	/* x 16 */
 	uint64_t per_touch = berth->all_misses ? berth->all_misses * 16 / MAX(berth->all_touches, 1)
-					       : 16;
+					       : 16 * MISSES_GUESS;
 	if (berth->all_samples)
 		per_touch = per_touch * berth->all_halves / (2 * berth->all_samples);
 	berth->touch_ps = berth->gain_ps * MAX(per_touch, 1);
