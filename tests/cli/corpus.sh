@@ -46,6 +46,20 @@ while read -r name half dilate file; do
 done <listed
 [ "$(du -sk "$TOP/corpus" | cut -f1)" -le 5120 ] || fail "the tree holds more than 5 MiB"
 
+# The page of policies: every policy has its row in it, and a second run simulates nothing.
+"$TOP/scripts/policies" --half develop -j 1 -o page.md 2>err || fail "policies: $(cat err)"
+sed -n 's/^\[policy \(.*\)\]$/\1/p' "$TOP/corpus/policies.ini" >policies
+while read -r policy; do
+	grep -q "^| $policy |.*%.*|" page.md || fail "policies: no row of $policy"
+done <policies
+cp page.md first.md
+"$TOP/scripts/policies" --half develop -j 1 -o page.md 2>err || fail "policies again: $(cat err)"
+grep -q 'sweep: 0 simulations' err || fail "policies again: simulated anew: $(cat err)"
+cmp first.md page.md || fail "the page differs"
+status=0
+CORPUS=$TMP/none "$TOP/scripts/policies" -o none.md 2>err || status=$?
+[ "$status" = 1 ] && grep -q 'nothing of the corpus is recorded' err || fail "no corpus: $(cat err)"
+
 # A changed line is recorded anew, with the program under the recorder and its client outside of it.
 printf 'little develop - 500us gzip 20000 1\n' >own
 CORPUS_LIST=$TMP/own "$script" 2>err || fail "gzip: $(cat err)"
