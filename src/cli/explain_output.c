@@ -155,6 +155,7 @@ static void setting_to_json(struct json_writer *json, const struct explain_outpu
 	json_str(json, "recording", output->path);
 	json_str(json, "program", output->info->program);
 	json_str(json, "machine", printbuf_str(&line));
+	json_u64(json, "fast_bytes", output->result->fast_bytes);
 	json_str(json, "policy", output->policy);
 	json_str(json, "kernel", output->kernel);
 	json_u64(json, "dilate", output->dilate);

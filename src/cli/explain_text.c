@@ -63,7 +63,7 @@ static void prt_sample(struct printbuf *out, const struct story_event *event)
 	if (event->nr_checks > 0) {
 		prt_str(out, ": ");
 		prt_u64_grouped(out, event->nr_hits);
-		prt_str(out, " hits of ");
+		prt_str(out, event->nr_hits == 1 ? " hit of " : " hits of ");
 		prt_u64_grouped(out, event->nr_checks);
 		prt_str(out, event->nr_checks == 1 ? " check" : " checks");
 	}
@@ -165,7 +165,9 @@ static void prt_stay(struct printbuf *out, const struct story_event *event, unsi
 	if (event->nr_touches > 0) {
 		prt_str(&text, ", ");
 		prt_u64_grouped(&text, event->nr_touches);
-		prt_str(&text, " more recorded uses came from the cache");
+		prt_str(&text,
+			event->nr_touches == 1 ? " more recorded use" : " more recorded uses");
+		prt_str(&text, " came from the cache");
 	}
 	prt_chars(out, ' ', TEXT_COLUMN);
 	prt_folded(out, printbuf_str(&text), columns);
@@ -202,6 +204,9 @@ static void prt_setting(struct printbuf *out, const struct explain_output *outpu
 		   output->info->program ? output->info->program : "");
 	prt_label(out, "machine");
 	machine_to_line(out, output->machine);
+	prt_char(out, '\n');
+	prt_label(out, "fast memory");
+	prt_bytes(out, output->result->fast_bytes);
 	prt_char(out, '\n');
 	prt_label(out, "policy");
 	prt_str(out, output->policy);
