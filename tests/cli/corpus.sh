@@ -46,7 +46,7 @@ while read -r name half dilate file; do
 done <listed
 [ "$(du -sk "$TOP/corpus" | cut -f1)" -le 5120 ] || fail "the tree holds more than 5 MiB"
 
-# The page of policies: every policy has its row in it, and a second run simulates nothing.
+# The page of policies: every policy has its row in it, and a second run simulates nothing anew.
 "$TOP/scripts/policies" --half develop -j 1 -o page.md 2>err || fail "policies: $(cat err)"
 sed -n 's/^\[policy \(.*\)\]$/\1/p' "$TOP/corpus/policies.ini" >policies
 while read -r policy; do
@@ -54,7 +54,7 @@ while read -r policy; do
 done <policies
 cp page.md first.md
 "$TOP/scripts/policies" --half develop -j 1 -o page.md 2>err || fail "policies again: $(cat err)"
-grep -q 'sweep: 0 simulations' err || fail "policies again: simulated anew: $(cat err)"
+! grep -q 'sweep: [1-9][0-9]* simulations' err || fail "policies again: simulated anew: $(cat err)"
 cmp first.md page.md || fail "the page differs"
 status=0
 CORPUS=$TMP/none "$TOP/scripts/policies" -o none.md 2>err || status=$?
