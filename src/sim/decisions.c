@@ -69,37 +69,49 @@ static int take_setting(struct decisions *decisions, const char *line)
 
 static int take_zone(struct decisions *decisions, const char *line, struct printbuf *err)
 {
-	static const char *const keys[] = { "present", "high", "promo", "reserve" };
-	uint64_t *sums[] = { &decisions->present, &decisions->high, &decisions->promo,
-			     &decisions->reserve };
+	static const char *const keys[] = { "managed", "present", "high", "promo", "reserve" };
+	uint64_t values[ARRAY_SIZE(keys)];
 	if (decisions->nr_zones == DECISIONS_ZONES)
 		return error_set(err, -EBADMSG, "more than %d zones", DECISIONS_ZONES);
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		uint64_t value;
-		if (!find_value(line, keys[i], &value))
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!find_value(line, keys[i], &values[i]))
 			return complain_of(line, keys[i], err);
-		*sums[i] = cost_add(*sums[i], value);
+	decisions->present = cost_add(decisions->present, values[1]);
+	if (values[0] > decisions->managed) {
+		decisions->main_zone = decisions->nr_zones;
+		decisions->managed = values[0];
+		decisions->high = cost_add(values[2], values[4]);
+		decisions->promo = cost_add(values[3], values[4]);
 	}
 	decisions->nr_zones++;
-	struct watermarks marks = { .promo = cost_add(decisions->promo, decisions->reserve) };
+	struct watermarks marks = { .promo = decisions->promo };
 	decisions->config.bypass_pages = watermark_bypass_pages(&marks, decisions->present,
 								PAGE_BYTES);
 	return 0;
 }
 
+/* Of the main zone. `free` is there, `boost` only with newer probes. */
+static int zone_value(const struct decisions *decisions, const char *line, const char *name,
+		      uint64_t *ret, struct printbuf *err)
+{
+	char key[16];
+	struct printbuf text;
+	printbuf_init_fixed(&text, key, sizeof(key), 0);
+	prt_printf(&text, "%s%u", name, decisions->main_zone);
+	return find_value(line, key, ret) ? 0 : complain_of(line, key, err);
+}
+
 static int free_pages(const struct decisions *decisions, const char *line, uint64_t *ret,
 		      struct printbuf *err)
 {
-	char key[] = "free0";
-	*ret = 0;
-	for (uint32_t i = 0; i < decisions->nr_zones; i++) {
-		uint64_t value;
-		key[4] = (char)('0' + i);
-		if (!find_value(line, key, &value))
-			return complain_of(line, key, err);
-		*ret = cost_add(*ret, value);
-	}
-	return 0;
+	return zone_value(decisions, line, "free", ret, err);
+}
+
+/* What fragmentation added to the marks just then. */
+static uint64_t boost_pages(const struct decisions *decisions, const char *line)
+{
+	uint64_t value = 0;
+	return zone_value(decisions, line, "boost", &value, NULL) ? 0 : value;
 }
 
 static int take_decide(struct decisions *decisions, const char *line, struct printbuf *err)
@@ -113,6 +125,8 @@ static int take_decide(struct decisions *decisions, const char *line, struct pri
 	int error = free_pages(decisions, line, &free, err);
 	if (error)
 		return error;
+	struct hot_config config = decisions->config;
+	config.bypass_pages = cost_add(config.bypass_pages, boost_pages(decisions, line));
 	uint64_t mask = ((uint64_t)1 << decisions->stamp_bits) - 1;
 	uint64_t now_ms = cost_scale(jiffies, MS_PER_S, MAX(decisions->hz, 1));
 	uint64_t stamp_ms = flags >> decisions->stamp_shift & mask;
@@ -122,7 +136,7 @@ static int take_decide(struct decisions *decisions, const char *line, struct pri
 		decisions->node.adjust_start_ms = now_ms;
 		decisions->node.limit_start_ms = 0;
 	}
-	decisions->verdict = hot_decide(&decisions->node, &decisions->config, now_ms,
+	decisions->verdict = hot_decide(&decisions->node, &config, now_ms,
 					(now_ms - stamp_ms) & mask, free, nr_pages);
 	return 0;
 }
@@ -152,7 +166,8 @@ static int take_room(struct decisions *decisions, const char *line, struct print
 	find_value(line, "nr", &nr_pages);
 	decisions->nr_halves += decisions->has_room;
 	decisions->has_room = true;
-	decisions->model_room = free > decisions->high + decisions->reserve + nr_pages;
+	uint64_t mark = cost_add(decisions->high, cost_add(boost_pages(decisions, line), nr_pages));
+	decisions->model_room = free > mark;
 	return 0;
 }
 

@@ -20,9 +20,12 @@
  * migrate_misplaced_folio_prepare (mm/migrate.c). Faults on top-tier memory, of which the stamp is
  * no time, do not occur in mode 2. Large folios: nr_pages comes with the probe where it is known.
  *
- * The model's node is one zone: free pages and marks are summed over the zones, the reserve of the
- * DMA zone is added to the marks (recorded.h). What that costs in truth is part of what is
- * compared.
+ * boost0=, boost1=: what the zone's watermarks were raised by just then (vm.watermark_boost_factor:
+ * after fragmentation, until kswapd has worked it off). The model knows nothing of fragmentation;
+ * it is told, as it is told what was free.
+ *
+ * The model's node is one zone: here the largest of the node, so that the DMA zone, which has pages
+ * free but keeps them, is not taken for room.
  */
 #ifndef BERTH_SIM_DECISIONS_H
 #define BERTH_SIM_DECISIONS_H
@@ -36,8 +39,9 @@ struct decisions {
 	struct hot_config config;
 	struct hot_node node;
 	uint64_t hz, stamp_shift, stamp_bits;
-	uint64_t present, high, promo, reserve; /* sums over zones */
-	uint32_t nr_zones;
+	uint64_t present;	       /* of the node */
+	uint64_t managed, high, promo; /* of the main zone, the largest; with the reserve */
+	uint32_t nr_zones, main_zone;
 	bool is_begun; /* the first line was right */
 	/* The call under way. */
 	bool has_decision, has_room;

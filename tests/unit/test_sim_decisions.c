@@ -58,9 +58,9 @@ static void test_decisions_agree_with_a_kernel_that_follows_the_rules(void **sta
 	fault(&decisions, 17179585640, 996, 331, 310, true);
 	fault(&decisions, 17179585644, 1000, 331, 310, false);	   /* at the threshold */
 	fault(&decisions, 17179585644, 4096 + 8, 331, 310, false); /* 21 bits, not 12 */
-	/* 1 GiB above PROMO and the DMA zone's reserve; and one page less. */
-	fault(&decisions, 17179585648, 5000, 331, 262144 + 600 + 300 - 330, true);
-	fault(&decisions, 17179585648, 5000, 331, 262144 + 600 + 300 - 331, false);
+	/* 1 GiB above PROMO of the larger zone; and one page less. */
+	fault(&decisions, 17179585648, 5000, 331, 262144 + 575 + 1, true);
+	fault(&decisions, 17179585648, 5000, 331, 262144 + 575, false);
 	assert_int_equal(decisions.nr_decisions, 5);
 	assert_int_equal(decisions.nr_equal, 5);
 	assert_int_equal(decisions.nr_verdicts[HOT_PROMOTE][true], 1);
@@ -88,24 +88,27 @@ static void test_decisions_know_room(void **state)
 	(void)state;
 	begin(&decisions);
 	feed(&decisions, "  prog-7 [000] 1.0: room: (x) flags=0x0 free0=320 free1=481");
-	feed(&decisions, "  prog-7 [000] 1.0: roomed: (x) ret=-11"); /* 801: HIGH, reserve, one */
+	feed(&decisions, "  prog-7 [000] 1.0: roomed: (x) ret=-11"); /* HIGH, and one */
 	feed(&decisions, "  prog-7 [000] 1.0: room: (x) flags=0x0 free0=320 free1=482");
 	feed(&decisions, "  prog-7 [000] 1.0: roomed: (x) ret=0");
-	assert_int_equal(decisions.nr_rooms, 2);
-	assert_int_equal(decisions.nr_rooms_equal, 2);
+	feed(&decisions,
+	     "  prog-7 [000] 1.0: room: (x) flags=0x0 free0=320 free1=990 boost0=0 boost1=512");
+	feed(&decisions, "  prog-7 [000] 1.0: roomed: (x) ret=-11");
+	assert_int_equal(decisions.nr_rooms, 3);
+	assert_int_equal(decisions.nr_rooms_equal, 3);
 	assert_int_equal(decisions.nr_room_yes, 1);
 }
 
 static void test_decisions_refuse_what_is_no_trace(void **state)
 {
 	static const char *const bad[] = {
-		"zone high=20 promo=25 reserve=300",
+		"zone present=5 high=20 promo=25 reserve=300",
 		"zone managed=1 present=many high=20 promo=25 reserve=300",
 		" x: decide: (y) src=1 now=3 free0=1 free1=1",
 		" x: decide: (y) flags=0x1 now=99999999999999999999999 free0=1 free1=1",
-		" x: decide: (y) flags=0x1 now=1 free0=1",
+		" x: decide: (y) flags=0x1 now=1 free0=1 free1=",
 		" x: decided: (y) ret=",
-		" x: room: (y) free0=-1 free1=2",
+		" x: room: (y) free0=1 free1=-2",
 	};
 	struct decisions decisions;
 	(void)state;
