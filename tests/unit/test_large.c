@@ -209,6 +209,13 @@ static uint64_t touch(struct tape *tape, uint64_t time_ns, uint64_t page, uint64
 	return time_ns;
 }
 
+static void map_anew(struct tape *tape, uint64_t time_ns, uint32_t space, uint64_t page,
+		     uint64_t nr)
+{
+	tape_mapping(tape, time_ns, space, TRACE_UNMAP, page, nr, 0);
+	tape_map(tape, time_ns, space, page, nr);
+}
+
 static void write_change(struct tape *tape, struct random *random, uint64_t time_ns, uint32_t space)
 {
 	uint64_t page = BASE + random_below(random, BLOCKS * BLOCK);
@@ -244,10 +251,10 @@ static void write_change(struct tape *tape, struct random *random, uint64_t time
 			tape_mapping(tape, time_ns, space, TRACE_PROCESS_END, 0, 0, 0);
 			break;
 		}
-		/* fall through */
+		map_anew(tape, time_ns, space, page, nr);
+		break;
 	default:
-		tape_mapping(tape, time_ns, space, TRACE_UNMAP, page, nr, 0);
-		tape_map(tape, time_ns, space, page, nr);
+		map_anew(tape, time_ns, space, page, nr);
 	}
 }
 
