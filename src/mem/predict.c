@@ -57,24 +57,23 @@ static uint64_t mean_of(const struct predict_cell *cell, uint64_t stand_in)
 /* Samples over those that the same touches would bring elsewhere. */
 static uint64_t weight_of(const struct predict_cell *cell, uint64_t stand_in, uint64_t samples_bp)
 {
-	uint64_t expected = cell->touches / PREDICT_ONE * samples_bp / (BP / PREDICT_ONE);
-	uint64_t seen = (uint64_t)cell->samples * PREDICT_ONE;
-	/* All in 1/PREDICT_ONE samples. */
-	return (seen * PREDICT_ONE + stand_in * SAMPLES_TRUST * PREDICT_ONE) /
-	       (expected + SAMPLES_TRUST * PREDICT_ONE);
+	uint64_t expected = cell->touches / PREDICT_ONE * samples_bp / BP;
+	return ((uint64_t)cell->samples * PREDICT_WEIGHT + stand_in * SAMPLES_TRUST) /
+	       (expected + SAMPLES_TRUST);
 }
 
 struct predict_mean predict_mean(const struct predict *predict, uint32_t class, uint32_t parent,
 				 uint64_t prior, uint64_t samples_bp)
 {
-	struct predict_mean mean = { prior, PREDICT_ONE };
+	struct predict_mean mean = { prior, PREDICT_WEIGHT };
 	if (class >= predict->nr_classes || parent >= predict->nr_parents)
 		return mean;
 	const struct predict_cell *cell = &predict->cells[class];
 	const struct predict_cell *wide = &predict->parents[parent];
 	mean.touches = mean_of(cell, mean_of(wide, prior));
 	if (samples_bp > 0)
-		mean.weight = weight_of(cell, weight_of(wide, PREDICT_ONE, samples_bp), samples_bp);
+		mean.weight = weight_of(cell, weight_of(wide, PREDICT_WEIGHT, samples_bp),
+					samples_bp);
 	return mean;
 }
 

@@ -26,7 +26,8 @@
 
 #include "base/types.h"
 
-#define PREDICT_ONE 16 /* fixed point: one touch */
+#define PREDICT_ONE    16  /* fixed point: one touch */
+#define PREDICT_WEIGHT 256 /* fixed point: the misses behind an average touch */
 
 struct predict_cell {
 	uint64_t touches; /* in PREDICT_ONE */
@@ -42,7 +43,7 @@ struct predict {
 
 struct predict_mean {	  /* of one page over one horizon */
 	uint64_t touches; /* in PREDICT_ONE */
-	/* Hardware samples per touch of this class over those of all pages, in PREDICT_ONE: more
+	/* Hardware samples per touch of this class over those of all pages, in PREDICT_WEIGHT: more
 	 * than one means that a touch stands for more misses than elsewhere. */
 	uint64_t weight;
 };
@@ -52,8 +53,8 @@ void predict_fini(struct predict *predict);
 /* A trial is over: a page that was of `class` got so many touches and samples. */
 void predict_learn(struct predict *predict, uint32_t class, uint32_t parent, uint64_t touches,
 		   uint32_t samples);
-/* `prior`: touches (in PREDICT_ONE) to expect when nothing is known. samples_bp: hardware samples
- * per ten thousand touches of all pages; 0: there are none. */
+/* `prior`: touches (in PREDICT_ONE) to expect when nothing is known of the class. samples_bp:
+ * hardware samples per ten thousand touches of all pages; 0: there are none. */
 struct predict_mean predict_mean(const struct predict *predict, uint32_t class, uint32_t parent,
 				 uint64_t prior, uint64_t samples_bp);
 uint64_t predict_bytes(const struct predict *predict);

@@ -11,7 +11,7 @@ static void test_predict_begins_with_the_prior(void **state)
 	assert_int_equal(predict_init(&predict, 10, 2), 0);
 	struct predict_mean mean = predict_mean(&predict, 3, 1, 5 * PREDICT_ONE, 0);
 	assert_int_equal(mean.touches, 5 * PREDICT_ONE);
-	assert_int_equal(mean.weight, PREDICT_ONE);
+	assert_int_equal(mean.weight, PREDICT_WEIGHT);
 	mean = predict_mean(&predict, 10, 1, 7, 0); /* no such class */
 	assert_int_equal(mean.touches, 7);
 	assert_int_equal(predict_bytes(&predict), 12 * sizeof(struct predict_cell));
@@ -46,11 +46,11 @@ static void test_predict_weighs_touches_by_samples(void **state)
 	for (int i = 0; i < 10000; i++)
 		predict_learn(&predict, 0, 0, 1, i % 10 == 0);
 	struct predict_mean mean = predict_mean(&predict, 0, 0, 0, 100);
-	assert_int_equal(mean.weight, 120); /* 7.5: 64 samples stand in for its own */
+	assert_int_equal(mean.weight, 1936); /* 7.6: 64 samples stand in for its own */
 	for (int i = 0; i < 60000; i++)
 		predict_learn(&predict, 1, 0, 1, 0);
-	assert_int_equal(predict_mean(&predict, 1, 0, 0, 100).weight,
-			 4); /* a quarter: what stands in for it was 7.5 */
+	/* Over a quarter: few samples are still told from none. */
+	assert_int_equal(predict_mean(&predict, 1, 0, 0, 100).weight, 73);
 	predict_fini(&predict);
 }
 

@@ -17,10 +17,10 @@
  * its move back, and nothing moves where nothing helps.
  *
  * - A class is what can be seen of a folio: time since its last touch, a lasting and a brief
- *   decaying count, age, and how many misses a touch stands for in its region (if the hardware
- *   samples misses). Every folio is on trial all the time: its class at the beginning and its
- *   touches until the horizon ends teach the table. A scan that never returns is learned to be
- *   worth nothing, whatever its recent touches say.
+ *   decaying count, age, and how many misses a touch stands for (if the hardware samples misses),
+ *   by its own samples and those of its region. Every folio is on trial all the time: its class at
+ * the beginning and its touches until the horizon ends teach the table. A scan that never returns
+ * is learned to be worth nothing, whatever its recent touches say.
  * - Time is counted in rounds of samples; half-lives and horizons are multiples of the time in
  *   which an average page is touched once, so that they fit slow samplers and fast ones. The long
  *   horizon is the time in which an average page earns two exchanges.
@@ -39,7 +39,7 @@
  * fixed part of a move (Cori; docs/cost-model.md) and 1.5 misses under way at once.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
- * the table and 32 beside it, 1 MiB for the classes.
+ * the table and 36 beside it, 1 MiB for the classes.
  */
 #include <stdlib.h>
 
@@ -52,7 +52,7 @@
 #define NR_LONG	   14
 #define NR_SHORT   4
 #define NR_AGE	   3
-#define NR_DENSITY 3
+#define NR_DENSITY 5
 #define NR_DETAIL  (NR_SHORT * NR_AGE * NR_DENSITY)
 #define NR_PARENTS (NR_IDLE * NR_LONG + 1)
 #define NR_CLASSES (NR_PARENTS * NR_DETAIL)
@@ -63,7 +63,10 @@
 
 #define RATE_ONE	256 /* one touch in a decaying count */
 #define RATE_MAX	UINT16_MAX
-#define STEPS		32 /* of decay per half-life */
+#define STEPS		32   /* of decay per half-life */
+#define SAMPLE_ONE	32   /* half a miss in a decaying count of samples */
+#define OWN_TRUST	16   /* samples that a folio needs to be believed as much as its class */
+#define SAMPLE_HZ	4000 /* of the PMU: perf's own default */
 #define REGION_SHIFT	6
 #define NR_REGIONS	4096
 #define NR_BINS		128
@@ -88,6 +91,7 @@ struct past {			    /* of a folio, beside its record */
 	uint16_t short_count;
 	uint16_t trial_class, trial_touches, trial_samples;
 	uint16_t trial_expected;
+	uint16_t samples; /* of the hardware, decaying as the lasting count; in SAMPLE_ONE */
 	uint8_t bar, pad;
 };
 
@@ -190,17 +194,31 @@ static struct region *region_of(struct berth *berth, uint32_t space, uint64_t pa
 	return &berth->regions[key >> 32 & (NR_REGIONS - 1)];
 }
 
-static unsigned density_of(struct berth *berth, const struct folio *folio)
+/* Samples that the folio's lasting count of touches would bring if they were average ones. */
+static uint64_t samples_expected(const struct berth *berth, const struct folio *folio)
+{
+	return berth->all_touches ? folio->heat * berth->all_halves / berth->all_touches / RATE_ONE
+				  : 0;
+}
+
+/* How many misses stand behind a touch here, against an average one: five levels, each twice the
+ * one before. By the folio's own samples as far as there are some, by its region's else. */
+static unsigned density_of(struct berth *berth, const struct folio *folio, const struct past *past)
 {
 	const struct region *region = region_of(berth, folio->space, folio->page);
 	if (berth->all_touches == 0 || berth->all_samples == 0)
-		return 1;
-	uint64_t expected = region->touches * berth->all_samples / berth->all_touches;
-	if (region->samples + expected < 8)
-		return 1;
-	if (region->samples > 2 * expected)
 		return 2;
-	return 2 * region->samples < expected ? 0 : 1;
+	uint64_t around = region->touches * berth->all_samples / berth->all_touches;
+	uint64_t weight = (region->samples + 8) * PREDICT_WEIGHT / (around + 8);
+	uint64_t got = (uint64_t)past->samples * PREDICT_WEIGHT / SAMPLE_ONE;
+	weight = (got + weight * OWN_TRUST) / (samples_expected(berth, folio) + OWN_TRUST);
+	if (weight >= 4 * PREDICT_WEIGHT)
+		return 4;
+	if (weight >= 2 * PREDICT_WEIGHT)
+		return 3;
+	if (2 * weight >= PREDICT_WEIGHT)
+		return 2;
+	return 4 * weight >= PREDICT_WEIGHT ? 1 : 0;
 }
 
 static unsigned idle_level(const struct berth *berth, uint32_t idle)
@@ -228,7 +246,7 @@ static uint32_t class_of(struct berth *berth, const struct folio *folio, struct 
 							  : 3;
 	unsigned age = age_level(berth, berth->now - past->born);
 	return (((idle * NR_LONG + level) * NR_SHORT + brief_level) * NR_AGE + age) * NR_DENSITY +
-	       density_of(berth, folio);
+	       density_of(berth, folio, past);
 }
 
 static unsigned horizon_of(uint32_t id)
@@ -304,13 +322,20 @@ static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 	return id;
 }
 
+static void age_lasting(struct berth *berth, struct folio *folio, struct past *past)
+{
+	uint32_t at = past->long_at;
+	past->samples = count_at(past->samples, &at, berth->now, berth->half[LONG]);
+	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
+}
+
 static void touch(struct berth *berth, uint32_t id, struct folio *folio)
 {
 	struct past *past = &berth->pasts[id];
 	close_if_over(berth, id, past);
 	past->short_count = count_at(past->short_count, &past->short_at, berth->now,
 				     berth->half[SHORT]);
-	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
+	age_lasting(berth, folio, past);
 	if (past->born != berth->now ||
 	    !berth->has_scan) { /* the first touch says nothing of a second one */
 		past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
@@ -347,6 +372,8 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		berth->all_samples++;
 		berth->all_halves += weight;
 		past->trial_samples += weight;
+		age_lasting(berth, folio, past);
+		past->samples = (uint16_t)MIN(past->samples + weight * SAMPLE_ONE, RATE_MAX);
 		region_of(berth, folio->space, folio->page)->samples++;
 		if (berth->has_bits)
 			return;
@@ -386,25 +413,34 @@ static uint64_t prior_of(const struct berth *berth, const struct folio *folio,
 	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
 }
 
-static uint64_t worth_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
-			       uint64_t prior)
+static struct predict_mean mean_of_class(const struct berth *berth, uint32_t class,
+					 unsigned horizon, uint64_t prior)
 {
 	uint64_t samples_bp = berth->all_samples && berth->all_touches
 				      ? berth->all_halves * 10000 / berth->all_touches
 				      : 0;
-	struct predict_mean mean = predict_mean(&berth->predict[horizon], class, class / NR_DETAIL,
-						prior, samples_bp);
-	return mean.touches * mean.weight / PREDICT_ONE * berth->touch_ps / PREDICT_ONE / 16;
+	return predict_mean(&berth->predict[horizon], class, class / NR_DETAIL, prior, samples_bp);
 }
 
+static uint64_t worth_of_mean(const struct berth *berth, const struct predict_mean *mean)
+{
+	return mean->touches * mean->weight / PREDICT_WEIGHT * berth->touch_ps / PREDICT_ONE / 16;
+}
+
+/* What its class got, corrected by what the folio's own samples say of its misses. */
 static void worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
 {
 	struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	uint32_t class = class_of(berth, folio, past);
-	for (unsigned i = 0; i < NR_HORIZONS; i++)
-		worth[i] = worth_of_class(berth, class, i,
-					  prior_of(berth, folio, past, berth->horizon[i]));
+	uint64_t got = past->samples / SAMPLE_ONE, expected = samples_expected(berth, folio);
+	for (unsigned i = 0; i < NR_HORIZONS; i++) {
+		uint64_t prior = prior_of(berth, folio, past, berth->horizon[i]);
+		struct predict_mean mean = mean_of_class(berth, class, i, prior);
+		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
+			      (expected + OWN_TRUST);
+		worth[i] = worth_of_mean(berth, &mean);
+	}
 }
 
 static void push_victim(struct berth *berth, uint32_t id, uint64_t worth)
@@ -687,8 +723,10 @@ static uint64_t make_headroom(struct berth *berth, const struct policy_view *vie
 	berth->spilled = 0;
 	uint64_t births = MIN(berth->births_peak, node->capacity_pages / 8);
 	uint64_t wanted = births ? births + MAX(berth->reserve, node->low_pages) : 0;
-	for (unsigned i = 0; i < NR_HORIZONS; i++)
-		gain[i] = worth_of_class(berth, CLASS_BORN, i, 0);
+	for (unsigned i = 0; i < NR_HORIZONS; i++) {
+		struct predict_mean mean = mean_of_class(berth, CLASS_BORN, i, 0);
+		gain[i] = worth_of_mean(berth, &mean);
+	}
 	while (node->free_pages + nr_planned < wanted && nr_planned < view->budget_pages / 2) {
 		uint32_t victim = pop_victim_for(berth, view, NOBODY, loss);
 		if (victim == FOLIO_NONE)
@@ -702,7 +740,7 @@ static uint64_t make_headroom(struct berth *berth, const struct policy_view *vie
 		berth->fast_of[job_of(view, folio_get(berth->table, victim))]--;
 		nr_planned++;
 	}
-	return MAX(MIN(wanted, node->free_pages + nr_planned), node->min_pages);
+	return MAX(MIN(wanted, node->free_pages + nr_planned), node->low_pages);
 }
 
 static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
@@ -916,6 +954,7 @@ const struct policy_ops policy_berth = {
 	.name = "berth",
 	.summary = "fast memory for what is learned to earn most there, if the move pays",
 	.needs = SAMPLE_ANY,
+	.hardware = { .hz = SAMPLE_HZ },
 	.needs_order = true,
 	.new = berth_new,
 	.observe = berth_observe,
