@@ -303,6 +303,8 @@ static void init_tasks(struct cpusim *sim)
 	for (uint32_t load = 0; load < sim->nr_jobs; load++) {
 		struct job *job = &sim->jobs[load];
 		init_pipes(job);
+		job->parent_cpu = (uint32_t)set_next(&job->spec->preferred, 0);
+		job->result.started_ns = (job->nr_tasks + 1) * sim->params->fork_ns;
 		for (uint32_t i = 0; i < job->nr_tasks; i++) {
 			struct task *task = &sim->tasks[job->first_task + i];
 			*task = (struct task){ .load = load,

@@ -74,6 +74,7 @@ struct cpusim_params {
 
 struct cpusim_result {	      /* of one job */
 	uint64_t nr_done;     /* messages read, transactions, units or periods */
+	uint64_t started_ns;  /* when all tasks of the job were there */
 	uint64_t finished_ns; /* hackbench: when the last was read; 0: not at the end */
 	uint64_t run_ns, home_run_ns;
 	uint64_t nr_wakeups, nr_spilled, nr_held, nr_yielded, nr_called_home;

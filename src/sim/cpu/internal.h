@@ -76,6 +76,7 @@ struct job {
 	const struct cpusim_load *spec;
 	struct cpu_memory memory;
 	uint32_t first_task, nr_tasks, nr_left;
+	uint32_t parent_cpu;  /* who forks its tasks */
 	uint32_t *nr_running; /* per cache */
 	uint32_t nr_running_all;
 	struct pipe *pipes; /* hackbench: one per receiver */

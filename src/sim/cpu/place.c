@@ -7,9 +7,10 @@
  */
 #include "sim/cpu/internal.h"
 
-#define VIEW_NS	      1000000 /* how fresh the utilisation is that policies see */
-#define IMBALANCE_PCT 117
-#define FLIPS_NS      1000000000 /* after that, a waker's changes of partner count half */
+#define VIEW_NS		  1000000 /* how fresh the utilisation is that policies see */
+#define IMBALANCE_PCT	  117
+#define IMBALANCE_FAR_PCT 125
+#define FLIPS_NS	  1000000000 /* after that, a waker's changes of partner count half */
 
 struct search {
 	const struct set *mask;		/* which cache */
@@ -95,8 +96,10 @@ static uint64_t busy_share(const struct cpusim *sim, const struct set *mask, uin
 /* The slow path. The cache of `near` wins unless another one is clearly less busy. */
 static uint32_t idlest(const struct cpusim *sim, const struct set *mask, uint32_t near)
 {
-	uint32_t cache = near == NOBODY ? 0 : sim->states[near].cache, best = NOBODY;
+	uint32_t cache = sim->states[near].cache, best = NOBODY;
 	uint64_t least = busy_share(sim, mask, cache);
+	if (least != NEVER)
+		least = least * 100 / IMBALANCE_FAR_PCT;
 	for (uint32_t other = 0; other < sim->nr_caches; other++) {
 		uint64_t share = busy_share(sim, mask, other);
 		if (share >= least)
@@ -105,7 +108,7 @@ static uint32_t idlest(const struct cpusim *sim, const struct set *mask, uint32_
 		least = share;
 	}
 	for (uint32_t i = 0; i < sim->nr_cpus; i++) {
-		uint32_t cpu = ((near == NOBODY ? 0 : near) + i) % sim->nr_cpus;
+		uint32_t cpu = (near + i) % sim->nr_cpus;
 		const struct cpu_state *state = &sim->states[cpu];
 		if (state->cache != cache || !set_has(mask, cpu))
 			continue;
@@ -160,7 +163,7 @@ static uint32_t linux_place(struct cpusim *sim, uint32_t number, const struct se
 	struct task *task = &sim->tasks[number];
 	uint32_t target = task->cpu;
 	if (target == NOBODY)
-		return idlest(sim, search->mask, waker_cpu);
+		return idlest(sim, search->mask, sim->jobs[task->load].parent_cpu);
 	if (waker_cpu != NOBODY && !is_wide(sim, sim->cpus[waker_cpu].current, number) &&
 	    waker_cpu != target && set_has(search->mask, waker_cpu))
 		target = affine(sim, waker_cpu, target, is_sync);

@@ -162,7 +162,7 @@ static bool repeat(struct cpusim *sim, uint32_t number)
 bool program_next(struct cpusim *sim, uint32_t number)
 {
 	const struct task *task = &sim->tasks[number];
-	uint64_t start_ns = (sim->jobs[task->load].nr_tasks + 1) * sim->params->fork_ns;
+	uint64_t start_ns = sim->jobs[task->load].result.started_ns;
 	if (sim->now_ns < start_ns) {
 		sleep_until(sim, number, start_ns);
 		return false;
