@@ -320,6 +320,16 @@ static void init_tasks(struct cpusim *sim)
 	}
 }
 
+/* The CPU on which the end of a sleep is noticed; NOBODY: the task's own. */
+static uint32_t interrupted_cpu(struct cpusim *sim, uint32_t number)
+{
+	const struct task *task = &sim->tasks[number];
+	if (task->cpu == NOBODY || !sim->jobs[task->load].spec->is_interrupted)
+		return NOBODY;
+	uint32_t cpu = (uint32_t)random_below(&sim->random, sim->nr_cpus);
+	return sim->states[cpu].is_online ? cpu : NOBODY;
+}
+
 static bool step(struct cpusim *sim)
 {
 	uint32_t slot = sim->heap[0];
@@ -332,7 +342,8 @@ static bool step(struct cpusim *sim)
 		cpu_event(sim, slot);
 	} else {
 		event_set(sim, slot, NEVER);
-		cpu_wake(sim, slot - sim->nr_cpus, NOBODY, false);
+		cpu_wake(sim, slot - sim->nr_cpus, interrupted_cpu(sim, slot - sim->nr_cpus),
+			 false);
 	}
 	if (sim->params->is_checked)
 		sim->broken = cpusim_check(sim);

@@ -54,7 +54,8 @@ struct cpusim_load { /* one job */
 	uint32_t shared_bp;	 /* share added when all data was last written in another cache */
 	uint64_t refill_near_ns; /* work added after a move within the cache */
 	uint64_t refill_far_ns;	 /* and to another one */
-	uint32_t memory_node;	 /* index; UINT32_MAX: each task's where it began */
+	bool is_interrupted; /* sleeps end by an interrupt on any CPU, not by the CPU's own timer */
+	uint32_t memory_node; /* index; UINT32_MAX: each task's where it began */
 	struct set preferred, allowed;
 };
 

@@ -123,6 +123,8 @@ static uint32_t idlest(const struct cpusim *sim, const struct set *mask, uint32_
 /* A waker with many partners is a master that had better not have all of them around itself. */
 static bool is_wide(struct cpusim *sim, uint32_t waker, uint32_t number)
 {
+	if (waker == NOBODY) /* an interrupt that found the CPU idle */
+		return false;
 	struct task *master = &sim->tasks[waker], *slave = &sim->tasks[number];
 	if (sim->now_ns > master->flips_ns + FLIPS_NS) {
 		master->nr_flips /= 2;
