@@ -377,6 +377,10 @@ static void finish(struct cpusim *sim, struct cpusim_result *results, struct cpu
 		total->busy_ns += sim->cpus[cpu].busy_ns;
 		total->idle_ns += sim->cpus[cpu].idle_ns;
 	}
+	for (uint32_t i = 0; i < sim->nr_tasks; i++)
+		if (sim->tasks[i].state == TASK_WAITING)
+			sim->jobs[sim->tasks[i].load].result.wait_ns += sim->now_ns -
+									sim->tasks[i].since_ns;
 	for (uint32_t i = 0; i < sim->nr_jobs; i++) {
 		struct job *job = &sim->jobs[i];
 		job->result.latency_p50_ns = percentile(job, 50);
