@@ -245,7 +245,8 @@ static void scramble(struct random *random, struct bench *bench)
 		uint32_t kind = (uint32_t)random_below(random, 4);
 		uint32_t nr = kind == CPUSIM_HACKBENCH ? 1 : 1 + (uint32_t)random_below(random, 12);
 		struct cpusim_load *load = add(bench, kind, nr, 1 + random_below(random, 3 * MS),
-					       lists[which][i], lists[which][2]);
+					       lists[which][i],
+					       lists[which][random_below(random, 2) ? i : 2]);
 		load->sleep_ns = 1 + random_below(random, 5 * MS);
 		load->memory_bp = (uint32_t)random_below(random, 10001);
 		load->shared_bp = (uint32_t)random_below(random, 20001);
