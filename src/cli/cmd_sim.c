@@ -6,7 +6,9 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/sim_counters.h"
+#include "cli/sim_cpu.h"
 #include "cli/sim_output.h"
+#include "sim/cpu/workload.h"
 #include "sim/recorded.h"
 #include "sim/sim.h"
 #include "trace/trace.h"
@@ -19,6 +21,8 @@ struct sim_options {
 	const char *kernel;
 	struct option_list fast;
 	const char *cost;
+	struct option_list cpu;
+	const char *scheduler;
 	uint64_t dilate;
 	uint64_t seed;
 	enum output_format format;
@@ -186,6 +190,28 @@ static int run_job(struct sim_job *job, struct printbuf *err)
 	return final_status(job, print_results(job));
 }
 
+static void list_to_text(struct printbuf *out)
+{
+	sim_list_to_text(out);
+	prt_newline(out);
+	cpusim_list_to_text(out);
+}
+
+static int run_cpu(const struct sim_options *options, int nr_arguments)
+{
+	if (nr_arguments > 0)
+		return fail_usage("--cpu simulates a scheduler and takes no recording");
+	struct sim_cpu_options cpu = {
+		.jobs = &options->cpu,
+		.policies = &options->policies,
+		.machine = options->machine,
+		.scheduler = options->scheduler,
+		.seed = options->seed,
+		.format = options->format,
+	};
+	return sim_cpu_run(&cpu);
+}
+
 static int sim_run(const void *raw, int nr_arguments, char **arguments)
 {
 	const struct sim_options *options = raw;
@@ -193,9 +219,11 @@ static int sim_run(const void *raw, int nr_arguments, char **arguments)
 	PRINTBUF(err);
 	if (options->list) {
 		PRINTBUF(out);
-		sim_list_to_text(&out);
+		list_to_text(&out);
 		return put_output(&out, NULL);
 	}
+	if (options->cpu.nr)
+		return run_cpu(options, nr_arguments);
 	if (nr_arguments == 0)
 		return fail_usage("usage: berth sim %s", command_sim.usage);
 	job.path = arguments[0];
@@ -230,6 +258,12 @@ static const struct option sim_options[] = {
 	  NULL },
 	{ 0, "cost", "KEY=VALUE,...", OPTION_STRING, offsetof(struct sim_options, cost),
 	  "Constants of the cost model (docs/cost-model.md).", NULL },
+	{ 0, "cpu", "WORKLOAD[:KEY=VALUE,...]", OPTION_LIST, offsetof(struct sim_options, cpu),
+	  "Instead of a recording, a job on a simulated scheduler; may repeat. Each prefers the "
+	  "CPUs of one node, and -P names CPU policies.",
+	  NULL },
+	{ 0, "scheduler", "KEY=VALUE,...", OPTION_STRING, offsetof(struct sim_options, scheduler),
+	  "With --cpu: figures of the scheduler and of the CPUs.", NULL },
 	{ 0, "seed", "N", OPTION_U64, offsetof(struct sim_options, seed),
 	  "Of everything random. The same seed gives the same output, to the byte.", NULL },
 	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct sim_options, format),
@@ -239,7 +273,7 @@ static const struct option sim_options[] = {
 	  "always has them.",
 	  NULL },
 	{ 0, "list", NULL, OPTION_FLAG, offsetof(struct sim_options, list),
-	  "List what -P, -K and --cost take, and stop.", NULL },
+	  "List what -P, -K, --cost, --cpu and --scheduler take, and stop.", NULL },
 };
 
 const struct command command_sim = {
@@ -259,12 +293,15 @@ const struct command command_sim = {
 		    "  berth sim lab.berth -M recording -P recording -P "
 		    "recording:hot_threshold_ms=2000\n"
 		    "  # an agent with its own keys and budget\n"
-		    "  berth sim app.berth -P recency:idle=20,rate=200MBps --dilate 100\n",
+		    "  berth sim app.berth -P recency:idle=20,rate=200MBps --dilate 100\n"
+		    "  # two jobs, each at home on one of two sockets\n"
+		    "  berth sim --cpu hackbench:nr=4 --cpu users -P none -P hard -P soft -M "
+		    "'node:dram:64GiB:cpus=0-21 node:dram:64GiB:cpus=22-43'\n",
 	.options = sim_options,
 	.nr_options = ARRAY_SIZE(sim_options),
 	.options_size = sizeof(struct sim_options),
 	.min_arguments = 0,
 	.max_arguments = 1,
 	.run = sim_run,
-	.more_help = sim_list_to_text,
+	.more_help = list_to_text,
 };

@@ -353,6 +353,8 @@ static bool step(struct cpusim *sim)
 static uint64_t bucket_top(uint32_t bucket)
 {
 	uint32_t high = bucket / 8 + 3;
+	if (bucket == 0) /* at once */
+		return 0;
 	return ((uint64_t)(8 + bucket % 8 + 1) << (high - 3)) - 1;
 }
 

@@ -67,6 +67,13 @@ static bool block(struct cpusim *sim, uint32_t number, struct pipe *pipe)
 	return false;
 }
 
+/* An eighth more or less, evenly: no two messages are alike. */
+static uint64_t message_ns(struct cpusim *sim, const struct job *job)
+{
+	uint64_t work_ns = job->spec->work_ns;
+	return work_ns - work_ns / 8 + random_below(&sim->random, work_ns / 4 + 1);
+}
+
 static bool send(struct cpusim *sim, uint32_t number)
 {
 	struct task *task = &sim->tasks[number];
@@ -74,7 +81,7 @@ static bool send(struct cpusim *sim, uint32_t number)
 	uint32_t group = task->index / (2 * SENDERS), receiver = task->step % SENDERS;
 	struct pipe *pipe = &job->pipes[group * SENDERS + receiver];
 	if (!task->is_finishing)
-		return begin(task, job->spec->work_ns);
+		return begin(task, message_ns(sim, job));
 	if (pipe->nr_messages >= PIPE_MESSAGES)
 		return block(sim, number, pipe);
 	pipe->nr_messages++;
@@ -87,7 +94,7 @@ static bool send(struct cpusim *sim, uint32_t number)
 	}
 	if (task->step == job->spec->nr_loops * SENDERS)
 		return end(sim, number);
-	return begin(task, job->spec->work_ns);
+	return begin(task, message_ns(sim, job));
 }
 
 static bool receive(struct cpusim *sim, uint32_t number)
@@ -112,7 +119,7 @@ static bool receive(struct cpusim *sim, uint32_t number)
 	pipe->nr_messages--;
 	if (pipe->nr_messages < PIPE_MESSAGES)
 		wake_blocked(sim, pipe, task->cpu);
-	uint64_t work_ns = job->spec->work_ns;
+	uint64_t work_ns = message_ns(sim, job);
 	if (sim->states[pipe->writer_cpu].cache != sim->states[task->cpu].cache)
 		work_ns += work_ns * job->spec->shared_bp / ALL_BP;
 	return begin(task, work_ns);
