@@ -214,6 +214,7 @@ static void sim_fini(struct cpusim *sim)
 	free(sim->cpus);
 	free(sim->states);
 	free(sim->nr_core_busy);
+	free(sim->nr_settled);
 	free(sim->slow_bp);
 	free(sim->distances);
 	free(sim->averages);
@@ -274,6 +275,7 @@ static int alloc_all(struct cpusim *sim, const struct cpusim_load *loads, uint32
 	sim->cpus = calloc(sim->nr_cpus, sizeof(*sim->cpus));
 	sim->states = calloc(sim->nr_cpus, sizeof(*sim->states));
 	sim->nr_core_busy = calloc(sim->nr_cpus, sizeof(*sim->nr_core_busy));
+	sim->nr_settled = calloc(sim->nr_cpus, sizeof(*sim->nr_settled));
 	sim->slow_bp = calloc(nr_links, sizeof(*sim->slow_bp));
 	sim->distances = calloc(nr_links, sizeof(*sim->distances));
 	sim->averages = calloc((size_t)(nr_loads + 1) * sim->nr_cpus, sizeof(*sim->averages));
@@ -281,9 +283,9 @@ static int alloc_all(struct cpusim *sim, const struct cpusim_load *loads, uint32
 	sim->event_ns = calloc(sim->nr_slots, sizeof(*sim->event_ns));
 	sim->heap = calloc(sim->nr_slots, sizeof(*sim->heap));
 	sim->heap_at = calloc(sim->nr_slots, sizeof(*sim->heap_at));
-	bool is_whole = sim->cpus && sim->states && sim->nr_core_busy && sim->slow_bp &&
-			sim->distances && sim->averages && sim->tasks && sim->event_ns &&
-			sim->heap && sim->heap_at;
+	bool is_whole = sim->cpus && sim->states && sim->nr_core_busy && sim->nr_settled &&
+			sim->slow_bp && sim->distances && sim->averages && sim->tasks &&
+			sim->event_ns && sim->heap && sim->heap_at;
 	return is_whole ? 0 : -ENOMEM;
 }
 

@@ -96,6 +96,7 @@ struct cpusim {
 	struct cpu_state *states;
 	uint32_t nr_cpus, nr_caches, nr_cores;
 	uint32_t *nr_core_busy;
+	uint32_t *nr_settled; /* per CPU: tasks, asleep or not, that are or were last there */
 	uint32_t *slow_bp; /* [node * nr_nodes + memory]: time of memory work there, of local's */
 	uint32_t *distances;
 	struct average *averages; /* [(job + 1) * nr_cpus + cpu]; 0: all jobs */

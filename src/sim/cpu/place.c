@@ -81,16 +81,18 @@ static uint32_t idle_sibling(const struct cpusim *sim, const struct task *task,
 	return idle_in_cache(sim, mask, target);
 }
 
+/* Of tasks per CPU. The load of one that went to sleep a moment ago still counts, so that a job
+ * whose tasks wait for each other at their start is spread all the same. */
 static uint64_t busy_share(const struct cpusim *sim, const struct set *mask, uint32_t cache)
 {
-	uint64_t nr_cpus = 0, nr_running = 0;
+	uint64_t nr_cpus = 0, nr_settled = 0;
 	for (uint32_t cpu = 0; cpu < sim->nr_cpus; cpu++) {
 		if (sim->states[cpu].cache != cache || !set_has(mask, cpu))
 			continue;
 		nr_cpus++;
-		nr_running += sim->states[cpu].nr_running;
+		nr_settled += sim->nr_settled[cpu];
 	}
-	return nr_cpus ? nr_running * 1000000 / nr_cpus : NEVER;
+	return nr_cpus ? nr_settled * 1000000 / nr_cpus : NEVER;
 }
 
 /* The slow path. The cache of `near` wins unless another one is clearly less busy. */

@@ -33,6 +33,7 @@ static bool end(struct cpusim *sim, uint32_t number)
 {
 	sim->tasks[number].state = TASK_DONE;
 	sim->jobs[sim->tasks[number].load].nr_left--;
+	sim->nr_settled[sim->tasks[number].cpu]--;
 	return false;
 }
 

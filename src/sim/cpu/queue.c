@@ -63,6 +63,9 @@ void queue_add(struct cpusim *sim, uint32_t cpu, uint32_t task)
 	sim->states[cpu].nr_running++;
 	if (sim->states[cpu].owner == sim->tasks[task].load)
 		sim->states[cpu].nr_owner_waiting++;
+	if (sim->tasks[task].cpu != NOBODY)
+		sim->nr_settled[sim->tasks[task].cpu]--;
+	sim->nr_settled[cpu]++;
 	sim->tasks[task].cpu = cpu;
 	sim->tasks[task].state = TASK_WAITING;
 	sim->tasks[task].since_ns = sim->now_ns;
