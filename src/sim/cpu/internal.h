@@ -17,8 +17,9 @@
 #define NEVER  UINT64_MAX
 #define ALL_BP 10000
 
-#define SENDERS		20  /* per hackbench group, and as many receivers */
-#define PIPE_MESSAGES	160 /* 16 pages of which each keeps ten writes of 100 bytes and headers */
+#define SENDERS		20 /* per hackbench group, and as many receivers */
+#define PAGE_MESSAGES	40 /* of 100 bytes in 4096 */
+#define PIPE_MESSAGES	(16 * PAGE_MESSAGES)
 #define LATENCY_BUCKETS 512
 
 enum task_state { TASK_NEW, TASK_ASLEEP, TASK_WAITING, TASK_RUNNING, TASK_DONE };

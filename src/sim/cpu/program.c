@@ -118,7 +118,7 @@ static bool receive(struct cpusim *sim, uint32_t number)
 		return false;
 	}
 	pipe->nr_messages--;
-	if (pipe->nr_messages < PIPE_MESSAGES)
+	if (pipe->nr_messages <= PIPE_MESSAGES - PAGE_MESSAGES) /* a page is empty */
 		wake_blocked(sim, pipe, task->cpu);
 	uint64_t work_ns = message_ns(sim, job);
 	if (sim->states[pipe->writer_cpu].cache != sim->states[task->cpu].cache)
