@@ -15,7 +15,7 @@ void cpusim_params_default(struct cpusim_params *params)
 	*params = (struct cpusim_params){
 		.threads_per_core = 1,
 		.caches_per_node = 1,
-		.smt_slow_bp = 16000,
+		.smt_slow_bp = 14000,
 		.latency_ns = 24000000, /* Linux 5.2 with 8 CPUs or more: 6 ms times 4 */
 		.min_granularity_ns = 3000000,
 		.wakeup_granularity_ns = 4000000,

@@ -80,9 +80,9 @@ static const struct kind {
 	struct tunable keys[NR_KEYS];
 } kinds[] = {
 	{ "hackbench", "groups of senders and receivers over pipes, until all is read",
-	  CPUSIM_HACKBENCH, KEYS(4, 1500, 0, 100, 0, 2000, 1000, 5000, 0) },
+	  CPUSIM_HACKBENCH, KEYS(4, 5000, 0, 100, 0, 8000, 1000, 5000, 0) },
 	{ "users", "think, then a transaction on buffers that all share", CPUSIM_USERS,
-	  KEYS(36, 1000000, 200000, 1, 500, 1000, 5000, 50000, 1) },
+	  KEYS(32, 500000, 300000, 1, 500, 1000, 5000, 50000, 1) },
 	{ "batch", "works and never sleeps", CPUSIM_BATCH,
 	  KEYS(4, 1000000, 0, 1, 0, 0, 5000, 50000, 0) },
 	{ "periodic", "wakes up every period and works", CPUSIM_PERIODIC,
@@ -111,7 +111,7 @@ enum {
 static const struct tunable params_keys[NR_PARAMS] = {
 	COUNT_("threads", 1, 1, 2, "threads of a core"),
 	COUNT_("caches", 1, 1, 64, "last-level caches of a node"),
-	BP_("smt_slow", 6000, 9 * ALL_BP, "time added by a busy thread of the same core"),
+	BP_("smt_slow", 4000, 9 * ALL_BP, "time added by a busy thread of the same core"),
 	NS_("latency", 24000000, 0, SECOND_NS, "period in which each task that waits runs once"),
 	NS_("min_granularity", 3000000, 0, SECOND_NS, "shortest slice"),
 	NS_("wakeup_granularity", 4000000, 0, SECOND_NS, "lead that pre-empts at a wake-up"),
