@@ -31,6 +31,7 @@ struct average { /* of busy time, as the kernel's: half as much after 32 periods
 };
 
 struct task {
+	struct cpu_memory memory; /* what the policy remembers of it */
 	uint32_t load;
 	enum task_state state;
 	uint32_t cpu;		 /* where it runs, waits or ran; NOBODY before its start */
@@ -75,7 +76,6 @@ struct cpu {
 
 struct job {
 	const struct cpusim_load *spec;
-	struct cpu_memory memory;
 	uint32_t first_task, nr_tasks, nr_left;
 	uint32_t parent_cpu;  /* who forks its tasks */
 	uint32_t *nr_running; /* per cache */

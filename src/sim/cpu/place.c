@@ -25,7 +25,7 @@ struct cpu_request request_of(struct cpusim *sim, uint32_t number, uint32_t wake
 	return (struct cpu_request){ task->load,	  task->cpu,
 				     waker_cpu,		  &job->spec->preferred,
 				     &job->spec->allowed, job->load_bp,
-				     &job->memory };
+				     &task->memory };
 }
 
 struct cpu_view view_of(struct cpusim *sim)
