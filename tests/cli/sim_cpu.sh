@@ -43,6 +43,9 @@ run 4 >"$TMP/a" || status=1
 run 4 >"$TMP/b" || status=1
 run 5 >"$TMP/c" || status=1
 cmp "$TMP/a" "$TMP/b" || status=1
+golden=$TOP/tests/golden/cpu/sim_cpu.csv
+[ "${BERTH_GOLDEN:-}" = tables ] && cp "$TMP/a" "$golden"
+cmp "$TMP/a" "$golden" || { echo "look at the difference, then tests/golden/update"; status=1; }
 if cmp -s "$TMP/a" "$TMP/c"; then echo "the seed changes nothing"; status=1; fi
 [ "$(wc -l <"$TMP/a")" = 21 ] || { echo "rows: $(wc -l <"$TMP/a")"; status=1; }
 # hard never leaves home: nothing spilled, all of the time there
