@@ -227,8 +227,8 @@ static void scramble(struct random *random, struct bench *bench)
 		ONE_CPU,
 		TWO_CPUS,
 		TWO_NODES,
-		"node:dram:1GiB@80ns/10GBps:cpus=0-1,6-7 node:none:0:cpus=3-4 "
-		"node:cxl:1GiB@250ns/10GBps",
+		("node:dram:1GiB@80ns/10GBps:cpus=0-1,6-7 node:none:0:cpus=3-4 "
+		 "node:cxl:1GiB@250ns/10GBps"),
 	};
 	static const char *const lists[][3] = { { "0", "0", "0" },
 						{ "0", "1", "0-1" },
