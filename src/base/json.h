@@ -65,6 +65,13 @@ enum json_token {
 /* Fills up to `size` bytes, returns how many, 0 at the end, negative errno on failure. */
 typedef ssize_t (*json_read_fn)(void *context, void *buffer, size_t size);
 
+/* A json_read_fn over text that is in memory already; context: a struct json_span. */
+struct json_span {
+	const char *text;
+	size_t left; /* bytes */
+};
+ssize_t json_read_span(void *context, void *buffer, size_t size);
+
 struct json_reader;
 int json_reader_new(json_read_fn read, void *context, struct json_reader **ret);
 struct json_reader *json_reader_free(struct json_reader *reader); /* NULL allowed; returns NULL */

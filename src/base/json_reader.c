@@ -55,6 +55,16 @@ struct json_reader {
 	struct printbuf message;
 };
 
+ssize_t json_read_span(void *context, void *buffer, size_t size)
+{
+	struct json_span *span = context;
+	size_t nr = MIN(size, span->left);
+	memcpy(buffer, span->text, nr);
+	span->text += nr;
+	span->left -= nr;
+	return (ssize_t)nr;
+}
+
 int json_reader_new(json_read_fn read, void *context, struct json_reader **ret)
 {
 	struct json_reader *reader = calloc(1, sizeof(*reader));

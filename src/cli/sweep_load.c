@@ -54,29 +54,14 @@ static int add_pair(struct show_variant *variant, const char *key, const char *v
 	return pair->key && pair->value ? 0 : -ENOMEM;
 }
 
-struct text_input {
-	const char *text;
-	size_t left;
-};
-
-static ssize_t read_text(void *context, void *buffer, size_t size)
-{
-	struct text_input *input = context;
-	size_t nr = MIN(size, input->left);
-	memcpy(buffer, input->text, nr);
-	input->text += nr;
-	input->left -= nr;
-	return (ssize_t)nr;
-}
-
 /* {"key": "value", ...}; what is no such object has no tunables. */
 static int read_tunables(struct show_variant *variant, const char *text)
 {
-	struct text_input input = { text, strlen(text) };
+	struct json_span input = { text, strlen(text) };
 	struct json_reader *reader = NULL;
 	enum json_token token;
 	char *key = NULL;
-	int error = json_reader_new(read_text, &input, &reader);
+	int error = json_reader_new(json_read_span, &input, &reader);
 	while (!error && (token = json_next(reader)) != JSON_END && token != JSON_ERROR) {
 		if (token == JSON_KEY) {
 			free(key);

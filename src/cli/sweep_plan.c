@@ -173,11 +173,13 @@ static int add_matches(struct sweep_plan *plan, const struct sweep_source *sourc
 {
 	glob_t found = { 0 };
 	int error = 0;
-	if (glob(pattern, GLOB_TILDE, NULL, &found) != 0)
-		error = sweep_grid_error(plan->grid, &source->pattern, -ENOENT, err,
-					 "%s: no such file; paths are relative to the grid's "
-					 "folder",
-					 source->pattern.text);
+	if (glob(pattern, GLOB_TILDE, NULL, &found) != 0) {
+		int cause = !is_magic && access(pattern, R_OK) ? errno : ENOENT;
+		error = sweep_grid_error(plan->grid, &source->pattern, -cause, err,
+					 "%s: %s; paths are relative to the grid's folder",
+					 source->pattern.text,
+					 cause == ENOENT ? "no such file" : error_text(-cause));
+	}
 	for (size_t i = 0; !error && i < found.gl_pathc; i++) {
 		const char *name = source->name.text;
 		size_t len = is_magic ? stem_of(found.gl_pathv[i], &name) : strlen(name);

@@ -128,31 +128,16 @@ static void json_maybe(struct json_writer *json, const char *key, bool is_known,
 		json_null(json, key);
 }
 
-struct json_text {
-	const char *text;
-	size_t left;
-};
-
-static ssize_t read_text(void *context, void *buffer, size_t size)
-{
-	struct json_text *input = context;
-	size_t nr = MIN(size, input->left);
-	memcpy(buffer, input->text, nr);
-	input->text += nr;
-	input->left -= nr;
-	return (ssize_t)nr;
-}
-
 /* A flat object of strings, copied through reader and writer, so that it is sound whatever the
  * file holds. */
 static void tunables_to_json(struct json_writer *json, const char *text)
 {
-	struct json_text input = { text, strlen(text) };
+	struct json_span input = { text, strlen(text) };
 	struct json_reader *reader = NULL;
 	enum json_token token;
 	PRINTBUF(key);
 	json_object_begin(json, "tunables");
-	if (json_reader_new(read_text, &input, &reader) == 0) {
+	if (json_reader_new(json_read_span, &input, &reader) == 0) {
 		while ((token = json_next(reader)) != JSON_END && token != JSON_ERROR) {
 			if (token == JSON_KEY) {
 				printbuf_reset(&key);

@@ -4,7 +4,7 @@
  * the best settings; and which tunables matter.
  *
  *     recovered of the gap between linux-none and optimal
- *     recency  1:2   ███████████████▌         65 %   from 12 % (phases) to 97 % (lives)
+ *     recency  1:2   ███████▌      65 %   from 12 % (phases) to 97 % (lives)
  *
  * A policy with several settings stands in the first two tables with its best ones.
  */

@@ -21,9 +21,15 @@ static const struct {
 	{ "transparent_hugepage", "thp" },
 };
 
+/* Recordings of qemu-user and imports: no such figure, or an empty one. */
+static bool is_told(const char *text)
+{
+	return text && *text;
+}
+
 int recorded_machine(const struct trace_info *info, struct machine **ret, struct printbuf *err)
 {
-	if (!info->machine)
+	if (!is_told(info->machine))
 		return error_set(err, -EINVAL,
 				 "-M recording: this recording does not say on which machine it "
 				 "was made (those of `berth lab run --record` do); name one");
@@ -50,7 +56,7 @@ static size_t series_length(const char *release)
 static const struct kernel_ops *find_kernel(const struct trace_info *info, struct printbuf *err)
 {
 	char name[SPEC_NAME_MAX + 1] = "";
-	if (!info->kernel) {
+	if (!is_told(info->kernel)) {
 		error_set(
 			err, -EINVAL,
 			"recording: this recording does not say under which kernel it was made "

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Agents on hardware samples in the simulated world: golden tables over the recordings that are
- * shipped, what each paper promises on a program made for it, and that no kernel below breaks them.
+ * Agents in the simulated world: golden tables over the recordings that are shipped, what each
+ * paper promises on a program made for it, and that no kernel below breaks them.
  *
  * tests/golden/update prints the tables anew (BERTH_GOLDEN=tables).
  */
@@ -10,19 +10,7 @@
 #include <sys/mman.h>
 
 #include "sim/kernel.h"
-#include "sim_fixture.h"
-
-static bool prints_anew(void)
-{
-	const char *wish = getenv("BERTH_GOLDEN");
-	return wish && *wish;
-}
-
-static void golden_path(char path[512], const char *name, const char *suffix)
-{
-	const char *top = getenv("TOP");
-	snprintf(path, 512, "%s/tests/golden/sim/%s.%s", top ? top : ".", name, suffix);
-}
+#include "sim_golden.h"
 
 static void table_of(struct printbuf *out, const struct sim_set *set)
 {
@@ -39,67 +27,30 @@ static void table_of(struct printbuf *out, const struct sim_set *set)
 	}
 }
 
-static void simulate(struct printbuf *out, const char *name)
+static void test_agents_golden_tables(void **state)
 {
-	static const char *const policies_[] = {
+	static const char *const specs[] = {
 		"hemem:load_period=17,store_period=17,block=4KiB",
 		"hemem:load_period=17,store_period=5,block=16KiB,small=32KiB,rate=20MBps",
 		"colloid:load_period=17,store_period=17,block=4KiB",
 		"memtis:load_period=7,store_period=11,adapt=100,cool=1000,wake=10ms,sample_cost=0s",
 		"memtis:load_period=7,adapt=100,wake=10ms,headroom=0,migrate=10MBps",
 	};
-	const uint64_t fast[] = { 16 * 4096, 40 * 4096 };
-	struct machine *machine = machine_two_tiers(32, 4096);
-	struct sim_config config = { .machine = machine,
-				     .policies = policies_,
-				     .nr_policies = ARRAY_SIZE(policies_),
-				     .fast_bytes = fast,
-				     .nr_fast = ARRAY_SIZE(fast),
-				     .dilate = 10,
-				     .seed = 1 };
-	struct trace_reader *reader = NULL;
-	struct sim_set *set = NULL;
-	char path[512];
-	PRINTBUF(err);
-	golden_path(path, name, "berth");
-	if (trace_open(path, NULL, &reader, &err) ||
-	    sim_set_new(&config, trace_info(reader), &set, &err) || sim_set_run(set, reader, &err))
-		fail_msg("%s", printbuf_str(&err));
-	table_of(out, set);
-	sim_set_free(set);
-	trace_close(reader);
-	machine_free(machine);
-}
-
-static void check_golden(const char *name, const struct printbuf *table)
-{
-	char path[512], *text = calloc(1, 65536);
-	golden_path(path, name, "agents");
-	FILE *file = fopen(path, prints_anew() ? "w" : "r");
-	assert_non_null(file);
-	assert_non_null(text);
-	if (prints_anew())
-		fputs(printbuf_str(table), file);
-	else
-		assert_true(fread(text, 1, 65535, file) > 0);
-	fclose(file);
-	if (!prints_anew())
-		assert_string_equal(printbuf_str(table), text);
-	free(text);
-}
-
-static void test_agents_golden_tables(void **state)
-{
-	static const char *const programs[] = { "phases", "scan", "lives" };
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		PRINTBUF(first);
-		PRINTBUF(second);
-		simulate(&first, programs[i]);
-		simulate(&second, programs[i]);
-		assert_string_equal(printbuf_str(&first), printbuf_str(&second));
-		check_golden(programs[i], &first);
-	}
+	golden_tables("agents", specs, ARRAY_SIZE(specs), 10, table_of);
+}
+
+/* A table of their own: their samplers shorten the tick for all that run beside them. */
+static void test_agents_on_other_samplers_golden_tables(void **state)
+{
+	static const char *const specs[] = {
+		"berth",
+		"berth:pmu=off",
+		"berth:sampler=hint-faults,hint_nodes=all",
+		"damon:node_mem_free_bp=5%",
+	};
+	(void)state;
+	golden_tables("samplers", specs, ARRAY_SIZE(specs), 1000, table_of);
 }
 
 /* 512 pages, scattered: one in two halves as hot as the one before. Touched in order at first, so

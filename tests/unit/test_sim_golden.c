@@ -9,22 +9,8 @@
 
 #include <unistd.h>
 
-#include "sim_fixture.h"
+#include "sim_golden.h"
 #include "trace/writer.h"
-
-static const char *const programs[] = { "phases", "scan", "lives" };
-
-static const char *wish(void)
-{
-	const char *value = getenv("BERTH_GOLDEN");
-	return value ? value : "";
-}
-
-static void golden_path(char path[512], const char *name, const char *suffix)
-{
-	const char *top = getenv("TOP");
-	snprintf(path, 512, "%s/tests/golden/sim/%s.%s", top ? top : ".", name, suffix);
-}
 
 /* The hot set moves twice; a third of the memory is cold. */
 static void play_phases(struct tape *tape, struct random *random)
@@ -125,12 +111,12 @@ static void write_recordings(void)
 {
 	void (*const play[])(struct tape *, struct random *) = { play_phases, play_scan,
 								 play_lives };
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(golden_programs); i++) {
 		struct tape tape = tape_new();
 		struct random random;
 		random_init(&random, i + 1);
 		play[i](&tape, &random);
-		write_recording(programs[i], &tape);
+		write_recording(golden_programs[i], &tape);
 		tape_free(&tape);
 	}
 }
@@ -166,9 +152,9 @@ static void table_of(struct printbuf *out, const struct sim_set *set)
 	}
 }
 
-static void simulate(struct printbuf *out, const char *name)
+static void test_sim_golden_tables(void **state)
 {
-	static const char *const policies_[] = {
+	static const char *const specs[] = {
 		"all-fast",
 		"all-slow",
 		"linux-none",
@@ -179,57 +165,8 @@ static void simulate(struct printbuf *out, const char *name)
 		"static-best",
 		"optimal",
 	};
-	const uint64_t fast[] = { 16 * 4096, 40 * 4096 };
-	struct machine *machine = machine_two_tiers(32, 4096);
-	struct sim_config config = { .machine = machine,
-				     .policies = policies_,
-				     .nr_policies = ARRAY_SIZE(policies_),
-				     .fast_bytes = fast,
-				     .nr_fast = ARRAY_SIZE(fast),
-				     .dilate = 10,
-				     .seed = 1 };
-	struct trace_reader *reader = NULL;
-	struct sim_set *set = NULL;
-	char path[512];
-	PRINTBUF(err);
-	golden_path(path, name, "berth");
-	if (trace_open(path, NULL, &reader, &err) ||
-	    sim_set_new(&config, trace_info(reader), &set, &err) || sim_set_run(set, reader, &err))
-		fail_msg("%s", printbuf_str(&err));
-	table_of(out, set);
-	sim_set_free(set);
-	trace_close(reader);
-	machine_free(machine);
-}
-
-static void check_golden(const char *name, const struct printbuf *table)
-{
-	char path[512], *text = calloc(1, 65536);
-	golden_path(path, name, "table");
-	FILE *file = fopen(path, *wish() ? "w" : "r");
-	assert_non_null(file);
-	assert_non_null(text);
-	if (*wish())
-		fputs(printbuf_str(table), file);
-	else
-		assert_true(fread(text, 1, 65535, file) > 0);
-	fclose(file);
-	if (!*wish())
-		assert_string_equal(printbuf_str(table), text);
-	free(text);
-}
-
-static void test_sim_golden_tables(void **state)
-{
 	(void)state;
-	if (strcmp(wish(), "recordings") == 0)
+	if (strcmp(golden_wish(), "recordings") == 0)
 		write_recordings();
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		PRINTBUF(first);
-		PRINTBUF(second);
-		simulate(&first, programs[i]);
-		simulate(&second, programs[i]);
-		assert_string_equal(printbuf_str(&first), printbuf_str(&second));
-		check_golden(programs[i], &first);
-	}
+	golden_tables("table", specs, ARRAY_SIZE(specs), 10, table_of);
 }

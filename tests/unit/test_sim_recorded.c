@@ -72,6 +72,21 @@ static void test_recorded_names_are_told_apart(void **state)
 	assert_false(recorded_is_named(""));
 }
 
+/* As recordings of qemu-user have it. */
+static void test_recorded_takes_empty_words_for_none(void **state)
+{
+	struct trace_info info = { .machine = (char *)"", .kernel = (char *)"" };
+	struct machine *machine = NULL;
+	PRINTBUF(out);
+	PRINTBUF(err);
+	(void)state;
+	assert_int_equal(recorded_machine(&info, &machine, &err), -EINVAL);
+	assert_non_null(strstr(printbuf_str(&err), "which machine"));
+	printbuf_reset(&err);
+	assert_int_equal(recorded_spec(&info, "recording", &out, &err), -EINVAL);
+	assert_non_null(strstr(printbuf_str(&err), "which kernel"));
+}
+
 static void test_recorded_says_what_a_recording_lacks(void **state)
 {
 	struct trace_info info;

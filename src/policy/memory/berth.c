@@ -46,6 +46,7 @@
 #include "base/error.h"
 #include "mem/folio.h"
 #include "mem/predict.h"
+#include "policy/memory/room.h"
 #include "policy/policy.h"
 
 #define NR_IDLE	   10
@@ -92,7 +93,7 @@ struct past {			    /* of a folio, beside its record */
 	uint16_t trial_class, trial_touches, trial_samples;
 	uint16_t trial_expected;
 	uint16_t samples; /* of the hardware, decaying as the lasting count; in SAMPLE_ONE */
-	uint8_t bar, pad;
+	uint8_t bar;
 };
 
 struct region {
@@ -140,7 +141,6 @@ struct berth {
 	uint64_t reserve, free_seen, spilled;
 	bool is_birth;
 	uint32_t fast, slow;
-	uint64_t nr_trips, nr_moves;
 	uint64_t *fast_of; /* [job]: fast pages, planned moves included */
 	uint32_t max_jobs;
 	uint64_t queue_ps[2]; /* fast, slow: decaying mean of the latency beyond the idle one */
@@ -168,11 +168,6 @@ static uint16_t count_at(uint16_t count, uint32_t *at, uint32_t now, uint32_t ha
 	if (steps > 0)
 		*at += (uint32_t)(steps * half / STEPS);
 	return decay(count, steps);
-}
-
-static bool node_is_fast(const struct berth *berth, uint32_t node)
-{
-	return node < berth->machine->nr_nodes && berth->machine->nodes[node].tier == 0;
 }
 
 static unsigned log2_of(uint64_t value)
@@ -363,7 +358,8 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	struct folio *folio = folio_get(berth->table, id);
 	if (sample->node != SAMPLE_NONE)
 		folio->node = (uint16_t)sample->node;
-	if (berth->is_birth && sample->node != SAMPLE_NONE && !node_is_fast(berth, sample->node))
+	if (berth->is_birth && sample->node != SAMPLE_NONE &&
+	    !room_is_fast(berth->machine, sample->node))
 		berth->spilled++;
 	berth->is_birth = false;
 	if (sample->kind == SAMPLE_HARDWARE) {
@@ -381,7 +377,7 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	if (folio->seen == berth->now)
 		return;
 	touch(berth, id, folio);
-	if (!node_is_fast(berth, folio->node) && berth->nr_touched < CANDIDATES_MAX)
+	if (!room_is_fast(berth->machine, folio->node) && berth->nr_touched < CANDIDATES_MAX)
 		berth->touched[berth->nr_touched++] = id;
 }
 
@@ -473,7 +469,8 @@ static uint32_t pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
 				continue;
 			struct folio *folio = folio_get(berth->table, id);
 			folio->bits &= ~(unsigned)FOLIO_MARK & 63u;
-			if (!node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING)
+			if (!room_is_fast(berth->machine, folio->node) ||
+			    folio->bits & FOLIO_MOVING)
 				continue;
 			if (is_settling(berth, id))
 				continue;
@@ -518,7 +515,7 @@ static void sweep(struct berth *berth)
 			past->bar = 0;
 		uint64_t worth[NR_HORIZONS];
 		worth_of(berth, id, worth);
-		if (node_is_fast(berth, folio->node))
+		if (room_is_fast(berth->machine, folio->node))
 			push_victim(berth, id, worth[LONG]);
 		else if (folio->seen != berth->now)
 			add_candidate(berth, id, worth[LONG]);
@@ -688,7 +685,7 @@ static void trade(struct berth *berth, const struct policy_view *view, struct pl
 		uint32_t id = berth->candidates[i].id;
 		struct folio *folio = folio_get(berth->table, id);
 		uint64_t gain[NR_HORIZONS];
-		if (node_is_fast(berth, folio->node) || folio->bits & FOLIO_MOVING ||
+		if (room_is_fast(berth->machine, folio->node) || folio->bits & FOLIO_MOVING ||
 		    is_settling(berth, id))
 			continue;
 		uint32_t job = job_of(view, folio);
@@ -759,11 +756,8 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 		folio->node = (uint16_t)result->node;
 	if (result->outcome != MOVE_DONE)
 		return;
-	berth->nr_moves++;
-	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS) {
-		berth->nr_trips++;
+	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS)
 		past->bar = (uint8_t)MIN(past->bar + 1, BAR_MAX);
-	}
 	past->moved_ms = MAX(berth->now_ms, 1);
 }
 
@@ -772,19 +766,6 @@ static void berth_completed(void *policy, const struct move_result *results, uin
 	for (uint32_t i = 0; i < nr; i++)
 		for (uint64_t j = 0; j < results[i].nr_pages; j++)
 			learn(policy, &results[i], results[i].page + j);
-}
-
-static uint32_t roomiest(const struct berth *berth, const struct policy_view *view, bool fast)
-{
-	uint32_t best = view->nr_nodes;
-	for (uint32_t i = 0; i < view->nr_nodes; i++) {
-		if (view->nodes[i].capacity_pages == 0 || node_is_fast(berth, i) != fast)
-			continue;
-		if (best == view->nr_nodes ||
-		    view->nodes[i].free_pages > view->nodes[best].free_pages)
-			best = i;
-	}
-	return best;
 }
 
 static uint32_t home_of(const struct machine *machine)
@@ -864,8 +845,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 static int berth_decide(void *policy, const struct policy_view *view, struct plan *plan)
 {
 	struct berth *berth = policy;
-	berth->fast = roomiest(berth, view, true);
-	berth->slow = roomiest(berth, view, false);
+	berth->fast = room_roomiest(berth->machine, view, true);
+	berth->slow = room_roomiest(berth->machine, view, false);
 	if (berth->fast >= view->nr_nodes || berth->slow >= view->nr_nodes)
 		return 0;
 	berth->now_ms = (uint32_t)(view->now_ns / NS_PER_MS);

@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "mem/folio.h"
+#include "policy/memory/room.h"
 #include "policy/policy.h"
 
 #define CANDIDATES_MAX	65536
@@ -51,11 +52,6 @@ struct recency {
 	uint32_t nr_candidates;
 	uint32_t candidates[CANDIDATES_MAX];
 };
-
-static bool node_is_fast(const struct recency *recency, uint32_t node)
-{
-	return node < recency->machine->nr_nodes && recency->machine->nodes[node].tier == 0;
-}
 
 static int recency_new(const struct policy_config *config, void **ret_policy, struct printbuf *err)
 {
@@ -101,7 +97,7 @@ static void observe_page(struct recency *recency, const struct sample *sample, u
 	touch(recency, folio);
 	if (sample->node != SAMPLE_NONE)
 		folio->node = (uint16_t)sample->node;
-	if (first_in_check && !node_is_fast(recency, folio->node) &&
+	if (first_in_check && !room_is_fast(recency->machine, folio->node) &&
 	    folio->heat >= recency->values[TOUCHES] && !(folio->bits & FOLIO_MOVING) &&
 	    recency->nr_candidates < CANDIDATES_MAX)
 		recency->candidates[recency->nr_candidates++] = id;
@@ -141,20 +137,6 @@ static void recency_completed(void *policy, const struct move_result *results, u
 			learn(policy, &results[i], results[i].page + j);
 }
 
-/* The node of `fast` or slower tiers with most free pages; nr_nodes when none has memory. */
-static uint32_t roomiest(const struct recency *recency, const struct policy_view *view, bool fast)
-{
-	uint32_t best = view->nr_nodes;
-	for (uint32_t i = 0; i < view->nr_nodes; i++) {
-		if (view->nodes[i].capacity_pages == 0 || node_is_fast(recency, i) != fast)
-			continue;
-		if (best == view->nr_nodes ||
-		    view->nodes[i].free_pages > view->nodes[best].free_pages)
-			best = i;
-	}
-	return best;
-}
-
 static int plan_folio(struct plan *plan, struct folio *folio, uint32_t to, const char *why)
 {
 	struct plan_move move = {
@@ -188,7 +170,7 @@ static uint64_t make_room(struct recency *recency, struct plan *plan, uint32_t f
 			continue;
 		if (folio->node == from)
 			made += plan_folio(plan, folio, to, "idle") == 0;
-		else if (!node_is_fast(recency, folio->node) &&
+		else if (!room_is_fast(recency->machine, folio->node) &&
 			 idle > recency->values[IDLE] * FORGET_FACTOR)
 			folio_del(recency->table, recency->hand);
 	}
@@ -201,7 +183,7 @@ static void promote(struct recency *recency, struct plan *plan, uint32_t to, uin
 		if (!folio_is_used(recency->table, recency->candidates[i]))
 			continue;
 		struct folio *folio = folio_get(recency->table, recency->candidates[i]);
-		if (folio->seen != recency->now || node_is_fast(recency, folio->node) ||
+		if (folio->seen != recency->now || room_is_fast(recency->machine, folio->node) ||
 		    folio->bits & FOLIO_MOVING)
 			continue;
 		if (plan_folio(plan, folio, to, "touched again"))
@@ -213,8 +195,8 @@ static void promote(struct recency *recency, struct plan *plan, uint32_t to, uin
 static int recency_decide(void *policy, const struct policy_view *view, struct plan *plan)
 {
 	struct recency *recency = policy;
-	uint32_t fast = roomiest(recency, view, true);
-	uint32_t slow = roomiest(recency, view, false);
+	uint32_t fast = room_roomiest(recency->machine, view, true);
+	uint32_t slow = room_roomiest(recency->machine, view, false);
 	if (fast < view->nr_nodes && slow < view->nr_nodes) {
 		const struct policy_node *node = &view->nodes[fast];
 		uint64_t headroom = node->low_pages +

@@ -11,6 +11,21 @@ static inline bool room_is_fast(const struct machine *machine, uint32_t node)
 	return node < machine->nr_nodes && machine->nodes[node].tier == 0;
 }
 
+/* The node of that kind with most free pages; view->nr_nodes when none has memory. */
+static inline uint32_t room_roomiest(const struct machine *machine, const struct policy_view *view,
+				     bool fast)
+{
+	uint32_t best = view->nr_nodes;
+	for (uint32_t i = 0; i < view->nr_nodes; i++) {
+		if (view->nodes[i].capacity_pages == 0 || room_is_fast(machine, i) != fast)
+			continue;
+		if (best == view->nr_nodes ||
+		    view->nodes[i].free_pages > view->nodes[best].free_pages)
+			best = i;
+	}
+	return best;
+}
+
 struct room {
 	uint32_t fast, slow;	       /* the node of each kind with most free pages */
 	uint64_t fast_pages;	       /* capacity of all fast nodes together */
@@ -27,17 +42,10 @@ static inline uint64_t room_above(uint64_t free_pages, uint64_t mark)
 static inline bool room_look(const struct machine *machine, const struct policy_view *view,
 			     struct room *ret)
 {
-	struct room room = { .fast = view->nr_nodes, .slow = view->nr_nodes };
-	for (uint32_t i = 0; i < view->nr_nodes; i++) {
-		const struct policy_node *node = &view->nodes[i];
-		bool is_fast = room_is_fast(machine, i);
-		uint32_t *best = is_fast ? &room.fast : &room.slow;
-		if (node->capacity_pages == 0)
-			continue;
-		room.fast_pages += is_fast ? node->capacity_pages : 0;
-		if (*best == view->nr_nodes || node->free_pages > view->nodes[*best].free_pages)
-			*best = i;
-	}
+	struct room room = { .fast = room_roomiest(machine, view, true),
+			     .slow = room_roomiest(machine, view, false) };
+	for (uint32_t i = 0; i < view->nr_nodes; i++)
+		room.fast_pages += room_is_fast(machine, i) ? view->nodes[i].capacity_pages : 0;
 	if (room.fast >= view->nr_nodes || room.slow >= view->nr_nodes)
 		return false;
 	const struct policy_node *fast = &view->nodes[room.fast], *slow = &view->nodes[room.slow];
