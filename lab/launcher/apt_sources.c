@@ -218,7 +218,7 @@ static bool take_brackets(struct stanza *stanza, struct piece *line)
 	if (!end)
 		return false;
 	struct piece options = { line->at + 1, (size_t)(end - line->at) - 1 };
-	for (struct piece word; (word = next_word(&options, " \t")).len;) {
+	for (struct piece word; (word = next_word(&options, " \t\r")).len;) {
 		const char *equals = memchr(word.at, '=', word.len);
 		size_t name_len = equals ? (size_t)(equals - word.at) : 0;
 		size_t less = equals && name_len && strchr("+-", equals[-1]) ? 1 : 0;
