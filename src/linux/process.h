@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Processes as the kernel shows them below a root's /proc: who somebody is such that a pid that is
+ * used again is somebody else, which threads and children he has, and on which CPUs these may run.
+ *
+ * Cost: three system calls per file; the lists are bounded (PROCESS_MAX_TASKS).
+ */
+#ifndef BERTH_LINUX_PROCESS_H
+#define BERTH_LINUX_PROCESS_H
+
+#include <sys/types.h>
+
+#include "base/set.h"
+#include "engine/journal.h"
+#include "machine/root.h"
+
+#define PROCESS_MAX_TASKS 65536
+
+struct task_list {
+	pid_t *items;
+	size_t nr;
+};
+
+/* Start time in clock ticks since boot. -ENOENT: no such process; -ESRCH: it ended and was not yet
+ * waited for. */
+int process_start_ticks(const struct root *root, pid_t pid, uint64_t *ret);
+int process_boot_id(const struct root *root, char ret_boot[JOURNAL_BOOT_SIZE]);
+/* This process, as owner of a journal. */
+int process_self(const struct root *root, struct journal_owner *ret, struct printbuf *err);
+bool process_is_alive(const struct root *root, const struct journal_owner *owner);
+int process_threads(const struct root *root, pid_t pid, struct task_list *ret);
+/* The process and all its descendants that are not orphans of somebody else. */
+int process_tree(const struct root *root, pid_t pid, struct task_list *ret);
+int task_list_add(struct task_list *list, pid_t pid);
+void task_list_fini(struct task_list *list);
+
+/* The host's only; -ESRCH: no such thread. */
+int affinity_get(pid_t tid, struct set *ret);
+int affinity_set(pid_t tid, const struct set *cpus);
+
+/* Writing below a root: never creates a file. */
+int rootfile_write(const struct root *root, const char *path, const char *text);
+int rootfile_open(const struct root *root, const char *path, int flags);
+
+#endif
