@@ -10,6 +10,8 @@ const struct command *const commands[] = {
 	&command_sim,
 	&command_sweep,
 	&command_explain,
+	&command_run_program,
+	&command_restore,
 	&command_info,
 	&command_convert,
 	&command_machine,
