@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
-#include "linux/process.h"
+#include "linux/job_note.h"
 #include "linux/undo.h"
 
 struct restore_options {
@@ -76,6 +76,10 @@ static int restore(const struct restore_options *options, const struct root *roo
 		error_file(err, error, "proc/sys/kernel/random/boot_id", "read");
 	else
 		error = journal_recover(fd, boot, &undo_ops, &undo, counts, err);
+	struct job_note *notes = NULL;
+	size_t nr_notes = 0;
+	job_note_list(root, fd, &notes, &nr_notes); /* removes those of ended jobs */
+	job_note_list_free(notes, nr_notes);
 	close(fd);
 	return error;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "linux/job_note.h"
 #include "linux/undo.h"
 
 #define WATCHING_MS 20
@@ -141,6 +142,7 @@ static int give_birth(struct job *job, char *const arguments[], struct printbuf 
 
 int job_start(struct job *job, char *const arguments[], int *ret_exec_error, struct printbuf *err)
 {
+	job->program = arguments[0];
 	int error = mark_environment(job);
 	if (!error)
 		error = journal_create(job->state_fd, &job->self, &job->journal, err);
@@ -158,7 +160,9 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 		close(job->psi_fd);
 		job->psi_fd = -1;
 	}
-	job->looked_ns = now_ns();
+	job->looked_ns = job->noted_ns = now_ns();
+	if (!job->is_ended)
+		job_note_write(job);
 	return 0;
 }
 
@@ -238,8 +242,13 @@ static int look(struct job *job, struct job_look *seen, struct printbuf *err)
 	error = set_copy(&before, &job->mask);
 	if (!error)
 		error = job_rule_decide(&job->rule, seen, &job->mask);
-	if (!error && !set_is_equal(&before, &job->mask))
+	bool has_changed = !error && !set_is_equal(&before, &job->mask);
+	if (has_changed)
 		error = job_place(job, err);
+	if (has_changed || now - job->noted_ns >= NS_PER_S) {
+		job->noted_ns = now;
+		job_note_write(job);
+	}
 	set_fini(&before);
 	return error;
 }
@@ -288,6 +297,7 @@ int job_wait(struct job *job, struct printbuf *err)
 int job_end(struct job *job, struct printbuf *err)
 {
 	struct undo undo = { .root = job->root, .owner = job->self };
+	job_note_remove(job);
 	return job->journal.fd < 0 ? 0 : journal_undo(&job->journal, &undo_ops, &undo, err);
 }
 

@@ -56,6 +56,8 @@ struct job {
 	struct cpustat stat;
 	int psi_fd, signal_fd;
 	sigset_t old_signals;
+	const char *program; /* borrowed: its first argument */
+	uint64_t noted_ns;   /* when the note for `berth status` was written */
 	uint64_t looked_ns, ran_ns, waited_ns;
 };
 

@@ -77,6 +77,8 @@ for how in --no-cgroup --engine=user; do
 	pid=$!
 	for _ in $(seq 200); do [ -s "$TMP/pid" ] && break; sleep 0.05; done
 	program=$(cat "$TMP/pid"); : >"$TMP/pid"
+	says "status" 0 '"now": "'"$first"'",' -- status --state "$state" --format json
+	says "status in text" 0 "sh" -- status --state "$state"
 	says "running" 0 "1 still running" -- restore --state "$state"
 	kill -9 $pid; wait $pid 2>/dev/null
 	says "restore $how" 0 "1 restored" -- restore --state "$state"
@@ -85,6 +87,7 @@ for how in --no-cgroup --engine=user; do
 	kill "$program"
 	check "nothing left" "" "$(ls "$state")"
 done
+says "no jobs" 0 "no jobs" -- status --state "$state"
 says "again" 0 "nothing to restore" -- restore --state "$state"
 says "never" 0 '"journals": 0' -- restore --state "$TMP/none" --format json
 [ $failures = 0 ]

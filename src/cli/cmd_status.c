@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* `berth status`: the jobs of running berths, from their notes (linux/job_note.h). */
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "linux/job_note.h"
+#include "linux/undo.h"
+
+struct status_options {
+	const char *root, *state;
+	enum output_format format;
+	bool watch;
+};
+
+static const char *value_of(const struct job_note *note, int key)
+{
+	return note->values[key] ? note->values[key] : "";
+}
+
+static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr)
+{
+	static const enum job_note_key columns[] = {
+		NOTE_PID,  NOTE_ENGINE,	 NOTE_PREFER,	   NOTE_ALLOW,	 NOTE_NOW,
+		NOTE_HELD, NOTE_SPILLED, NOTE_CALLED_HOME, NOTE_EVICTED, NOTE_PROGRAM,
+	};
+	PRINTBUF(rows);
+	if (nr == 0) {
+		prt_str(out, "no jobs\n");
+		return;
+	}
+	prt_str(&rows, "PID\tENGINE\tPREFER\tALLOW\tNOW\tHELD\tSPILLED\tCALLED HOME\tEVICTED\t"
+		       "PROGRAM\n");
+	for (size_t i = 0; i < nr; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(columns); j++) {
+			prt_str(&rows, value_of(&notes[i], columns[j]));
+			prt_char(&rows, j + 1 < ARRAY_SIZE(columns) ? '\t' : '\n');
+		}
+	prt_aligned(out, printbuf_str(&rows));
+}
+
+static void to_csv(struct printbuf *out, const struct job_note *notes, size_t nr)
+{
+	for (int key = 0; key < NR_NOTE_KEYS; key++)
+		prt_printf(out, "%s%s", key ? "," : "", job_note_names[key]);
+	prt_char(out, '\n');
+	for (size_t i = 0; i < nr; i++) {
+		for (int key = 0; key < NR_NOTE_KEYS; key++) {
+			const char *value = value_of(&notes[i], key);
+			if (key)
+				prt_char(out, ',');
+			prt_csv_field(out, value, strlen(value));
+		}
+		prt_char(out, '\n');
+	}
+}
+
+static void add_json(struct json_writer *json, const struct job_note *note, int key)
+{
+	uint64_t number;
+	if (!note->values[key])
+		json_null(json, job_note_names[key]);
+	else if (job_note_is_number(key) && parse_u64(note->values[key], &number) == 0)
+		json_u64(json, job_note_names[key], number);
+	else if (key == NOTE_BACKED_OFF)
+		json_bool(json, job_note_names[key], strcmp(note->values[key], "yes") == 0);
+	else
+		json_str(json, job_note_names[key], note->values[key]);
+}
+
+static void to_json(struct printbuf *out, const struct job_note *notes, size_t nr)
+{
+	struct json_writer json;
+	json_writer_init(&json, out, false);
+	json_object_begin(&json, NULL);
+	json_array_begin(&json, "jobs");
+	for (size_t i = 0; i < nr; i++) {
+		json_object_begin(&json, NULL);
+		for (int key = 0; key < NR_NOTE_KEYS; key++)
+			add_json(&json, &notes[i], key);
+		json_object_end(&json);
+	}
+	json_array_end(&json);
+	json_object_end(&json);
+	prt_char(out, '\n');
+}
+
+static int show(const struct status_options *options, const struct root *root)
+{
+	struct job_note *notes = NULL;
+	size_t nr = 0;
+	int fd;
+	PRINTBUF(err);
+	PRINTBUF(out);
+	int error = undo_open_directory(root, options->state, false, &fd, &err);
+	if (!error) {
+		error = job_note_list(root, fd, &notes, &nr);
+		close(fd);
+	}
+	if (error && error != -ENOENT) /* without the directory there never was a job */
+		return fail(&err, error);
+	if (options->watch && options->format == FORMAT_TEXT)
+		prt_str(&out, "\033[H\033[J");
+	if (options->format == FORMAT_JSON)
+		to_json(&out, notes, nr);
+	else if (options->format == FORMAT_CSV)
+		to_csv(&out, notes, nr);
+	else
+		to_text(&out, notes, nr);
+	job_note_list_free(notes, nr);
+	return put_output(&out, NULL);
+}
+
+static int run(const void *values, int nr_arguments, char **arguments)
+{
+	const struct status_options *options = values;
+	const struct timespec second = { .tv_sec = 1 };
+	struct root root;
+	PRINTBUF(err);
+	if (options->watch && options->format == FORMAT_TEXT && !isatty(STDOUT_FILENO))
+		return fail_usage("--watch needs a terminal; use --format json for a program");
+	int error = root_open(options->root ? options->root : "/", &root, &err);
+	if (error)
+		return fail(&err, error);
+	int status = show(options, &root);
+	while (options->watch && status == EXIT_DONE && nanosleep(&second, NULL) == 0)
+		status = show(options, &root);
+	root_fini(&root);
+	return status;
+}
+
+static const struct option status_options[] = {
+	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct status_options, format),
+	  "Output as text, json or csv.", "text|json|csv" },
+	{ 0, "watch", NULL, OPTION_FLAG, offsetof(struct status_options, watch),
+	  "Once a second, until Ctrl-C.", NULL },
+	{ 0, "root", "DIR", OPTION_STRING, offsetof(struct status_options, root),
+	  "A directory that holds a machine's sys, proc and run; otherwise this machine.", NULL },
+	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct status_options, state),
+	  "Directory of the restore journals; otherwise /run/berth for root, "
+	  "$XDG_RUNTIME_DIR/berth for users.",
+	  NULL },
+};
+
+const struct command command_status = {
+	.name = "status",
+	.usage = "[--watch] [options]",
+	.summary = "the jobs that run now, and where",
+	.about = "Shows the programs that `berth run` holds: their preferred and allowed CPUs, "
+		 "where they may run now, by which means they are held, and how often tasks were "
+		 "held back, CPUs were borrowed (spilled), given back because the work fitted at "
+		 "home again (called home), or because somebody else needed them (evicted).",
+	.examples = "  berth status --watch\n",
+	.options = status_options,
+	.nr_options = ARRAY_SIZE(status_options),
+	.options_size = sizeof(struct status_options),
+	.max_arguments = 0,
+	.run = run,
+};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a running job tells others: one small file beside its journal, PID-START.job, written anew
+ * (and renamed into place) at its start, when its CPUs change, and at most once a second.
+ *
+ *     version 1
+ *     program make -j8
+ *     prefer 0-3
+ *
+ * A key, a blank, the value to the end of the line; unknown keys are passed over, so that an older
+ * berth reads a newer one's. Cost: four system calls per writing.
+ */
+#ifndef BERTH_LINUX_JOB_NOTE_H
+#define BERTH_LINUX_JOB_NOTE_H
+
+#include "linux/job.h"
+
+#define JOB_NOTE_SUFFIX ".job"
+
+enum job_note_key {
+	NOTE_PROGRAM,
+	NOTE_PID, /* of the program */
+	NOTE_ENGINE,
+	NOTE_PREFER,
+	NOTE_ALLOW,
+	NOTE_SPILL_AT,
+	NOTE_NOW, /* where it may run now */
+	NOTE_LOOKS,
+	NOTE_HELD,
+	NOTE_SPILLED,
+	NOTE_CALLED_HOME,
+	NOTE_EVICTED,
+	NOTE_BACKED_OFF,
+	NR_NOTE_KEYS,
+};
+
+extern const char *const job_note_names[NR_NOTE_KEYS];
+bool job_note_is_number(enum job_note_key key);
+
+struct job_note {
+	struct journal_owner owner; /* without boot: of this one */
+	char *values[NR_NOTE_KEYS]; /* NULL: not told */
+};
+
+/* Failing costs nothing but that `berth status` does not see the job. */
+void job_note_write(const struct job *job);
+void job_note_remove(const struct job *job);
+
+/* Notes of running jobs, by pid; notes of ended ones are removed. */
+int job_note_list(const struct root *root, int state_fd, struct job_note **ret, size_t *ret_nr);
+void job_note_list_free(struct job_note *notes, size_t nr);
+
+#endif
