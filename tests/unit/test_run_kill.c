@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/types.h"
@@ -100,18 +101,27 @@ static bool has_ended(pid_t pid)
 	return !end || end[2] == 'Z' || end[2] == 'X';
 }
 
-/* One that was held when berth died ends by itself: then there is nothing to compare. */
-static void assert_as_before(pid_t program)
+static bool is_as_before(pid_t program)
 {
 	char path[64], text[4096];
 	cpu_set_t now;
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", program);
 	read_text(path, text, sizeof(text));
 	bool has_mask = sched_getaffinity(program, sizeof(now), &now) == 0;
-	if (has_ended(program))
-		return;
-	assert_string_equal(text, own_cgroups);
-	assert_true(has_mask && CPU_EQUAL(&now, &original));
+	return strcmp(text, own_cgroups) == 0 && has_mask && CPU_EQUAL(&now, &original);
+}
+
+/* One that was held when berth died ends by itself: then there is nothing to compare. While it
+ * ends it is in the root group already and no zombie yet: looked at again, for up to a second. */
+static void assert_as_before(pid_t program)
+{
+	const struct timespec wait = { .tv_nsec = 5000000 };
+	for (int nr = 0; nr < 200; nr++) {
+		if (is_as_before(program) || has_ended(program))
+			return;
+		nanosleep(&wait, NULL);
+	}
+	fail_msg("program %d: neither ended nor as before", program);
 }
 
 struct step {
