@@ -5,6 +5,7 @@
 #ifndef BERTH_LAB_LAB_H
 #define BERTH_LAB_LAB_H
 
+#include "base/set.h"
 #include "lab/counters.h"
 #include "lab/launcher/cache.h"
 #include "lab/launcher/policy.h"
@@ -21,6 +22,7 @@ struct lab_options {
 	uint64_t silence_ns;	  /* wall: a guest that says nothing for so long hangs; 0: 90 s */
 	uint64_t sample_ns;	  /* guest time between samples; 0: 1 s */
 	const char *share_dir;	  /* NULL: none */
+	const struct set *pin;	  /* a CPU of this machine for each of the guest; NULL: any */
 	const char *console_path; /* keeps the console log here; NULL: a file in $TMPDIR that is
 				     removed unless something went wrong */
 	char *const *argv;	  /* the program and its arguments, NULL-terminated */

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "lab/launcher/pin.h"
 #include "lab/launcher/run.h"
 
 #define NOTES_MAX ((size_t)16384) /* a guest may say many things */
@@ -29,6 +30,14 @@ static void end_by_guest(struct run *run, enum lab_end end, const char *before,
 	run_end(run, end, "%s%s", before, printbuf_str(&words));
 }
 
+static void pin(struct run *run)
+{
+	PRINTBUF(err);
+	if (run->options->pin &&
+	    lab_pin(run->emulator.pid, run->options->pin, run->layout.nr_vcpus, &err) < 0)
+		run_end(run, LAB_END_EMULATOR, "--pin: %s", printbuf_str(&err));
+}
+
 static void on_ready(struct run *run, const struct lab_incoming *frame)
 {
 	struct lab_ready ready;
@@ -39,6 +48,7 @@ static void on_ready(struct run *run, const struct lab_incoming *frame)
 	prt_safe(&text, release.text, MIN(release.length, WORDS_MAX));
 	run->result->kernel_release = printbuf_steal(&text, NULL);
 	run->stage = RUN_READY;
+	pin(run);
 }
 
 static void on_started(struct run *run, const struct lab_incoming *frame)

@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "lab/launcher/initrd.h"
+#include "lab/launcher/pin.h"
 #include "lab/launcher/qemu_options.h"
 #include "lab/launcher/run.h"
 #include "lab/launcher/vmlinux.h"
@@ -257,7 +258,7 @@ static void write_words(struct run *run, const char *share)
 		lab_words_option(words, "-L", "%s", run->qemu.data_dir);
 	if (run->qemu.bios_dir)
 		lab_words_option(words, "-L", "%s", run->qemu.bios_dir);
-	lab_words_option(words, "-name", "berth-lab");
+	lab_words_option(words, "-name", "berth-lab,debug-threads=on");
 	lab_words_add(words, "-no-user-config");
 	lab_words_add(words, "-nodefaults");
 	lab_words_add(words, "-no-reboot");
@@ -394,6 +395,8 @@ int run_prepare(struct run *run, struct printbuf *err)
 	int error = lab_recorder_check(options, err);
 	if (!error)
 		error = lab_layout_init(options->machine, options->time, &run->layout, err);
+	if (!error && options->pin)
+		error = lab_pin_check(options->pin, run->layout.nr_vcpus, options->time, err);
 	if (!error)
 		error = check_memory(run, err);
 	if (!error)

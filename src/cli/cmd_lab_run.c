@@ -7,7 +7,7 @@
 #include "lab/launcher/lab.h"
 
 struct lab_run_options {
-	const char *machine, *kernel, *time, *policy, *record, *share, *console, *output;
+	const char *machine, *kernel, *time, *policy, *record, *share, *console, *output, *pin;
 	uint64_t time_limit_ns, sample_ns, silence_ns;
 	bool no_model, quiet, verbose;
 	enum output_format format;
@@ -149,15 +149,18 @@ static int run(const void *values, int nr_arguments, char **arguments)
 		.is_verbose = given->verbose,
 	};
 	struct machine *machine = NULL;
+	struct set pin = SET_EMPTY;
 	PRINTBUF(err);
 	if (!given->machine)
 		return fail_usage("no machine; describe one with -M, such as "
 				  "-M 'node:dram:512MiB:cpus=0-1 node:cxl:1GiB'");
+	if (given->pin && set_parse(given->pin, &pin) < 0)
+		return fail_usage("--pin %s: not a list of CPUs; write it as 0-1", given->pin);
+	options.pin = given->pin ? &pin : NULL;
 	int error = machine_open(given->machine, &machine, &err);
-	if (error)
-		return fail(&err, error);
-	int status = run_on(given, &options, &machine);
+	int status = error ? fail(&err, error) : run_on(given, &options, &machine);
 	machine_free(machine);
+	set_fini(&pin);
 	return status;
 }
 
@@ -182,6 +185,11 @@ static const struct option lab_run_options[] = {
 	  NULL },
 	{ 0, "time-limit", "TIME", OPTION_NS, FIELD(time_limit_ns),
 	  "Of the program, in wall time: SIGTERM, then SIGKILL, then the end of all. 10min.",
+	  NULL },
+	{ 0, "pin", "CPUS", OPTION_STRING, FIELD(pin),
+	  "CPUs of this machine, as 0-1: each CPU of the guest runs on one of them alone. Delay "
+	  "mode "
+	  "only.",
 	  NULL },
 	{ 0, "share", "DIR", OPTION_STRING, FIELD(share),
 	  "Let the program write below this directory of yours, under the same path.", NULL },

@@ -21,6 +21,10 @@ two='node:dram:512MiB:cpus=0-1 node:cxl:1GiB'
 expect 2 'no machine' -- true
 expect 2 'usage' -M "$two"
 expect 1 'no such file' -M 'no-such-machine' -- true
+expect 2 'not a list of CPUs' -M "$two" --pin 0- -- true
+expect 2 'one for each' -M "$two" --pin 0 -- true
+expect 2 'leave one of the two out' -M 'node:dram:512MiB:cpus=0' --pin 0 --time icount -- true
+expect 2 'may use CPUs' -M "$two" --pin 8000-8001 -- true
 expect 2 'node:dram:x' -M 'node:dram:x' -- true
 expect 2 'delay|icount' -M "$two" --time slow -- true
 expect 2 'multiples of 2MiB' -M 'node:dram:513MiB:cpus=0' -- true
