@@ -43,15 +43,6 @@ static int parse_spill_at(const char *text, uint32_t *ret_bp)
 	return 0;
 }
 
-static int check_engine(const char *engine)
-{
-	if (!engine || strcmp(engine, "scx") != 0)
-		return 0;
-	complain("--engine scx: this berth is built without the sched_ext engine; --engine user "
-		 "works on any kernel");
-	return EXIT_NOT_SUPPORTED;
-}
-
 static int parse_wish(const struct run_options *options, struct job_wish *wish)
 {
 	wish->soft = (struct soft_job){ SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
@@ -63,9 +54,8 @@ static int parse_wish(const struct run_options *options, struct job_wish *wish)
 		return fail_usage("--max-distance: at most 255 make sense");
 	if (options->max_distance)
 		wish->soft.max_distance = (uint32_t)options->max_distance;
-	int status = check_engine(options->engine);
-	if (!status)
-		status = parse_spill_at(options->spill_at, &wish->soft.spill_at_bp);
+	wish->engine = options->engine;
+	int status = parse_spill_at(options->spill_at, &wish->soft.spill_at_bp);
 	if (!status)
 		status = parse_cpus("--prefer", options->prefer, &wish->prefer);
 	if (!status && options->allow)
@@ -112,6 +102,11 @@ static int run_job(struct job *job, char **arguments)
 	return status;
 }
 
+static void tell(const char *text)
+{
+	complain("%s", text);
+}
+
 static int run_with(const struct job_wish *wish, char **arguments)
 {
 	struct root root;
@@ -125,6 +120,7 @@ static int run_with(const struct job_wish *wish, char **arguments)
 	if (error) {
 		status = fail(&err, error);
 	} else {
+		job.tell = tell;
 		recover(&root, &job);
 		status = run_job(&job, arguments);
 	}

@@ -24,15 +24,17 @@ static const char *value_of(const struct job_note *note, int key)
 static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr)
 {
 	static const enum job_note_key columns[] = {
-		NOTE_PID,  NOTE_ENGINE,	 NOTE_PREFER,	   NOTE_ALLOW,	 NOTE_NOW,
-		NOTE_HELD, NOTE_SPILLED, NOTE_CALLED_HOME, NOTE_EVICTED, NOTE_PROGRAM,
+		NOTE_PID,	  NOTE_ENGINE,	NOTE_HELD_BY,	NOTE_PREFER,
+		NOTE_ALLOW,	  NOTE_NOW,	NOTE_HELD_BACK, NOTE_SPILLED,
+		NOTE_CALLED_HOME, NOTE_EVICTED, NOTE_PROGRAM,
 	};
 	PRINTBUF(rows);
 	if (nr == 0) {
 		prt_str(out, "no jobs\n");
 		return;
 	}
-	prt_str(&rows, "PID\tENGINE\tPREFER\tALLOW\tNOW\tHELD\tSPILLED\tCALLED HOME\tEVICTED\t"
+	prt_str(&rows, "PID\tENGINE\tHELD BY\tPREFER\tALLOW\tNOW\tHELD BACK\tSPILLED\tCALLED "
+		       "HOME\tEVICTED\t"
 		       "PROGRAM\n");
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(columns); j++) {

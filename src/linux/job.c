@@ -17,15 +17,13 @@
 #include "linux/job_note.h"
 #include "linux/undo.h"
 
-#define WATCHING_MS 20
-#define WORKING_MS  100
-#define IDLE_MS	    1000
-#define PSI_TRIGGER "some 50000 2000000" /* us in a window that any user may ask for */
-#define BUSY_BP	    2000		 /* of one CPU: the job works */
+#define FIRST_LOOK_MS 20
+#define IDLE_MS	      1000		   /* for hotplug and the note alone */
+#define PSI_TRIGGER   "some 50000 2000000" /* us in a window that any user may ask for */
 
 static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
-static uint64_t now_ns(void)
+uint64_t job_now_ns(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -47,6 +45,15 @@ static int block_signals(struct job *job)
 	return job->signal_fd < 0 ? -errno : 0;
 }
 
+/* Where a job begins: at home, or where an engine in the kernel chooses. All preferred CPUs
+ * offline: anywhere. */
+static int set_first_mask(struct job *job)
+{
+	bool is_home = !job->engine->chooses_within_allowed && !set_is_empty(&job->rule.preferred);
+	job->rule.memory = (struct soft_memory){ 0 };
+	return set_copy(&job->mask, is_home ? &job->rule.preferred : &job->rule.allowed);
+}
+
 int job_init(struct job *job, const struct root *root, const struct job_wish *wish,
 	     struct printbuf *err)
 {
@@ -55,6 +62,7 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 			     .state_fd = -1,
 			     .psi_fd = -1,
 			     .signal_fd = -1,
+			     .engine_fd = -1,
 			     .journal = { .fd = -1 },
 			     .stat = { .fd = -1 },
 			     .child = { .pidfd = -1 } };
@@ -76,7 +84,9 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 	if (!error)
 		error = set_copy(&job->rule.allowed, &job->allowed);
 	if (!error)
-		error = set_copy(&job->mask, &wish->prefer);
+		error = job_engine_choose(wish->engine, root, &job->engine, err);
+	if (!error)
+		error = set_first_mask(job);
 	return error;
 }
 
@@ -140,6 +150,41 @@ static int give_birth(struct job *job, char *const arguments[], struct printbuf 
 	return error;
 }
 
+/* The engine has ended by itself: the one that always works goes on, and that is told. */
+static int fall_back(struct job *job, const char *why, struct printbuf *err)
+{
+	PRINTBUF(text);
+	prt_printf(&text, "the %s engine: %s; the user engine goes on", job->engine->name,
+		   *why ? why : "it has ended by itself");
+	if (job->tell)
+		job->tell(printbuf_str(&text));
+	job->engine = &job_engine_user;
+	int error = set_first_mask(job);
+	if (!error && !set_is_empty(&job->mask))
+		error = job_place(job, err);
+	if (!error)
+		error = job->engine->start(job, err);
+	job->is_engine_started = !error;
+	job_note_write(job);
+	return error;
+}
+
+/* With an engine by name its failure is the job's; with auto the user engine always works. */
+static int start_engine(struct job *job, struct printbuf *err)
+{
+	PRINTBUF(why);
+	int error = job->engine->start(job, &why);
+	job->is_engine_started = !error;
+	bool may_choose = !job->wish->engine || strcmp(job->wish->engine, "auto") == 0;
+	if (!error)
+		return 0;
+	if (may_choose && job->engine != &job_engine_user)
+		return fall_back(job, printbuf_str(&why), err);
+	if (err)
+		prt_str(err, printbuf_str(&why));
+	return error;
+}
+
 int job_start(struct job *job, char *const arguments[], int *ret_exec_error, struct printbuf *err)
 {
 	job->program = arguments[0];
@@ -153,14 +198,14 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 	error = give_birth(job, arguments, err);
 	if (error)
 		return error;
+	error = start_engine(job, err);
+	if (error) {
+		spawn_abandon(&job->child);
+		return error;
+	}
 	*ret_exec_error = spawn_release(&job->child);
 	job->is_ended = *ret_exec_error != 0;
-	job->psi_fd = rootfile_open(job->root, "proc/pressure/cpu", O_RDWR | O_NONBLOCK);
-	if (job->psi_fd >= 0 && write(job->psi_fd, PSI_TRIGGER, sizeof(PSI_TRIGGER)) < 0) {
-		close(job->psi_fd);
-		job->psi_fd = -1;
-	}
-	job->looked_ns = job->noted_ns = now_ns();
+	job->noted_ns = job_now_ns();
 	if (!job->is_ended)
 		job_note_write(job);
 	return 0;
@@ -207,89 +252,61 @@ static int follow_hotplug(struct job *job, struct printbuf *err)
 		return error;
 	set_and(&job->rule.preferred, &job->online);
 	set_and(&job->rule.allowed, &job->online);
-	bool has_home = !set_is_empty(&job->rule.preferred);
-	error = set_copy(&job->mask, has_home ? &job->rule.preferred : &job->rule.allowed);
-	if (error || set_is_empty(&job->mask))
-		return error;
-	return job_place(job, err);
-}
-
-/* Distances are known of the CPUs that were online at the start. */
-static uint32_t nr_known_cpus(const struct job *job)
-{
-	return MIN(job->stat.nr_cpus, (uint32_t)set_last(&job->allowed) + 1);
-}
-
-static int look(struct job *job, struct job_look *seen, struct printbuf *err)
-{
-	struct set before = SET_EMPTY;
-	uint64_t ran_ns, waited_ns, now = now_ns();
-	int error = cpustat_look(&job->stat);
-	if (error)
-		return error_file(err, error, "/proc/stat", "read");
-	job_measure(job, &ran_ns, &waited_ns);
-	*seen = (struct job_look){
-		.cpus = job->stat.cpus,
-		.nr_cpus = nr_known_cpus(job),
-		.now_ns = now,
-		.window_ns = now - job->looked_ns,
-		.ran_ns = ran_ns > job->ran_ns ? ran_ns - job->ran_ns : 0,
-		.waited_ns = waited_ns > job->waited_ns ? waited_ns - job->waited_ns : 0,
-	};
-	job->looked_ns = now;
-	job->ran_ns = ran_ns;
-	job->waited_ns = waited_ns;
-	error = set_copy(&before, &job->mask);
-	if (!error)
-		error = job_rule_decide(&job->rule, seen, &job->mask);
-	bool has_changed = !error && !set_is_equal(&before, &job->mask);
-	if (has_changed)
+	error = set_first_mask(job);
+	if (!error && !set_is_empty(&job->mask))
 		error = job_place(job, err);
-	if (has_changed || now - job->noted_ns >= NS_PER_S) {
+	return !error && job->engine->change ? job->engine->change(job, err) : error;
+}
+
+static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
+{
+	PRINTBUF(why);
+	*pace = (struct job_pace){ IDLE_MS, false };
+	int error = job->engine->look(job, pace, &why);
+	if (error == -ENOTCONN) {
+		job->engine->end(job);
+		job->is_engine_started = false;
+		error = fall_back(job, printbuf_str(&why), err);
+		pace->wait_ms = FIRST_LOOK_MS;
+	} else if (error && err) {
+		prt_str(err, printbuf_str(&why));
+	}
+	uint64_t now = job_now_ns();
+	if (now - job->noted_ns >= NS_PER_S) {
 		job->noted_ns = now;
 		job_note_write(job);
 	}
-	set_fini(&before);
 	return error;
-}
-
-static int next_look_ms(const struct job *job, const struct job_look *seen)
-{
-	bool is_away = !set_is_subset(&job->mask, &job->rule.preferred);
-	if (job->is_backed_off || set_is_equal(&job->rule.preferred, &job->rule.allowed) ||
-	    job->rule.soft.spill_at_bp == SOFT_HARD)
-		return IDLE_MS; /* for hotplug only */
-	if (is_away || seen->waited_ns >= seen->window_ns / 10)
-		return WATCHING_MS;
-	bool works = seen->ran_ns >= seen->window_ns * BUSY_BP / SOFT_ALL_BP;
-	return works || job->psi_fd < 0 ? WORKING_MS : IDLE_MS;
 }
 
 int job_wait(struct job *job, struct printbuf *err)
 {
-	struct job_look seen = { 0 };
-	uint64_t hotplug_ns = job->looked_ns;
-	int error = 0, wait_ms = WATCHING_MS;
+	struct job_pace pace = { FIRST_LOOK_MS, false };
+	uint64_t looked_ns = job_now_ns(), hotplug_ns = looked_ns;
+	int error = 0;
 	reap(job);
 	while (!job->is_ended) {
-		struct pollfd fds[] = { { job->signal_fd, POLLIN },
-					{ job->child.pidfd, POLLIN },
-					{ wait_ms == IDLE_MS ? job->psi_fd : -1, POLLPRI } };
-		poll(fds, ARRAY_SIZE(fds), wait_ms);
+		struct pollfd fds[] = { { job->signal_fd, POLLIN, 0 },
+					{ job->child.pidfd, POLLIN, 0 },
+					{ error ? -1 : job->engine_fd, POLLIN, 0 },
+					{ pace.until_pressure ? job->psi_fd : -1, POLLPRI, 0 } };
+		poll(fds, ARRAY_SIZE(fds), pace.wait_ms);
 		pass_signals(job);
 		reap(job);
-		uint64_t now = now_ns();
-		if (job->is_ended || now - job->looked_ns < WATCHING_MS * NS_PER_MS) {
-			wait_ms = WATCHING_MS;
+		uint64_t now = job_now_ns();
+		bool is_soon = now - looked_ns < FIRST_LOOK_MS * NS_PER_MS && !fds[2].revents;
+		if (job->is_ended || is_soon) {
+			pace.wait_ms = MIN(pace.wait_ms, FIRST_LOOK_MS);
 			continue;
 		}
 		if (now - hotplug_ns >= NS_PER_S) {
 			hotplug_ns = now;
 			error = error ? error : follow_hotplug(job, err);
 		}
+		looked_ns = now;
+		pace = (struct job_pace){ IDLE_MS, false };
 		if (!error) /* after a failure the program goes on as it is */
-			error = look(job, &seen, err);
-		wait_ms = error ? IDLE_MS : next_look_ms(job, &seen);
+			error = look(job, &pace, err);
 	}
 	return error;
 }
@@ -297,6 +314,9 @@ int job_wait(struct job *job, struct printbuf *err)
 int job_end(struct job *job, struct printbuf *err)
 {
 	struct undo undo = { .root = job->root, .owner = job->self };
+	if (job->is_engine_started)
+		job->engine->end(job);
+	job->is_engine_started = false;
 	job_note_remove(job);
 	return job->journal.fd < 0 ? 0 : journal_undo(&job->journal, &undo_ops, &undo, err);
 }

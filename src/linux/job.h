@@ -12,10 +12,11 @@
  * a mask that berth did not write has chosen it, or was given it: it is left alone. A cpuset that
  * somebody else rewrote: berth writes it no more.
  *
- * Looks: every 20 ms while the job keeps its preferred CPUs busy or is away from them, every 100 ms
- * while it works, and every second while it does nothing, when a PSI trigger (a task waited for a
- * CPU) ends the sleep at once. Cost of a look: /proc/stat (1 us per CPU), and per process of the
- * job its CPU clock and the run-queue delay of up to JOB_MAX_WAITERS threads (1 us each).
+ * Who decides is an engine (job_engine.h). The one in user space looks every 20 ms while the job
+ * keeps its preferred CPUs busy or is away from them, every 100 ms while it works, and every second
+ * while it does nothing, when a PSI trigger (a task waited for a CPU) ends the sleep at once. Cost
+ * of a look: /proc/stat (1 us per CPU), and per process of the job its CPU clock and the run-queue
+ * delay of up to JOB_MAX_WAITERS threads (1 us each).
  */
 #ifndef BERTH_LINUX_JOB_H
 #define BERTH_LINUX_JOB_H
@@ -25,6 +26,7 @@
 #include "engine/journal.h"
 #include "linux/cgroup.h"
 #include "linux/cpustat.h"
+#include "linux/job_engine.h"
 #include "linux/job_rule.h"
 #include "linux/process.h"
 #include "linux/spawn.h"
@@ -35,7 +37,8 @@ struct job_wish {
 	struct set prefer, allow; /* allow empty: whatever berth itself may use */
 	struct soft_job soft;
 	bool no_cgroup;
-	const char *state; /* directory of journals, or NULL */
+	const char *engine; /* auto (or NULL), user, scx */
+	const char *state;  /* directory of journals, or NULL */
 };
 
 struct job {
@@ -53,6 +56,11 @@ struct job {
 	struct spawned child;
 	bool is_ended;
 	int status; /* exit status of the program */
+	const struct job_engine_ops *engine;
+	void *engine_state;
+	int engine_fd; /* of the engine: readable when it wants to look; -1: none */
+	bool is_engine_started;
+	void (*tell)(const char *text); /* what the user is to know meanwhile; may be NULL */
 	struct cpustat stat;
 	int psi_fd, signal_fd;
 	sigset_t old_signals;
@@ -68,6 +76,7 @@ int job_wait(struct job *job, struct printbuf *err);
 int job_end(struct job *job, struct printbuf *err);
 void job_fini(struct job *job);
 
+uint64_t job_now_ns(void);
 /* job_place.c: writes the mask where the job is held; journalled first. */
 int job_place(struct job *job, struct printbuf *err);
 /* job_check.c: CPUs that do not exist or are not allowed, by name and with the reason. */

@@ -14,8 +14,8 @@
 #define NAME_SIZE  64
 
 const char *const job_note_names[NR_NOTE_KEYS] = {
-	"program", "pid",  "engine",  "prefer",	     "allow",	"spill_at",   "now",
-	"looks",   "held", "spilled", "called_home", "evicted", "backed_off",
+	"program", "pid",   "engine",	 "held_by", "prefer",	   "allow",   "spill_at",
+	"now",	   "looks", "held_back", "spilled", "called_home", "evicted", "backed_off",
 };
 
 bool job_note_is_number(enum job_note_key key)
@@ -63,16 +63,17 @@ static void to_text(struct printbuf *out, const struct job *job)
 	prt_str(out, "version 1\n");
 	add_text(out, NOTE_PROGRAM, job->program);
 	add_number(out, NOTE_PID, (uint64_t)job->child.pid);
-	add_text(out, NOTE_ENGINE,
-		 !job->uses_cgroup	   ? "user, affinity"
-		 : job->group.version == 1 ? "user, cpuset v1"
-					   : "user, cpuset v2");
+	add_text(out, NOTE_ENGINE, job->engine->name);
+	add_text(out, NOTE_HELD_BY,
+		 !job->uses_cgroup	   ? "affinity"
+		 : job->group.version == 1 ? "cpuset v1"
+					   : "cpuset v2");
 	add_set(out, NOTE_PREFER, &job->wish->prefer);
 	add_set(out, NOTE_ALLOW, &job->allowed);
 	add_spill_at(out, job->wish->soft.spill_at_bp);
 	add_set(out, NOTE_NOW, &job->mask);
 	add_number(out, NOTE_LOOKS, counts->nr_looks);
-	add_number(out, NOTE_HELD, counts->nr_held);
+	add_number(out, NOTE_HELD_BACK, counts->nr_held);
 	add_number(out, NOTE_SPILLED, counts->nr_spilled);
 	add_number(out, NOTE_CALLED_HOME, counts->nr_called_home);
 	add_number(out, NOTE_EVICTED, counts->nr_evicted);

@@ -21,12 +21,13 @@ enum job_note_key {
 	NOTE_PROGRAM,
 	NOTE_PID, /* of the program */
 	NOTE_ENGINE,
+	NOTE_HELD_BY, /* by which means it is kept there */
 	NOTE_PREFER,
 	NOTE_ALLOW,
 	NOTE_SPILL_AT,
 	NOTE_NOW, /* where it may run now */
 	NOTE_LOOKS,
-	NOTE_HELD,
+	NOTE_HELD_BACK,
 	NOTE_SPILLED,
 	NOTE_CALLED_HOME,
 	NOTE_EVICTED,
