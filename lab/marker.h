@@ -27,6 +27,7 @@ enum lab_mark {
 	LAB_MARK_STOP,	   /* the agent: the program has ended, model no more */
 	LAB_MARK_ADOPT,	   /* the agent's child, before exec: address spaces born from now on are
 			      the workload's (for --record) */
+	LAB_MARK_SYMBOL,   /* the agent, before START: half an address (lab/symbols.h) */
 	LAB_NR_MARKS,
 };
 

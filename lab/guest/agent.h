@@ -9,6 +9,7 @@
  *     program.c   starting the program; what is left of it when it ended
  *     loop.c      while it runs: pipes, signals, the clock
  *     sample.c    the kernel's counters
+ *     symbols.c   where the kernel's functions are, for the recorder
  *
  * It runs beside what is measured, so it stays small: static, about 0.4 MB of buffers that are
  * locked, no allocation while the program runs, and it sleeps unless there is something to do.
@@ -119,5 +120,10 @@ void sample_open(void);
 uint64_t sample_take(uint32_t when);
 /* The kernel's count of processes that it killed for want of memory, as of the last sample. */
 uint64_t sample_oom_kills(void);
+
+/* symbols.c */
+
+/* Says to the recorder where the functions of lab/symbols.h are; takes a second or two. */
+void symbols_say(void);
 
 #endif

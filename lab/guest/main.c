@@ -61,6 +61,8 @@ static bool was_killed(uint32_t status)
 
 static void run(const struct agent_conf *conf)
 {
+	if (conf->adopt)
+		symbols_say();
 	sample_take(0);
 	uint64_t oom_kills = sample_oom_kills();
 	if (!program_start(conf))

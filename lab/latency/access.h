@@ -39,7 +39,7 @@ struct access_recorder {
 	/* For each block, after the model planted its own. */
 	void (*translate)(struct qemu_plugin_tb *tb);
 	void (*access)(const struct access *access);
-	/* ADOPT, PHASE or SNAPSHOT was said; number as lab/marker.h. */
+	/* ADOPT, PHASE, SNAPSHOT or SYMBOL was said; number as lab/marker.h. */
 	void (*mark)(uint32_t vcpu, enum lab_mark mark, uint32_t number);
 };
 

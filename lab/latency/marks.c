@@ -55,6 +55,7 @@ bool speech_hear(struct speech *speech, enum lab_mark mark, uint32_t *ret_number
 		return false;
 	case LAB_MARK_PHASE:
 	case LAB_MARK_SNAPSHOT:
+	case LAB_MARK_SYMBOL:
 		*ret_number = speech->number;
 		*speech = (struct speech){ 0 };
 		return is_whole;

@@ -23,8 +23,8 @@ struct speech {
 	bool has_begun;
 };
 
-/* Hears one mark. True when it means something now: PHASE and SNAPSHOT after a whole number, which
- * goes to ret_number; START, STOP and ADOPT at once. */
+/* Hears one mark. True when it means something now: PHASE, SNAPSHOT and SYMBOL after a whole
+ * number, which goes to ret_number; START, STOP and ADOPT at once. */
 bool speech_hear(struct speech *speech, enum lab_mark mark, uint32_t *ret_number);
 
 #endif

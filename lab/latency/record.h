@@ -20,9 +20,10 @@
  * is not, and its space ends when its CR3 is reused by a birth, or with the recording. A forked
  * child is taken for a new one under a used CR3 only if the old one ever made a call.
  *
- * Time is the guest's instructions since START (access_clock): of user code and kernel, all
- * processes. Touches are per interval of it. A page's node is noted when an access shows it on
- * another one than before: a page that the kernel moves is seen at its next touch or miss.
+ * Time is the guest's instructions since START, of user code and kernel, all processes, without the
+ * kernel's work on placement (work.h). Touches are per interval of it. A page's node is noted when
+ * an access shows it on another one than before: a page that the kernel moves is seen at its next
+ * touch or miss.
  *
  * Not seen: 32-bit system calls, names of mapped files ("[file]"), shmat, instruction fetches.
  *

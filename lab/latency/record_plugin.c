@@ -19,6 +19,7 @@
 
 #include "lab/latency/access.h"
 #include "lab/latency/record.h"
+#include "lab/latency/record_work.h"
 
 #define KERNEL_START ((uint64_t)1 << 63)
 #define USER_MODE    3 /* in the two lowest bits of CS */
@@ -40,18 +41,16 @@ QEMU_MAYBE struct byte_array *g_byte_array_new(void);
 QEMU_MAYBE struct byte_array *g_byte_array_set_size(struct byte_array *, unsigned nr_bytes);
 QEMU_MAYBE struct descriptor_array *qemu_plugin_get_registers(void);
 
-/* The general ones by their numbers in instructions. */
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R15 = 15, FS_BASE, CR3, NR_REGISTERS };
-static const char *const register_names[NR_REGISTERS] = { "rax", "rcx",	    "rdx", "rbx", "rsp",
-							  "rbp", "rsi",	    "rdi", "r8",  "r9",
-							  "r10", "r11",	    "r12", "r13", "r14",
-							  "r15", "fs_base", "cr3" };
+static const char *const register_names[RECORD_NR_REGISTERS] = {
+	"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",	    "r8",
+	"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "fs_base", "cr3"
+};
 
 /* What iretq takes from the stack. */
 enum { FRAME_RIP, FRAME_CS, FRAME_FLAGS, FRAME_RSP, FRAME_SS, FRAME_NR_WORDS };
 
 static struct record record;
-static struct qemu_plugin_register *registers[NR_REGISTERS];
+static struct qemu_plugin_register *registers[RECORD_NR_REGISTERS];
 static struct byte_array *bytes;
 static bool is_recording, has_registers;
 
@@ -67,14 +66,16 @@ static void find_registers(void)
 	struct descriptor_array *all = qemu_plugin_get_registers();
 	has_registers = true;
 	for (unsigned i = 0; i < all->len; i++)
-		for (unsigned k = 0; k < NR_REGISTERS; k++)
+		for (unsigned k = 0; k < RECORD_NR_REGISTERS; k++)
 			if (strcmp(all->data[i].name, register_names[k]) == 0)
 				registers[k] = all->data[i].handle;
 }
 
-static uint64_t read_register(unsigned number)
+uint64_t record_register(unsigned number)
 {
 	uint64_t value = 0;
+	if (unlikely(!has_registers))
+		find_registers();
 	if (!registers[number])
 		return 0;
 	g_byte_array_set_size(bytes, 0);
@@ -83,7 +84,7 @@ static uint64_t read_register(unsigned number)
 	return value;
 }
 
-static size_t read_memory(uint64_t address, void *to, size_t nr_bytes)
+size_t record_memory(uint64_t address, void *to, size_t nr_bytes)
 {
 	g_byte_array_set_size(bytes, 0);
 	if (!qemu_plugin_read_memory_vaddr(address, bytes, nr_bytes) || bytes->len < nr_bytes)
@@ -96,16 +97,14 @@ static size_t read_memory(uint64_t address, void *to, size_t nr_bytes)
 
 static bool is_ready(void)
 {
-	if (unlikely(!has_registers))
-		find_registers();
-	record.now = access_clock();
+	record.now = record_work_clock();
 	return is_recording;
 }
 
 static void table_changes(unsigned vcpu, void *data)
 {
 	if (is_ready())
-		record_switch(&record, read_register((unsigned)(uintptr_t)data));
+		record_switch(&record, record_register((unsigned)(uintptr_t)data));
 }
 
 static void call_begins(unsigned vcpu, void *data)
@@ -115,20 +114,21 @@ static void call_begins(unsigned vcpu, void *data)
 	if (!record_watches(&record) || !is_ready())
 		return;
 	for (unsigned i = 0; i < 6; i++)
-		arguments[i] = read_register(places[i]);
-	record_call(&record, (int64_t)read_register(RAX), arguments, read_register(RSP));
+		arguments[i] = record_register(places[i]);
+	record_call(&record, (int64_t)record_register(RAX), arguments, record_register(RSP));
 }
 
 static void call_ends(unsigned vcpu, void *data)
 {
+	record_work_return(true);
 	if (record_watches(&record) && is_ready())
-		record_return(&record, read_register(FS_BASE), read_register(RAX));
+		record_return(&record, record_register(FS_BASE), record_register(RAX));
 }
 
 static bool is_blank(void)
 {
 	for (unsigned i = RAX; i <= R15; i++)
-		if (i != RSP && read_register(i) != 0)
+		if (i != RSP && record_register(i) != 0)
 			return false;
 	return true;
 }
@@ -136,14 +136,15 @@ static bool is_blank(void)
 static void mode_changes(unsigned vcpu, void *data)
 {
 	uint64_t words[FRAME_NR_WORDS];
-	if (!record_wants_frames(&record) || !is_ready())
+	if (record_memory(record_register(RSP), words, sizeof(words)) != sizeof(words))
 		return;
-	if (read_memory(read_register(RSP), words, sizeof(words)) != sizeof(words) ||
-	    (words[FRAME_CS] & USER_MODE) != USER_MODE)
+	bool to_user = (words[FRAME_CS] & USER_MODE) == USER_MODE;
+	record_work_return(to_user);
+	if (!to_user || !record_wants_frames(&record) || !is_ready())
 		return;
 	struct record_frame frame = { .stack = words[FRAME_RSP],
-				      .base = read_register(FS_BASE),
-				      .result = read_register(RAX) };
+				      .base = record_register(FS_BASE),
+				      .result = record_register(RAX) };
 	frame.is_blank = record.nr_births > 0 && is_blank();
 	record_enter(&record, &frame);
 }
@@ -172,6 +173,7 @@ static void plant_in_kernel(struct qemu_plugin_insn *insn, const uint8_t *code, 
 static void translate(struct qemu_plugin_tb *tb)
 {
 	size_t nr_insns = qemu_plugin_tb_n_insns(tb);
+	record_work_translate(tb);
 	for (size_t i = 0; i < nr_insns; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		size_t nr = qemu_plugin_insn_size(insn);
@@ -190,7 +192,7 @@ static void on_access(const struct access *access)
 {
 	if (!record_watches(&record) || !is_recording)
 		return;
-	record.now = access_clock();
+	record.now = record_work_clock();
 	record_access(&record, access->address, access->node,
 		      (access->is_store ? TRACE_WRITE : 0) | (access->is_miss ? TRACE_MISS : 0) |
 			      (access->is_kernel ? TRACE_SYSCALL : 0));
@@ -200,10 +202,12 @@ static void on_access(const struct access *access)
  * clock runs yet. */
 static void on_mark(uint32_t vcpu, enum lab_mark mark, uint32_t number)
 {
+	if (mark == LAB_MARK_SYMBOL)
+		record_work_symbol(number);
 	if (mark != LAB_MARK_ADOPT)
 		return;
 	is_ready();
-	record_switch(&record, read_register(CR3));
+	record_switch(&record, record_register(CR3));
 	record_adopt(&record);
 }
 
@@ -214,13 +218,15 @@ static void forget(void)
 
 static void on_start(void)
 {
+	record_work_start();
 	is_recording = true;
 }
 
 static void on_stop(void)
 {
-	record.now = MAX(record.now, access_clock());
+	record.now = MAX(record.now, record_work_clock());
 	is_recording = false;
+	record_work_stop();
 	record_stop(&record);
 }
 
@@ -249,7 +255,8 @@ static int install(qemu_plugin_id_t id, const char *words, const struct lab_mode
 	bytes = g_byte_array_new();
 	if (!recording || !bytes || record_init(&record, recording) != 0)
 		return fail("record= wants the number of a recording's shared memory");
-	record.read = read_memory;
+	record_work_init(recording);
+	record.read = record_memory;
 	record.forget = forget;
 	return 0;
 }

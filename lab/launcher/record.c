@@ -279,6 +279,7 @@ int lab_recorder_finish(struct lab_recorder *recorder, const struct lab_result *
 	error = error ? error : add_spaces(recorder);
 	if (error)
 		return error_set(err, error, "%s: out of memory", recorder->path);
+	lab_record_info_work(info, recorder->recording);
 	add_notes(recorder, result);
 	if (recorder->nr_seen == 0)
 		return error_set(err, -ENODATA,

@@ -24,7 +24,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "lab/latency/work.h"
+
 #define PAGE_BYTES ((uint64_t)4096)
+
+static const char *const work_names[WORK_NR_KINDS] = WORK_NAMES;
 
 static char *program_line(char *const *words)
 {
@@ -182,6 +186,39 @@ int lab_record_info_result(struct trace_info *info, const struct lab_result *res
 		return 0;
 	info->kernel = strdup(result->kernel_release);
 	return info->kernel ? 0 : -ENOMEM;
+}
+
+/* "0@1234 0@1302": node and milliseconds of the recording's clock. */
+static void add_boosts(struct trace_info *info, const struct recording *recording)
+{
+	PRINTBUF(text);
+	uint32_t nr = MIN(recording->nr_boosts, RING_MAX_BOOSTS);
+	for (uint32_t i = 0; i < nr; i++) {
+		const struct ring_boost *boost = &recording->boosts[i];
+		prt_printf(&text, "%s%u@%llu", i ? " " : "", boost->node,
+			   (unsigned long long)(ticks_to_ns(boost->ticks, info->ns_per_ktick) /
+						NS_PER_MS));
+	}
+	if (nr > 0)
+		add_setting(info, "watermark_boosts", printbuf_str(&text));
+}
+
+void lab_record_info_work(struct trace_info *info, const struct recording *recording)
+{
+	add_setting(info, "clock", "program");
+	for (unsigned i = 0; i < WORK_NR_KINDS; i++) {
+		const struct ring_work *work = &recording->works[i];
+		PRINTBUF(name);
+		PRINTBUF(value);
+		if (work->nr == 0)
+			continue;
+		prt_printf(&name, "left_out_%s", work_names[i]);
+		prt_printf(
+			&value, "%llu in %llu us", (unsigned long long)work->nr,
+			(unsigned long long)(ticks_to_ns(work->ticks, info->ns_per_ktick) / 1000));
+		add_setting(info, printbuf_str(&name), printbuf_str(&value));
+	}
+	add_boosts(info, recording);
 }
 
 void lab_record_info_note(struct trace_info *info, struct printbuf *note)

@@ -5,6 +5,7 @@
 
 #include "lab/launcher/record.h"
 #include "trace/info.h"
+#include "trace/ring.h"
 
 /* -ENOMEM */
 int lab_record_info_init(struct trace_info *info, const struct lab_options *options,
@@ -12,6 +13,8 @@ int lab_record_info_init(struct trace_info *info, const struct lab_options *opti
 void lab_record_info_sample(struct trace_info *info, const struct lab_reading *reading,
 			    const struct lab_layout *layout);
 int lab_record_info_result(struct trace_info *info, const struct lab_result *result);
+/* What the recording's clock leaves out (lab/latency/work.h), and when watermarks were raised. */
+void lab_record_info_work(struct trace_info *info, const struct recording *recording);
 /* Takes the text, and empties it. */
 void lab_record_info_note(struct trace_info *info, struct printbuf *note);
 void lab_record_info_fini(struct trace_info *info);

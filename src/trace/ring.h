@@ -24,9 +24,21 @@
 #define RING_WORDS	((uint64_t)1 << 17) /* a power of two */
 #define RING_MAX_LANES	4096
 #define RING_PATH_BYTES 1024
-#define RING_VERSION	1
+#define RING_VERSION	2
 #define RING_NAME_BYTES 4096 /* longest name in a mapping record, cut beyond */
 #define RING_RECORD_MAX (8 + RING_NAME_BYTES / 8)
+
+/* In the lab: what the kernel did to place memory, which the recording's clock leaves out
+ * (lab/latency/work.h), and where and when fragmentation raised a node's watermarks. */
+#define RING_MAX_WORKS	8
+#define RING_MAX_BOOSTS 256
+struct ring_work {
+	uint64_t nr, ticks;
+};
+struct ring_boost {
+	uint64_t ticks;
+	uint32_t node;
+};
 
 /* What the recorder is told, and what all recorded processes share. */
 struct recording {
@@ -46,6 +58,9 @@ struct recording {
 	uint64_t first_lost_ticks;
 	char program[RING_PATH_BYTES];	   /* of the guest, as found */
 	char interpreter[RING_PATH_BYTES]; /* its dynamic loader, "" when static */
+	struct ring_work works[RING_MAX_WORKS];
+	struct ring_boost boosts[RING_MAX_BOOSTS];
+	uint32_t nr_boosts; /* may pass RING_MAX_BOOSTS */
 };
 
 enum lane_state { LANE_FREE, LANE_RUNNING, LANE_ENDED };
