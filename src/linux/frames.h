@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the kernel says of its zones: which node each frame of memory is on, and below how many free
+ * pages a node refuses. Read from /proc/zoneinfo once: zones do not move.
+ *
+ *     Node 1, zone   Normal  ->  start_pfn 131072, spanned 262144: frames [131072, 393216) on node
+ * 1 min, low                 summed per node
+ *
+ * Zones may overlap where firmware interleaves nodes: then the smaller range counts.
+ * Cost: 24 bytes per zone; a look-up is O(zones), and the last answer is tried first.
+ */
+#ifndef BERTH_LINUX_FRAMES_H
+#define BERTH_LINUX_FRAMES_H
+
+#include "machine/machine.h"
+#include "machine/root.h"
+
+#define FRAMES_MAX_ZONES 4096
+#define FRAMES_NO_NODE	 UINT32_MAX
+
+struct frame_range {
+	uint64_t first, nr_frames;
+	uint32_t node; /* index into machine.nodes */
+};
+
+struct frames {
+	struct frame_range *ranges; /* smallest first */
+	uint32_t nr_ranges;
+	uint32_t last;			 /* range of the last answer */
+	uint64_t *min_pages, *low_pages; /* [node index] */
+};
+
+int frames_open(const struct root *root, const struct machine *machine, struct frames *ret,
+		struct printbuf *err);
+/* The same from zoneinfo's text, which is cut up in doing so. */
+int frames_parse(char *text, const struct machine *machine, struct frames *ret);
+/* FRAMES_NO_NODE: no memory that we know. */
+uint32_t frames_node(struct frames *frames, uint64_t frame);
+void frames_fini(struct frames *frames);
+
+#endif

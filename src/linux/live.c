@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Which processes are watched (live.h). */
+#include "linux/live.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "linux/process.h"
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t live_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t live_cpu_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int live_init(struct live *live, const struct root *root, const struct machine *machine,
+	      struct printbuf *err)
+{
+	*live = (struct live){
+		.root = root,
+		.machine = machine,
+		.wake_ns = LIVE_NEVER,
+		.sampling_share_bp = 200,
+	};
+	live->job_pages = calloc(MAX(machine->nr_nodes, 1), sizeof(*live->job_pages));
+	if (!live->job_pages)
+		return error_set(err, -ENOMEM, "out of memory");
+	int error = frames_open(root, machine, &live->frames, err);
+	if (error)
+		live_fini(live);
+	return error;
+}
+
+static void end_space(struct live *live, struct live_space *space)
+{
+	if (space->pidfd < 0)
+		return;
+	close(space->pidfd);
+	space->pidfd = -1;
+	space->task = 0;
+	live->nr_alive--;
+}
+
+void live_fini(struct live *live)
+{
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		end_space(live, &live->spaces[i]);
+	free(live->spaces);
+	free(live->job_pages);
+	free(live->cgroup);
+	frames_fini(&live->frames);
+	*live = (struct live){ 0 };
+}
+
+static struct live_space *find_pid(struct live *live, pid_t pid)
+{
+	for (uint32_t i = live->nr_spaces; i-- > 0;)
+		if (live->spaces[i].pid == pid && live->spaces[i].pidfd >= 0)
+			return &live->spaces[i];
+	return NULL;
+}
+
+static bool has_ended(const struct live_space *space)
+{
+	struct pollfd ask = { .fd = space->pidfd, .events = POLLIN };
+	return poll(&ask, 1, 0) != 0;
+}
+
+struct live_space *live_space(struct live *live, uint32_t space)
+{
+	if (space >= live->nr_spaces || live->spaces[space].pidfd < 0)
+		return NULL;
+	if (has_ended(&live->spaces[space])) {
+		end_space(live, &live->spaces[space]);
+		return NULL;
+	}
+	return &live->spaces[space];
+}
+
+static int room_for_space(struct live *live)
+{
+	if (live->nr_spaces == LIVE_MAX_SPACES) {
+		live->nr_unwatched++;
+		return -EOVERFLOW;
+	}
+	if (live->nr_spaces < live->max_spaces)
+		return 0;
+	uint32_t max = MAX(live->max_spaces * 2, 16);
+	struct live_space *spaces = realloc(live->spaces, max * sizeof(*spaces));
+	if (!spaces)
+		return -ENOMEM;
+	live->spaces = spaces;
+	live->max_spaces = max;
+	return 0;
+}
+
+/* The pidfd first, then the start time: a process that took the pid in between has a later one, and
+ * its pidfd is the older's, which has ended. */
+static int add_process(struct live *live, pid_t pid)
+{
+	struct live_space *known = find_pid(live, pid);
+	if (known && !has_ended(known)) {
+		known->looked = live->turn;
+		return 0;
+	}
+	if (known)
+		end_space(live, known);
+	int error = room_for_space(live);
+	if (error)
+		return error;
+	long pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	struct live_space space = { .pid = pid, .pidfd = (int)pidfd, .looked = live->turn };
+	error = process_start_ticks(live->root, pid, &space.start_ticks);
+	if (error || has_ended(&space)) {
+		close(space.pidfd);
+		return error ? error : -ESRCH;
+	}
+	live->spaces[live->nr_spaces++] = space;
+	live->nr_alive++;
+	return 0;
+}
+
+int live_watch(struct live *live, pid_t pid, struct printbuf *err)
+{
+	int error = add_process(live, pid);
+	if (error == -ENOENT)
+		error = -ESRCH;
+	if (error)
+		return error_set(err, error, "process %d: %s", pid, error_text(error));
+	live->top = pid;
+	return live_refresh(live);
+}
+
+static int cgroup_members(const struct live *live, const char *path, struct task_list *list,
+			  unsigned depth)
+{
+	PRINTBUF(name);
+	struct root_names names = { 0 };
+	char *text = NULL, *rest = NULL;
+	prt_printf(&name, "%s/cgroup.procs", path);
+	int error = root_read(live->root, printbuf_str(&name), &text);
+	for (char *line = error ? NULL : strtok_r(text, "\n", &rest); line && !error;
+	     line = strtok_r(NULL, "\n", &rest))
+		if (atoi(line) > 0)
+			error = task_list_add(list, atoi(line));
+	free(text);
+	if (!error && depth < 32)
+		error = root_list(live->root, path, &names);
+	for (size_t i = 0; !error && i < names.nr; i++) {
+		printbuf_reset(&name);
+		prt_printf(&name, "%s/%s/cgroup.procs", path, names.items[i]);
+		if (!root_has(live->root, printbuf_str(&name)))
+			continue;
+		printbuf_reset(&name);
+		prt_printf(&name, "%s/%s", path, names.items[i]);
+		error = cgroup_members(live, printbuf_str(&name), list, depth + 1);
+		error = error == -ENOENT || error == -ENODEV ? 0 : error; /* it was removed */
+	}
+	root_names_fini(&names);
+	return error;
+}
+
+int live_watch_cgroup(struct live *live, const char *path, struct printbuf *err)
+{
+	PRINTBUF(below);
+	while (*path == '/')
+		path++;
+	bool is_whole = strncmp(path, "sys/fs/cgroup", 13) == 0;
+	prt_printf(&below, "%s%s", is_whole ? "" : "sys/fs/cgroup/", path);
+	prt_str(&below, "/cgroup.procs");
+	if (!root_has(live->root, printbuf_str(&below)))
+		return error_set(err, -ENOENT, "/%s: no such cgroup", printbuf_str(&below));
+	free(live->cgroup);
+	live->cgroup = strndup(printbuf_str(&below),
+			       strlen(printbuf_str(&below)) - strlen("/cgroup.procs"));
+	return live->cgroup ? live_refresh(live) : -ENOMEM;
+}
+
+/* Gone, unreadable or one too many: the others are still watched. */
+static int add_all(struct live *live, const struct task_list *list)
+{
+	for (size_t i = 0; i < list->nr; i++)
+		if (add_process(live, list->items[i]) == -ENOMEM)
+			return -ENOMEM;
+	return 0;
+}
+
+/* Descendants of each watched process: a parent may have ended before its children. */
+static int refresh_trees(struct live *live)
+{
+	uint32_t nr = live->nr_spaces;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct task_list list = { 0 };
+		if (!live_space(live, i) || live->spaces[i].looked == live->turn)
+			continue;
+		int error = process_tree(live->root, live->spaces[i].pid, &list);
+		if (!error)
+			error = add_all(live, &list);
+		task_list_fini(&list);
+		if (error == -ENOMEM)
+			return error;
+	}
+	return 0;
+}
+
+int live_refresh(struct live *live)
+{
+	live->turn++;
+	if (!live->cgroup)
+		return refresh_trees(live);
+	struct task_list list = { 0 };
+	int error = cgroup_members(live, live->cgroup, &list, 0);
+	if (error == -ENOENT || error == -ENODEV)
+		error = 0; /* the cgroup was removed: its processes ended or moved away */
+	if (!error)
+		error = add_all(live, &list);
+	task_list_fini(&list);
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		if (live->spaces[i].looked != live->turn)
+			end_space(live, &live->spaces[i]);
+	return error;
+}

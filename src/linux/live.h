@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The live world: the processes that are watched, the nodes of the machine they run on, and what
+ * samplers, movers and the loop tell each other.
+ *
+ *     live --- machine (this one), frames (which node a frame of memory is on)
+ *       |
+ *       +----- spaces: one for each process ever watched, numbered as they came
+ *                 0  pid 4711, alive   <- children are found at each refresh
+ *                 1  pid 4712, ended   <- keeps its number: nothing is ever renumbered
+ *
+ * A process is its pid and its start time, held by a pidfd: a pid that is used again is another
+ * process. Between asking the pidfd and a system call that takes a pid a process may still end, and
+ * its pid be given away in that instant only if four million others were born since: Linux hands
+ * out pids in turn.
+ *
+ * The whole world is used by one thread, the engine's.
+ *
+ * Cost: a refresh is one look at each child of each watched process (10 us each); a look at the
+ * nodes is one small file each.
+ */
+#ifndef BERTH_LINUX_LIVE_H
+#define BERTH_LINUX_LIVE_H
+
+#include <sys/types.h>
+
+#include "linux/frames.h"
+#include "policy/policy.h"
+
+#define LIVE_MAX_SPACES 65536 /* in the life of a job; processes beyond are not watched */
+#define LIVE_MAX_AREAS	((size_t)1 << 20)
+#define LIVE_NEVER	UINT64_MAX
+
+struct live_space {
+	pid_t pid;
+	int pidfd; /* -1 when it ended */
+	uint64_t start_ticks;
+	uint64_t task;	 /* kcore's: its task_struct, 0 when not looked up */
+	uint64_t looked; /* turn of the refresh that saw it */
+};
+
+struct live_area { /* of one process: mapped, whole pages */
+	uint64_t first, end;
+};
+
+struct live_areas {
+	struct live_area *items;
+	size_t nr, max;
+};
+
+struct live {
+	const struct root *root;       /* borrowed */
+	const struct machine *machine; /* borrowed */
+	struct frames frames;
+	struct live_space *spaces;
+	uint32_t nr_spaces, max_spaces;
+	uint32_t nr_alive;
+	uint64_t turn;
+	pid_t top;	     /* watched with all its descendants; 0: none */
+	char *cgroup;	     /* below the root, watched with all below it; NULL: none */
+	uint64_t *job_pages; /* [node]: as counted last */
+	uint64_t counted_ns; /* when; 0: never */
+	/* A sampler that has something to do before the next tick lowers it. */
+	uint64_t wake_ns;
+	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
+	uint64_t sampling_share_bp;	 /* of a CPU that samplers may take, all together */
+	uint64_t nr_unwatched;		 /* processes beyond LIVE_MAX_SPACES */
+};
+
+/* What watches without processes: enough to probe samplers and movers. */
+int live_init(struct live *live, const struct root *root, const struct machine *machine,
+	      struct printbuf *err);
+void live_fini(struct live *live);
+
+/* Watches a process and its descendants, or those in a cgroup. -ESRCH: it is not there. */
+int live_watch(struct live *live, pid_t pid, struct printbuf *err);
+int live_watch_cgroup(struct live *live, const char *path, struct printbuf *err);
+/* Finds new processes and forgets those that ended. nr_alive is 0 when there are none. */
+int live_refresh(struct live *live);
+
+/* NULL: it ended, or there was never such a space. Asks the kernel. */
+struct live_space *live_space(struct live *live, uint32_t space);
+
+/* What is mapped, ascending; without what can never be moved (vsyscall, vdso, devices are told
+ * apart by their frames). -ESRCH: it ended. */
+int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret);
+void live_areas_fini(struct live_areas *areas);
+
+/* As engine_config.look; world is the live world. */
+int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes);
+/* A sampler that has counted them anyway says so; else numa_maps is read once in two seconds. */
+void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns);
+
+uint64_t live_now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t live_cpu_ns(void); /* of this thread */
+
+#endif

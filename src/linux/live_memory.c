@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* What watched processes have mapped, and the state of the nodes (live.h). */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "linux/live.h"
+#include "linux/process.h"
+
+#define COUNT_EVERY_NS (2 * NS_PER_S)
+#define LINE_MAX_BYTES 65536
+
+/* A file of /proc/PID as lines. */
+static FILE *open_lines(const struct live *live, pid_t pid, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "proc/%d/%s", pid, name);
+	int fd = rootfile_open(live->root, path, O_RDONLY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!file && fd >= 0)
+		close(fd);
+	return file;
+}
+
+static int add_area(struct live_areas *areas, uint64_t first, uint64_t end)
+{
+	if (areas->nr > 0 && areas->items[areas->nr - 1].end == first) {
+		areas->items[areas->nr - 1].end = end;
+		return 0;
+	}
+	if (areas->nr == areas->max) {
+		size_t max = areas->max ? areas->max * 2 : 64;
+		struct live_area *items = max <= LIVE_MAX_AREAS
+						  ? realloc(areas->items, max * sizeof(*items))
+						  : NULL;
+		if (!items)
+			return -ENOMEM;
+		areas->items = items;
+		areas->max = max;
+	}
+	areas->items[areas->nr++] = (struct live_area){ first, end };
+	return 0;
+}
+
+/* "55d0c8a00000-55d0c8a21000 rw-p 00000000 00:00 0    [heap]" */
+static int take_area(struct live_areas *areas, char *line, uint32_t page_bytes)
+{
+	char *at;
+	uint64_t start = strtoull(line, &at, 16);
+	if (*at != '-')
+		return 0;
+	uint64_t end = strtoull(at + 1, &at, 16);
+	bool is_kernels = strstr(at, "[vsyscall]") || strstr(at, "[vvar") || strstr(at, "[vdso]");
+	bool is_accessible = *at == ' ' && (at[1] == 'r' || at[2] == 'w');
+	if (end <= start || is_kernels || !is_accessible)
+		return 0;
+	return add_area(areas, start / page_bytes, end / page_bytes);
+}
+
+int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret)
+{
+	struct live_areas areas = { 0 };
+	char *line = NULL;
+	size_t size = 0;
+	int error = 0;
+	FILE *file = open_lines(live, space->pid, "maps");
+	if (!file)
+		return -ESRCH;
+	while (!error && getline(&line, &size, file) > 0)
+		error = take_area(&areas, line, live->machine->page_bytes);
+	free(line);
+	fclose(file);
+	if (error) {
+		live_areas_fini(&areas);
+		return error;
+	}
+	*ret = areas;
+	return 0;
+}
+
+void live_areas_fini(struct live_areas *areas)
+{
+	free(areas->items);
+	*areas = (struct live_areas){ 0 };
+}
+
+void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns)
+{
+	memcpy(live->job_pages, pages_of_node, live->machine->nr_nodes * sizeof(*pages_of_node));
+	live->counted_ns = now_ns;
+}
+
+/* "7f12a8000000 default anon=512 dirty=512 N0=100 N1=412 kernelpagesize_kB=4" */
+static void take_counts(const struct live *live, const char *line, uint64_t *pages)
+{
+	const char *size = strstr(line, "kernelpagesize_kB=");
+	uint64_t kib = size ? strtoull(size + strlen("kernelpagesize_kB="), NULL, 10) : 0;
+	uint64_t each = MAX(kib * 1024 / live->machine->page_bytes, 1);
+	for (const char *at = strstr(line, " N"); at; at = strstr(at + 1, " N")) {
+		char *end;
+		uint64_t node = strtoull(at + 2, &end, 10);
+		if (end == at + 2 || *end != '=')
+			continue;
+		int64_t index = machine_node_index(live->machine, (uint32_t)node);
+		if (index >= 0)
+			pages[index] += strtoull(end + 1, NULL, 10) * each;
+	}
+}
+
+static void count_process(const struct live *live, pid_t pid, uint64_t *pages)
+{
+	char *line = NULL;
+	size_t size = 0;
+	FILE *file = open_lines(live, pid, "numa_maps");
+	if (!file)
+		return;
+	while (getline(&line, &size, file) > 0)
+		take_counts(live, line, pages);
+	free(line);
+	fclose(file);
+}
+
+static int count_pages(struct live *live, uint64_t now_ns)
+{
+	if (live->counted_ns && now_ns - live->counted_ns < COUNT_EVERY_NS)
+		return 0;
+	uint64_t *pages = calloc(MAX(live->machine->nr_nodes, 1), sizeof(*pages));
+	if (!pages)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		if (live_space(live, i))
+			count_process(live, live->spaces[i].pid, pages);
+	live_note_pages(live, pages, now_ns);
+	free(pages);
+	return 0;
+}
+
+/* "Node 0 MemFree:          123456 kB" */
+static uint64_t meminfo_pages(const char *text, const char *name, uint32_t page_bytes)
+{
+	const char *at = strstr(text, name);
+	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 / page_bytes : 0;
+}
+
+static int look_at_node(const struct live *live, uint32_t index, struct policy_node *ret)
+{
+	const struct machine *machine = live->machine;
+	char path[64], *text;
+	*ret = (struct policy_node){ .nr_misses = POLICY_UNKNOWN, .loaded_ps = POLICY_UNKNOWN };
+	if (machine->nodes[index].tier == UINT32_MAX)
+		return 0;
+	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
+		 machine->nodes[index].id);
+	int error = root_read(live->root, path, &text);
+	if (error == -ENOENT)
+		return 0; /* it went offline: no capacity */
+	if (error)
+		return error;
+	ret->capacity_pages = meminfo_pages(text, " MemTotal:", machine->page_bytes);
+	ret->free_pages = meminfo_pages(text, " MemFree:", machine->page_bytes);
+	ret->min_pages = live->frames.min_pages[index];
+	ret->low_pages = live->frames.low_pages[index];
+	ret->job_pages = live->job_pages[index];
+	free(text);
+	return 0;
+}
+
+int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
+{
+	struct live *live = world;
+	int error = count_pages(live, live_now_ns());
+	for (uint32_t i = 0; i < nr_nodes && !error; i++)
+		error = look_at_node(live, i, &nodes[i]);
+	return error;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * accessed-bits: the accessed bits of every page of the watched processes, read from their page
+ * tables and cleared by the kernel.
+ *
+ *      read what is new   clear            read all            as long as the share of a CPU asks
+ *     --------|------------|----- window -----|--------------------------- rest ----------------|--
+ *                           bits are set by use ^ pages used in the window
+ *
+ * A check is one window: pages with the bit had one hit of one check, all others none, which need
+ * not be said (is_complete). What was touched outside of a window is told once, when the page is
+ * first met: its bit tells that it was used since it came into being.
+ *
+ * Reading is /proc/kcore (kcore.h), clearing "1" into /proc/PID/clear_refs: the bits as page idle
+ * tracking would show them, without CONFIG_IDLE_PAGE_TRACKING, which Debian leaves out. Clearing
+ * costs eight times the reading (140 ns a page on the machine where this was written, 1 us in its
+ * emulated guest) and holds the process's mmap_lock, so that is what the rests are for: samplers
+ * get their share of a CPU (live.h), with a second saved up for when something changes.
+ *
+ * The window is as long as it takes for at most a quarter of what is mapped to be used, 10 ms to
+ * 2 s: in a longer one every page looks alike.
+ *
+ * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
+ * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
+ * mm/damon). Where the CPU keeps no translations over a change of address space (no PCID) a short
+ * visit to each CPU flushes them.
+ *
+ * Follows clear_refs_write() in fs/proc/task_mmu.c (6.12).
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "linux/kcore.h"
+#include "linux/pagetable.h"
+#include "linux/process.h"
+#include "linux/samplers.h"
+#include "linux/seen.h"
+
+#define WINDOW_FIRST_NS (100 * NS_PER_MS)
+#define WINDOW_MIN_NS	(10 * NS_PER_MS)
+#define WINDOW_MAX_NS	(2 * NS_PER_S)
+#define REST_MIN_NS	(100 * NS_PER_MS)
+#define SAVED_MAX_NS	((int64_t)NS_PER_S)
+#define SAVED_FIRST_NS	((int64_t)NS_PER_S)
+#define RUN_MAX_PAGES	65536
+#define VISITS_MAX	64 /* CPUs */
+#define SHARE_MAX_BP	10000
+
+enum phase { RESTING, READING_NEW, WINDOW, READING };
+
+struct accessed {
+	struct live *live;
+	struct kcore kcore;
+	struct pagetable table;
+	struct seen seen;
+	enum phase phase;
+	uint64_t due_ns, window_ns;
+	uint64_t paid_ns, cost_ns; /* credit was settled until; CPU time of this check */
+	int64_t saved_ns;
+	bool keeps_translations;
+	struct set cpus; /* to visit */
+	/* where the reading goes on */
+	uint32_t space;
+	uint64_t page;
+	struct live_areas areas;
+	size_t area;
+	bool has_areas;
+	struct sample run; /* nr_pages 0: none */
+	struct sample_batch *batch;
+	uint64_t now_ns;
+	uint64_t *pages_of_node;
+	uint64_t nr_mapped, nr_used;
+};
+
+static int probe(void *world, struct printbuf *err)
+{
+	struct live *live = world;
+	return kcore_probe(live->root, err);
+}
+
+static bool has_pcid(const struct root *root)
+{
+	char line[8192];
+	int fd = rootfile_open(root, "proc/cpuinfo", O_RDONLY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	bool found = false;
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strncmp(line, "flags", 5) == 0 && strstr(line, " pcid");
+	if (file)
+		fclose(file);
+	return found;
+}
+
+static void close_accessed(void *sampler)
+{
+	struct accessed *accessed = sampler;
+	if (!accessed)
+		return;
+	kcore_fini(&accessed->kcore);
+	seen_fini(&accessed->seen);
+	set_fini(&accessed->cpus);
+	live_areas_fini(&accessed->areas);
+	free(accessed->pages_of_node);
+	free(accessed);
+}
+
+static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
+{
+	struct live *live = world;
+	struct accessed *accessed = calloc(1, sizeof(*accessed));
+	if (!accessed)
+		return error_set(err, -ENOMEM, "accessed-bits: out of memory");
+	accessed->live = live;
+	accessed->kcore.fd = -1;
+	accessed->window_ns = WINDOW_FIRST_NS;
+	accessed->saved_ns = SAVED_FIRST_NS;
+	accessed->paid_ns = live_now_ns();
+	accessed->keeps_translations = has_pcid(live->root);
+	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
+					 sizeof(*accessed->pages_of_node));
+	int error = accessed->pages_of_node ? kcore_open(live->root, &accessed->kcore, err)
+					    : error_set(err, -ENOMEM, "out of memory");
+	if (!error && affinity_get(0, &accessed->cpus))
+		accessed->keeps_translations = true;
+	if (error) {
+		close_accessed(accessed);
+		return error;
+	}
+	*ret_sampler = accessed;
+	return 0;
+}
+
+static int read_physical(void *context, uint64_t physical, void *ret, size_t nr_bytes)
+{
+	return kcore_read_physical(context, physical, ret, nr_bytes);
+}
+
+/* False: it has ended, or has no memory of its own any more. */
+static bool find_table(struct accessed *accessed, struct live_space *space)
+{
+	struct pagetable_reader reader = { read_physical, &accessed->kcore };
+	uint64_t physical;
+	int error = -ESRCH;
+	if (space->task)
+		error = kcore_page_table(&accessed->kcore, space->task, space->pid, &physical);
+	if (error && kcore_find_task(&accessed->kcore, space->pid, &space->task) == 0)
+		error = kcore_page_table(&accessed->kcore, space->task, space->pid, &physical);
+	if (error)
+		return false;
+	pagetable_begin(&accessed->table, &reader, physical, accessed->kcore.levels);
+	return true;
+}
+
+/* False: the batch has no room for it. */
+static bool put_run(struct accessed *accessed)
+{
+	struct sample_batch *batch = accessed->batch;
+	if (accessed->run.nr_pages == 0)
+		return true;
+	if (batch->nr == batch->max)
+		return false;
+	batch->samples[batch->nr++] = accessed->run;
+	accessed->run.nr_pages = 0;
+	return true;
+}
+
+static bool add_to_run(struct accessed *accessed, const struct sample *next)
+{
+	struct sample *run = &accessed->run;
+	if (run->nr_pages > 0 && run->space == next->space && run->node == next->node &&
+	    run->order == next->order && run->page + run->nr_pages == next->page &&
+	    run->nr_pages + next->nr_pages <= RUN_MAX_PAGES) {
+		run->nr_pages += next->nr_pages;
+		return true;
+	}
+	if (!put_run(accessed))
+		return false;
+	*run = *next;
+	return true;
+}
+
+static void count(struct accessed *accessed, const struct sample *sample, bool is_accessed)
+{
+	if (accessed->phase != READING)
+		return;
+	accessed->pages_of_node[sample->node] += sample->nr_pages;
+	accessed->nr_mapped += sample->nr_pages;
+	accessed->nr_used += is_accessed ? sample->nr_pages : 0;
+}
+
+/* All pages of the entry that lie in the area. */
+static bool visit(void *context, const struct pagetable_page *mapped)
+{
+	struct accessed *accessed = context;
+	const struct live_area *area = &accessed->areas.items[accessed->area];
+	uint64_t end = MIN(mapped->page + ((uint64_t)1 << mapped->order), area->end);
+	struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns, accessed->space,
+					      MAX(mapped->page, accessed->page));
+	sample.nr_pages = end - sample.page;
+	sample.hits = sample.checks = 1;
+	sample.order = (uint8_t)mapped->order;
+	sample.node = frames_node(&accessed->live->frames, mapped->frame);
+	if (sample.node == FRAMES_NO_NODE)
+		return true;
+	bool is_told = mapped->is_accessed;
+	if (is_told && accessed->batch->nr == accessed->batch->max)
+		return false; /* before it is marked */
+	if (is_told && accessed->phase == READING_NEW)
+		is_told = !seen_mark(&accessed->seen, sample.space, sample.page);
+	if (is_told && !add_to_run(accessed, &sample))
+		return false;
+	if (mapped->is_accessed && accessed->phase == READING)
+		seen_mark(&accessed->seen, sample.space, sample.page);
+	count(accessed, &sample, mapped->is_accessed);
+	return true;
+}
+
+static bool begin_space(struct accessed *accessed)
+{
+	struct live_space *space = live_space(accessed->live, accessed->space);
+	accessed->has_areas = space && find_table(accessed, space) &&
+			      live_areas(accessed->live, space, &accessed->areas) == 0;
+	accessed->area = 0;
+	accessed->page = 0;
+	return accessed->has_areas;
+}
+
+/* The rest of one process. False: the batch is full. */
+static bool read_space(struct accessed *accessed)
+{
+	for (; accessed->area < accessed->areas.nr; accessed->area++, accessed->page = 0) {
+		const struct live_area *area = &accessed->areas.items[accessed->area];
+		accessed->page = MAX(accessed->page, area->first);
+		accessed->page = pagetable_walk(&accessed->table, accessed->page, area->end, visit,
+						accessed);
+		if (accessed->page < area->end)
+			return false;
+	}
+	return true;
+}
+
+/* Goes through all processes, in as many polls as it takes. False: the batch is full. */
+static bool read_all(struct accessed *accessed)
+{
+	for (; accessed->space < accessed->live->nr_spaces; accessed->space++) {
+		if (!accessed->has_areas && !begin_space(accessed))
+			continue;
+		if (!read_space(accessed))
+			return false;
+		live_areas_fini(&accessed->areas);
+		accessed->has_areas = false;
+	}
+	return put_run(accessed);
+}
+
+static void begin_reading(struct accessed *accessed, enum phase phase)
+{
+	accessed->phase = phase;
+	accessed->space = 0;
+	accessed->has_areas = false;
+	live_areas_fini(&accessed->areas);
+	accessed->nr_mapped = accessed->nr_used = 0;
+	memset(accessed->pages_of_node, 0,
+	       accessed->live->machine->nr_nodes * sizeof(*accessed->pages_of_node));
+}
+
+/* Running there for an instant makes the CPU change its address space. */
+static void visit_cpus(struct accessed *accessed)
+{
+	unsigned nr = 0;
+	if (accessed->keeps_translations)
+		return;
+	for (int64_t cpu = set_next(&accessed->cpus, 0); cpu >= 0 && nr < VISITS_MAX;
+	     cpu = set_next(&accessed->cpus, (uint32_t)cpu + 1), nr++) {
+		struct set one = SET_EMPTY;
+		if (set_add(&one, (uint32_t)cpu) == 0)
+			affinity_set(0, &one);
+		set_fini(&one);
+	}
+	affinity_set(0, &accessed->cpus);
+}
+
+static void clear_bits(struct accessed *accessed)
+{
+	struct live *live = accessed->live;
+	char path[64];
+	for (uint32_t i = 0; i < live->nr_spaces; i++) {
+		struct live_space *space = live_space(live, i);
+		if (!space)
+			continue;
+		snprintf(path, sizeof(path), "proc/%d/clear_refs", space->pid);
+		rootfile_write(live->root, path, "1"); /* refused: it has just ended */
+	}
+	visit_cpus(accessed);
+}
+
+static void choose_window(struct accessed *accessed)
+{
+	if (accessed->nr_used * 4 > accessed->nr_mapped)
+		accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
+	else if (accessed->nr_used * 64 < accessed->nr_mapped)
+		accessed->window_ns = MIN(accessed->window_ns * 2, WINDOW_MAX_NS);
+}
+
+/* When the next check may begin, by what this one took. */
+static void settle(struct accessed *accessed, uint64_t now_ns)
+{
+	uint64_t share_bp = MIN(MAX(accessed->live->sampling_share_bp, 1), SHARE_MAX_BP);
+	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
+	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
+	accessed->saved_ns -= (int64_t)accessed->cost_ns;
+	accessed->paid_ns = now_ns;
+	accessed->cost_ns = 0;
+	uint64_t rest_ns = MAX(accessed->window_ns, REST_MIN_NS);
+	if (accessed->saved_ns < 0)
+		rest_ns = MAX(rest_ns, (uint64_t)-accessed->saved_ns * 10000 / share_bp);
+	accessed->due_ns = now_ns + rest_ns;
+	accessed->phase = RESTING;
+}
+
+/* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
+static int step(struct accessed *accessed)
+{
+	uint64_t now_ns = live_now_ns();
+	switch (accessed->phase) {
+	case RESTING:
+	case WINDOW:
+		if (now_ns < accessed->due_ns)
+			return 0;
+		begin_reading(accessed, accessed->phase == WINDOW ? READING : READING_NEW);
+		return -EAGAIN;
+	case READING_NEW:
+		if (!read_all(accessed))
+			return 1;
+		clear_bits(accessed);
+		accessed->due_ns = live_now_ns() + accessed->window_ns;
+		accessed->phase = WINDOW;
+		return 0;
+	case READING:
+		if (!read_all(accessed))
+			return 1;
+		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
+		choose_window(accessed);
+		accessed->phase = RESTING;
+		accessed->due_ns = LIVE_NEVER;
+		return 0;
+	}
+	return 0;
+}
+
+static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *batch)
+{
+	struct accessed *accessed = sampler;
+	uint64_t begin_ns = live_cpu_ns();
+	int more;
+	accessed->batch = batch;
+	accessed->now_ns = now_ns;
+	do
+		more = step(accessed);
+	while (more == -EAGAIN);
+	uint64_t cost_ns = live_cpu_ns() - begin_ns;
+	accessed->cost_ns += cost_ns;
+	accessed->live->sampling_ns += cost_ns;
+	if (accessed->due_ns == LIVE_NEVER)
+		settle(accessed, live_now_ns());
+	accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->due_ns);
+	return more;
+}
+
+const struct sampler_ops live_sampler_accessed = {
+	.name = "accessed-bits",
+	.summary = "the accessed bit of every page, read from page tables, cleared in between",
+	.provides = { SAMPLE_BIT(SAMPLE_HITS) | SAMPLE_HAS_NODE, 1, true },
+	.probe = probe,
+	.open = open_accessed,
+	.poll = poll_accessed,
+	.close = close_accessed,
+};
