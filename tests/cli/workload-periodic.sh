@@ -27,6 +27,14 @@ awk '$2 == "wakeup-max" { exit !($3 > 29 * 2000) }' out || fail "not late: $(cat
 grep -Eqx 'result: wakeup-p99 [0-9.]+ us lower' out || fail "no result: $(cat out)"
 ! grep -Ev '^(also|result): [^ ]+ [0-9.]+ [^ ]+ (higher|lower)$' out || fail "lines of no known form"
 
+# Told to end, it reports what was done.
+"$periodic" --period 10ms --work 0 --seconds 60 --threads 2 >out &
+pid=$!
+sleep 0.5
+kill "$pid"
+wait "$pid" || fail "ended by a signal: status $?"
+awk '$2 == "releases" { exit !($3 > 2 && $3 < 1000) }' out || fail "cut: $(cat out)"
+
 # refused SENTENCE OPTIONS...
 refused() {
 	sentence=$1 status=0
