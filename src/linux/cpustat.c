@@ -61,16 +61,24 @@ static uint64_t since(uint64_t now, uint64_t before)
 static void take(struct cpustat *stat, uint32_t number, const uint64_t fields[NR_FIELDS])
 {
 	struct cpustat_cpu *cpu = &stat->cpus[number];
-	uint64_t busy = fields[USER] + fields[NICE] + fields[SYSTEM];
-	uint64_t stolen = fields[IRQ] + fields[SOFTIRQ] + fields[STEAL];
-	uint64_t all = busy + stolen + fields[IDLE] + fields[IOWAIT];
-	bool has_before = cpu->all_ticks > 0;
-	cpu->busy_ns = has_before ? since(busy, cpu->busy_ticks) * stat->ns_per_tick : 0;
-	cpu->stolen_ns = has_before ? since(stolen, cpu->stolen_ticks) * stat->ns_per_tick : 0;
-	cpu->elapsed_ns = has_before ? since(all, cpu->all_ticks) * stat->ns_per_tick : 0;
-	cpu->busy_ticks = busy;
-	cpu->stolen_ticks = stolen;
-	cpu->all_ticks = all;
+	struct cpustat_ticks now = {
+		.busy = fields[USER] + fields[NICE] + fields[SYSTEM],
+		.stolen = fields[IRQ] + fields[SOFTIRQ] + fields[STEAL],
+	};
+	now.all = now.busy + now.stolen + fields[IDLE] + fields[IOWAIT];
+	if (cpu->last.all == 0)
+		cpu->last = cpu->newer = cpu->older = now;
+	cpu->busy_ns = since(now.busy, cpu->last.busy) * stat->ns_per_tick;
+	cpu->stolen_ns = since(now.stolen, cpu->last.stolen) * stat->ns_per_tick;
+	cpu->elapsed_ns = since(now.all, cpu->last.all) * stat->ns_per_tick;
+	cpu->recent_busy_ns = since(now.busy, cpu->older.busy) * stat->ns_per_tick;
+	cpu->recent_stolen_ns = since(now.stolen, cpu->older.stolen) * stat->ns_per_tick;
+	cpu->recent_ns = since(now.all, cpu->older.all) * stat->ns_per_tick;
+	cpu->last = now;
+	if (since(now.all, cpu->newer.all) * stat->ns_per_tick >= CPUSTAT_RECENT_NS) {
+		cpu->older = cpu->newer;
+		cpu->newer = now;
+	}
 	cpu->is_online = true;
 }
 

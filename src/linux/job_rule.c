@@ -10,6 +10,15 @@ static uint32_t utilisation(const struct job_look *look, uint32_t cpu)
 	return soft_utilisation_bp(did->busy_ns, did->stolen_ns, did->elapsed_ns);
 }
 
+/* An owner that works now and then shows nothing of it in a short window. */
+static bool is_idle(const struct job_look *look, uint32_t cpu)
+{
+	const struct cpustat_cpu *did = &look->cpus[cpu];
+	return utilisation(look, cpu) <= JOB_HALF_BP && did->recent_ns > 0 &&
+	       soft_utilisation_bp(did->recent_busy_ns, did->recent_stolen_ns, did->recent_ns) <=
+		       JOB_IDLE_BP;
+}
+
 static uint32_t stolen(const struct job_look *look, uint32_t cpu)
 {
 	const struct cpustat_cpu *did = &look->cpus[cpu];
@@ -44,7 +53,7 @@ static struct soft_cpu see_cpu(const struct job_rule *rule, const struct job_loo
 	return (struct soft_cpu){
 		.distance = rule->distances ? rule->distances[cpu] : 0,
 		.stolen_bp = stolen(look, cpu),
-		.is_idle = utilisation(look, cpu) <= JOB_IDLE_BP,
+		.is_idle = is_idle(look, cpu),
 	};
 }
 

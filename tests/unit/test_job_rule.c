@@ -26,7 +26,9 @@ static void init(struct fixture *fixture, uint32_t spill_at_bp)
 	assert_int_equal(set_parse("0-1", &fixture->mask), 0);
 	fixture->look = (struct job_look){ fixture->cpus, NR_CPUS, NS_PER_S, WINDOW, 0, 0 };
 	for (int i = 0; i < NR_CPUS; i++)
-		fixture->cpus[i] = (struct cpustat_cpu){ .elapsed_ns = WINDOW, .is_online = true };
+		fixture->cpus[i] = (struct cpustat_cpu){ .elapsed_ns = WINDOW,
+							 .recent_ns = 10 * WINDOW,
+							 .is_online = true };
 }
 
 static void fini(struct fixture *fixture)
@@ -39,6 +41,7 @@ static void fini(struct fixture *fixture)
 static void busy(struct fixture *fixture, uint32_t cpu, uint32_t percent)
 {
 	fixture->cpus[cpu].busy_ns = WINDOW * percent / 100;
+	fixture->cpus[cpu].recent_busy_ns = 10 * WINDOW * percent / 100;
 }
 
 static void job_did(struct fixture *fixture, uint32_t ran_percent, uint32_t waited_percent)
@@ -182,6 +185,33 @@ static void test_grows_by_who_waits(void **state)
 	fini(&fixture);
 }
 
+/* Half a CPU of owner's work may show no tick in one window. */
+static void test_an_owner_that_sleeps_now_is_remembered(void **state)
+{
+	struct fixture fixture;
+	init(&fixture, SOFT_SPILL_AT_BP);
+	fill_home(&fixture);
+	for (int i = 2; i < NR_CPUS; i++)
+		busy(&fixture, i, 60);
+	fixture.cpus[4].busy_ns = 0;
+	job_did(&fixture, 200, 100);
+	expect(&fixture, "0-1");
+	fixture.cpus[4].recent_busy_ns = fixture.cpus[4].recent_ns * 15 / 100;
+	expect(&fixture, "0-1,4");
+	fini(&fixture);
+}
+
+static void test_a_cpu_just_come_online_is_not_known(void **state)
+{
+	struct fixture fixture;
+	init(&fixture, SOFT_SPILL_AT_BP);
+	fill_home(&fixture);
+	fixture.cpus[4].elapsed_ns = fixture.cpus[4].recent_ns = 0;
+	job_did(&fixture, 200, 100);
+	expect(&fixture, "0-1,5");
+	fini(&fixture);
+}
+
 static void test_no_preferred_cpu_left(void **state)
 {
 	struct fixture fixture;
@@ -190,6 +220,41 @@ static void test_no_preferred_cpu_left(void **state)
 	fixture.rule.preferred = SET_EMPTY;
 	expect(&fixture, "0-5");
 	fini(&fixture);
+}
+
+/* One CPU, busy and idle for so many ticks more. */
+static void look_after(struct cpustat *stat, unsigned busy, unsigned idle)
+{
+	static unsigned all_busy, all_idle;
+	char text[64];
+	all_busy = stat->nr_cpus ? all_busy + busy : busy;
+	all_idle = stat->nr_cpus ? all_idle + idle : idle;
+	snprintf(text, sizeof(text), "cpu0 %u 0 0 %u 0 0 0 0\n", all_busy, all_idle);
+	assert_int_equal(cpustat_parse(stat, text), 0);
+}
+
+static void test_cpustat_remembers_a_while(void **state)
+{
+	struct cpustat stat = { .fd = -1, .ns_per_tick = 10 * NS_PER_MS };
+	look_after(&stat, 100, 100);
+	const struct cpustat_cpu *cpu = &stat.cpus[0];
+	assert_int_equal(cpu->recent_ns, 0);
+	for (unsigned i = 1; i <= 100; i++) {
+		look_after(&stat, i % 2, (i + 1) % 2); /* every other window of a tick */
+		assert_int_equal(cpu->busy_ns, i % 2 * 10 * NS_PER_MS);
+		assert_int_equal(cpu->elapsed_ns, 10 * NS_PER_MS);
+		uint64_t ticks = i <= 20 ? i : 11 + (i - 1) % 10;
+		assert_int_equal(cpu->recent_ns, ticks * 10 * NS_PER_MS);
+		assert_true(cpu->recent_busy_ns * 2 <= cpu->recent_ns + 10 * NS_PER_MS);
+		assert_true(cpu->recent_busy_ns * 2 + 10 * NS_PER_MS >= cpu->recent_ns);
+	}
+	look_after(&stat, 0, 100);
+	look_after(&stat, 0, 1);
+	assert_true(cpu->recent_busy_ns < cpu->recent_ns / 20);
+	look_after(&stat, 0, 10);
+	look_after(&stat, 0, 1);
+	assert_int_equal(cpu->recent_busy_ns, 0);
+	cpustat_fini(&stat);
 }
 
 static void test_cpustat_of_text(void **state)
