@@ -101,8 +101,7 @@ static int parse_options(const struct record_options *options, struct trace_info
 	return status;
 }
 
-/* Beside berth in the build tree, else where it was installed. malloc'ed. */
-static char *find_plugin(void)
+char *record_find_plugin(void)
 {
 	char exe[4096];
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -125,7 +124,7 @@ static int find_tools(struct record *record)
 		complain("qemu-x86_64: not found in PATH; install it: apt-get install qemu-user");
 		return EXIT_NOT_SUPPORTED;
 	}
-	record->run.plugin = find_plugin();
+	record->run.plugin = record_find_plugin();
 	if (!record->run.plugin) {
 		complain("libberth-recorder.so: neither beside berth nor in " BERTH_PLUGIN_DIR
 			 "; run make install");

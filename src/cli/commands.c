@@ -16,6 +16,7 @@ const struct command *const commands[] = {
 	&command_info,
 	&command_convert,
 	&command_machine,
+	&command_doctor,
 	&command_lab_setup,
 	&command_lab_run,
 	&command_lab_compare,

@@ -11,6 +11,7 @@ extern const struct command command_report;
 extern const struct command command_info;
 extern const struct command command_convert;
 extern const struct command command_machine;
+extern const struct command command_doctor;
 extern const struct command command_sim;
 extern const struct command command_sweep;
 extern const struct command command_explain;

@@ -23,6 +23,8 @@ int record_find_program(char **arguments, int nr_arguments, struct record_progra
 void record_program_fini(struct record_program *program);
 /* The first executable of that name in PATH; malloc'ed; NULL and *ret_error otherwise. */
 char *record_search_path(const char *name, int *ret_error);
+/* libberth-recorder.so beside berth in the build tree, else where it was installed; malloc'ed. */
+char *record_find_plugin(void);
 
 /* One native run: its time, with standard output and error thrown away. 0 or negative errno. */
 int record_baseline(const struct record_program *program, uint64_t *ret_wall_ns,
