@@ -3,6 +3,7 @@
 #include "linux/cgroup.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,6 +253,42 @@ int cgroup_attach(const struct root *root, const struct cgroup *group, pid_t pid
 	char number[16];
 	snprintf(number, sizeof(number), "%d", pid);
 	return write_in(root, group->path, "cgroup.procs", number);
+}
+
+int cgroup_processes(const struct root *root, const struct cgroup *group, size_t max,
+		     struct task_list *ret)
+{
+	struct task_list list = { 0 };
+	char text[16384], path[PATH_MAX], *at = text;
+	bool has_more = true;
+	int error = snprintf(path, sizeof(path), "%s/cgroup.procs", group->path) < PATH_MAX
+			    ? 0
+			    : -ENAMETOOLONG;
+	int fd = error ? error : rootfile_open(root, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	size_t nr_bytes = 0;
+	while (!error && list.nr < max) {
+		ssize_t nr = read(fd, text + nr_bytes, sizeof(text) - 1 - nr_bytes);
+		if (nr <= 0) {
+			has_more = false;
+			error = nr < 0 ? -errno : 0;
+			break;
+		}
+		nr_bytes += (size_t)nr;
+		text[nr_bytes] = '\0';
+		at = text;
+		for (char *end; !error && list.nr < max && (end = strchr(at, '\n')); at = end + 1)
+			error = task_list_add(&list, (pid_t)atol(at));
+		nr_bytes = strlen(at); /* a number that is cut goes on in the next part */
+		memmove(text, at, nr_bytes + 1);
+	}
+	close(fd);
+	if (error)
+		task_list_fini(&list);
+	else
+		*ret = list;
+	return error ? error : has_more;
 }
 
 /* 0: it is empty; 1: some were moved, look again. */

@@ -13,8 +13,7 @@
 #ifndef BERTH_LINUX_CGROUP_H
 #define BERTH_LINUX_CGROUP_H
 
-#include "engine/journal.h"
-#include "machine/root.h"
+#include "linux/process.h"
 
 #define CGROUP_PREFIX "berth-"
 
@@ -33,6 +32,9 @@ int cgroup_set_cpus(const struct root *root, const struct cgroup *group, const c
 /* What the kernel granted. */
 int cgroup_get_cpus(const struct root *root, const struct cgroup *group, struct set *ret);
 int cgroup_attach(const struct root *root, const struct cgroup *group, pid_t pid);
+/* Up to `max` of its processes; 1: there are more. */
+int cgroup_processes(const struct root *root, const struct cgroup *group, size_t max,
+		     struct task_list *ret);
 /* The processes in it are moved to `back`, then it is removed. -ENOENT: it is gone. */
 int cgroup_remove(const struct root *root, const char *path, const char *back);
 void cgroup_fini(struct cgroup *group);

@@ -279,34 +279,45 @@ static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 	return error;
 }
 
+/* Until something happens; true when the engine is to look now. */
+static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t due_ns)
+{
+	uint64_t now = job_now_ns();
+	uint64_t left_ms = due_ns > now ? (due_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	struct pollfd fds[] = { { job->signal_fd, POLLIN, 0 },
+				{ job->child.pidfd, POLLIN, 0 },
+				{ job->has_failed ? -1 : job->engine_fd, POLLIN, 0 },
+				{ pace->until_pressure ? job->psi_fd : -1, POLLPRI, 0 } };
+	poll(fds, ARRAY_SIZE(fds), (int)left_ms);
+	pass_signals(job);
+	reap(job);
+	if (fds[3].revents & (POLLERR | POLLNVAL)) { /* its group is gone */
+		close(job->psi_fd);
+		job->psi_fd = -1;
+		job->psi_is_quick = false;
+	}
+	return !job->is_ended && (fds[2].revents || fds[3].revents || job_now_ns() >= due_ns);
+}
+
 int job_wait(struct job *job, struct printbuf *err)
 {
 	struct job_pace pace = { FIRST_LOOK_MS, false };
-	uint64_t looked_ns = job_now_ns(), hotplug_ns = looked_ns;
+	uint64_t due_ns = job_now_ns() + FIRST_LOOK_MS * NS_PER_MS, hotplug_ns = due_ns;
 	int error = 0;
 	reap(job);
 	while (!job->is_ended) {
-		struct pollfd fds[] = { { job->signal_fd, POLLIN, 0 },
-					{ job->child.pidfd, POLLIN, 0 },
-					{ error ? -1 : job->engine_fd, POLLIN, 0 },
-					{ pace.until_pressure ? job->psi_fd : -1, POLLPRI, 0 } };
-		poll(fds, ARRAY_SIZE(fds), pace.wait_ms);
-		pass_signals(job);
-		reap(job);
-		uint64_t now = job_now_ns();
-		bool is_soon = now - looked_ns < FIRST_LOOK_MS * NS_PER_MS && !fds[2].revents;
-		if (job->is_ended || is_soon) {
-			pace.wait_ms = MIN(pace.wait_ms, FIRST_LOOK_MS);
+		if (!sleep_until(job, &pace, due_ns))
 			continue;
-		}
+		uint64_t now = job_now_ns();
 		if (now - hotplug_ns >= NS_PER_S) {
 			hotplug_ns = now;
 			error = error ? error : follow_hotplug(job, err);
 		}
-		looked_ns = now;
 		pace = (struct job_pace){ IDLE_MS, false };
 		if (!error) /* after a failure the program goes on as it is */
 			error = look(job, &pace, err);
+		job->has_failed = error != 0;
+		due_ns = job_now_ns() + (uint64_t)pace.wait_ms * NS_PER_MS;
 	}
 	return error;
 }

@@ -12,11 +12,7 @@
  * a mask that berth did not write has chosen it, or was given it: it is left alone. A cpuset that
  * somebody else rewrote: berth writes it no more.
  *
- * Who decides is an engine (job_engine.h). The one in user space looks every 20 ms while the job
- * keeps its preferred CPUs busy or is away from them, every 100 ms while it works, and every second
- * while it does nothing, when a PSI trigger (a task waited for a CPU) ends the sleep at once. Cost
- * of a look: /proc/stat (1 us per CPU), and per process of the job its CPU clock and the run-queue
- * delay of up to JOB_MAX_WAITERS threads (1 us each).
+ * Who decides is an engine (job_engine.h); what the one in user space costs is in job_user.c.
  */
 #ifndef BERTH_LINUX_JOB_H
 #define BERTH_LINUX_JOB_H
@@ -27,11 +23,10 @@
 #include "linux/cgroup.h"
 #include "linux/cpustat.h"
 #include "linux/job_engine.h"
+#include "linux/job_measure.h"
 #include "linux/job_rule.h"
 #include "linux/process.h"
 #include "linux/spawn.h"
-
-#define JOB_MAX_WAITERS 256
 
 struct job_wish {
 	struct set prefer, allow; /* allow empty: whatever berth itself may use */
@@ -59,14 +54,19 @@ struct job {
 	const struct job_engine_ops *engine;
 	void *engine_state;
 	int engine_fd; /* of the engine: readable when it wants to look; -1: none */
-	bool is_engine_started;
+	bool is_engine_started, has_failed;
 	void (*tell)(const char *text); /* what the user is to know meanwhile; may be NULL */
 	struct cpustat stat;
 	int psi_fd, signal_fd;
 	sigset_t old_signals;
 	const char *program; /* borrowed: its first argument */
 	uint64_t noted_ns;   /* when the note for `berth status` was written */
-	uint64_t looked_ns, ran_ns, waited_ns;
+	/* Of the user engine: */
+	struct job_meter meter;
+	uint64_t looked_ns, counted_ns;
+	uint32_t nr_jobs; /* of this user on this machine, when they were counted */
+	bool psi_is_quick, is_quiet;
+	struct job_pace quiet_pace;
 };
 
 int job_init(struct job *job, const struct root *root, const struct job_wish *wish,
@@ -81,7 +81,7 @@ uint64_t job_now_ns(void);
 int job_place(struct job *job, struct printbuf *err);
 /* job_check.c: CPUs that do not exist or are not allowed, by name and with the reason. */
 int job_check(struct job *job, struct printbuf *err);
-/* job_measure.c: what the job's tasks ran and waited since they began. */
-void job_measure(struct job *job, uint64_t *ret_ran_ns, uint64_t *ret_waited_ns);
+/* job_place.c: up to `max` of its processes, by its group or by descent. */
+int job_processes(struct job *job, size_t max, struct task_list *ret, bool *ret_has_more);
 
 #endif

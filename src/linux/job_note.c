@@ -170,6 +170,21 @@ static int take_entry(const struct root *root, int state_fd, const char *name,
 	return 0;
 }
 
+uint32_t job_note_count(int state_fd)
+{
+	int fd = openat(state_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	uint32_t nr = 0;
+	if (!directory)
+		return 0;
+	for (struct dirent *entry; nr < MAX_NOTES && (entry = readdir(directory));) {
+		struct journal_owner owner;
+		nr += parse_name(entry->d_name, &owner);
+	}
+	closedir(directory);
+	return nr;
+}
+
 int job_note_list(const struct root *root, int state_fd, struct job_note **ret, size_t *ret_nr)
 {
 	struct job_note *notes = calloc(MAX_NOTES, sizeof(*notes));

@@ -47,6 +47,8 @@ struct job_note {
 void job_note_write(const struct job *job);
 void job_note_remove(const struct job *job);
 
+/* How many there are, running or not: one listing of the directory. */
+uint32_t job_note_count(int state_fd);
 /* Notes of running jobs, by pid; notes of ended ones are removed. */
 int job_note_list(const struct root *root, int state_fd, struct job_note **ret, size_t *ret_nr);
 void job_note_list_free(struct job_note *notes, size_t nr);

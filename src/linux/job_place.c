@@ -4,6 +4,8 @@
 #include "linux/job.h"
 #include "linux/undo.h"
 
+#define PLACE_ROUNDS 16
+
 /* A cpuset that is not what was written last was written by somebody else; fewer CPUs, because some
  * went offline or a group above lost them, is the kernel's doing. */
 static bool was_rewritten(const struct job *job)
@@ -22,6 +24,10 @@ static bool was_rewritten(const struct job *job)
 static int place_cgroup(struct job *job, const char *list, struct printbuf *err)
 {
 	int error = cgroup_set_cpus(job->root, &job->group, list);
+	if (error == -ENOENT || error == -ENODEV) {
+		job->is_backed_off = true; /* somebody moved the program and removed the group */
+		return 0;
+	}
 	if (error)
 		return error_set(err, error, "cpuset of /%s: %s", job->group.path,
 				 error_text(error));
@@ -29,37 +35,67 @@ static int place_cgroup(struct job *job, const char *list, struct printbuf *err)
 	return 0;
 }
 
-/* Threads with a mask that is neither the one at the start nor one of berth's chose it. */
-static bool is_ours(const struct job *job, pid_t tid)
+/* Threads with a mask that is neither the one at the start nor one of berth's chose it; one that
+ * was born while the first masks were written may have the one at the start. */
+static bool is_to_move(const struct job *job, pid_t tid)
 {
 	struct set mask;
 	if (affinity_get(tid, &mask) < 0)
 		return false;
-	bool is = undo_mask_is_known(&job->journal.changes[job->change], &mask, &job->online) ||
+	const struct journal_change *change = &job->journal.changes[job->change];
+	bool is = undo_mask_is_known(change, &mask, &job->online) ||
 		  (!job->has_written && set_is_equal(&mask, &job->original));
+	is = is && !set_is_equal(&mask, &job->mask);
 	set_fini(&mask);
 	return is;
 }
 
+int job_processes(struct job *job, size_t max, struct task_list *ret, bool *ret_has_more)
+{
+	struct task_list list = { 0 };
+	size_t max_threads = max < PROCESS_MAX_TASKS ? JOB_MAX_WAITERS : max;
+	int status = job->uses_cgroup ? cgroup_processes(job->root, &job->group, max, &list)
+				      : process_some_tree(job->root, job->child.pid, max,
+							  max_threads, &list);
+	*ret = list;
+	*ret_has_more = status > 0;
+	return MIN(status, 0);
+}
+
+/* How many threads were given the mask. */
+static uint32_t place_process(struct job *job, pid_t pid, int *refused)
+{
+	struct task_list threads = { 0 };
+	uint32_t nr_placed = 0;
+	if (process_threads(job->root, pid, &threads) < 0)
+		return 0;
+	for (size_t i = 0; i < threads.nr; i++) {
+		if (!is_to_move(job, threads.items[i]))
+			continue;
+		int status = affinity_set(threads.items[i], &job->mask);
+		nr_placed += status == 0;
+		if (status == -EPERM || status == -EINVAL)
+			*refused = status;
+	}
+	task_list_fini(&threads);
+	return nr_placed;
+}
+
+/* Threads that are born meanwhile of one that is not placed yet: again, until none is left. */
 static int place_threads(struct job *job, struct printbuf *err)
 {
-	struct task_list processes = { 0 };
-	int error = process_tree(job->root, job->child.pid, &processes), refused = 0;
-	for (size_t i = 0; !error && i < processes.nr; i++) {
-		struct task_list threads = { 0 };
-		if (process_threads(job->root, processes.items[i], &threads) < 0)
-			continue;
-		for (size_t j = 0; j < threads.nr; j++) {
-			int status = is_ours(job, threads.items[j])
-					     ? affinity_set(threads.items[j], &job->mask)
-					     : 0;
-			if (status == -EPERM || status == -EINVAL)
-				refused = status;
-		}
-		task_list_fini(&threads);
+	uint32_t nr_placed = 1;
+	bool has_more;
+	int error = 0, refused = 0;
+	for (int round = 0; !error && nr_placed > 0 && round < PLACE_ROUNDS; round++) {
+		struct task_list processes = { 0 };
+		error = job_processes(job, PROCESS_MAX_TASKS, &processes, &has_more);
+		nr_placed = 0;
+		for (size_t i = 0; i < processes.nr; i++)
+			nr_placed += place_process(job, processes.items[i], &refused);
+		task_list_fini(&processes);
+		job->has_written = true;
 	}
-	task_list_fini(&processes);
-	job->has_written = true;
 	if (refused == -EPERM)
 		return error_set(err, refused,
 				 "affinity of the program's threads: %s; berth needs CAP_SYS_NICE "

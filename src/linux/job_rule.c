@@ -25,7 +25,7 @@ static uint32_t stolen(const struct job_look *look, uint32_t cpu)
 	return did->elapsed_ns ? (uint32_t)(did->stolen_ns * SOFT_ALL_BP / did->elapsed_ns) : 0;
 }
 
-static bool is_waiting(const struct job_look *look)
+bool job_look_is_waiting(const struct job_look *look)
 {
 	return look->waited_ns >= look->window_ns * JOB_WAITING_BP / SOFT_ALL_BP;
 }
@@ -42,7 +42,7 @@ static struct soft_preferred see_preferred(const struct job_rule *rule, const st
 		sum_bp += busy_bp;
 	}
 	seen.utilisation_bp = seen.nr_cpus ? (uint32_t)(sum_bp / seen.nr_cpus) : 0;
-	if (seen.nr_cpus && !is_waiting(look) && seen.nr_idle == 0)
+	if (seen.nr_cpus && !job_look_is_waiting(look) && seen.nr_idle == 0)
 		seen.nr_idle = 1; /* nobody waits: nothing to gain elsewhere */
 	return seen;
 }
@@ -115,13 +115,20 @@ static int decide_at_home(struct job_rule *rule, const struct job_look *look, st
 	return error;
 }
 
+/* What neither was idle or stolen nor ran for the job; nothing if it did not make the job wait. */
 static uint64_t others_ns(const struct job_look *look, const struct set *mask)
 {
-	uint64_t busy_ns = 0;
+	uint64_t idle_ns = 0, stolen_ns = 0;
 	for (int64_t cpu = set_next(mask, 0); cpu >= 0 && cpu < look->nr_cpus;
-	     cpu = set_next(mask, (uint32_t)cpu + 1))
-		busy_ns += look->cpus[cpu].busy_ns;
-	return busy_ns > look->ran_ns ? busy_ns - look->ran_ns : 0;
+	     cpu = set_next(mask, (uint32_t)cpu + 1)) {
+		const struct cpustat_cpu *did = &look->cpus[cpu];
+		uint64_t used_ns = did->busy_ns + did->stolen_ns;
+		idle_ns += did->elapsed_ns > used_ns ? did->elapsed_ns - used_ns : 0;
+		stolen_ns += did->stolen_ns;
+	}
+	uint64_t given_ns = set_count(mask) * look->window_ns;
+	uint64_t known_ns = idle_ns + stolen_ns + look->ran_ns;
+	return given_ns > known_ns ? MIN(given_ns - known_ns, look->waited_ns) : 0;
 }
 
 /* Would what the job ran fit into its preferred CPUs? */
@@ -129,7 +136,7 @@ static bool fits_at_home(const struct job_rule *rule, const struct job_look *loo
 {
 	uint32_t nr_cpus = set_count(&rule->preferred);
 	uint64_t room_ns = nr_cpus * look->window_ns;
-	if (is_waiting(look) || room_ns == 0)
+	if (job_look_is_waiting(look) || room_ns == 0)
 		return false;
 	uint64_t needs_bp = MIN(look->ran_ns * SOFT_ALL_BP / room_ns, SOFT_ALL_BP);
 	struct soft_preferred at_home = { nr_cpus, needs_bp < SOFT_ALL_BP, (uint32_t)needs_bp };
@@ -139,6 +146,7 @@ static bool fits_at_home(const struct job_rule *rule, const struct job_look *loo
 static int go_home(struct job_rule *rule, struct set *mask)
 {
 	rule->memory = (struct soft_memory){ 0 };
+	rule->nr_others = rule->nr_fits = 0;
 	return set_copy(mask, &rule->preferred);
 }
 
@@ -146,16 +154,21 @@ static int decide_away(struct job_rule *rule, const struct job_look *look, struc
 {
 	if (set_is_empty(&rule->preferred))
 		return set_copy(mask, &rule->allowed);
-	if (others_ns(look, mask) >= look->window_ns * JOB_OTHERS_BP / SOFT_ALL_BP) {
+	bool has_others = others_ns(look, mask) >= look->window_ns * JOB_OTHERS_BP / SOFT_ALL_BP;
+	rule->nr_others = has_others ? rule->nr_others + 1 : 0;
+	rule->nr_fits = fits_at_home(rule, look) ? rule->nr_fits + 1 : 0;
+	if (rule->nr_others >= JOB_NR_LOOKS) {
 		rule->counts.nr_evicted++;
 		rule->owner_until_ns = look->now_ns + JOB_OWNER_NS;
 		return go_home(rule, mask);
 	}
-	if (fits_at_home(rule, look)) {
+	if (rule->nr_fits >= JOB_NR_FITS) {
 		rule->counts.nr_called_home++;
 		return go_home(rule, mask);
 	}
-	return is_waiting(look) ? borrow(rule, look, mask) : 0;
+	if (has_others)
+		return 0;
+	return job_look_is_waiting(look) ? borrow(rule, look, mask) : 0;
 }
 
 int job_rule_decide(struct job_rule *rule, const struct job_look *look, struct set *mask)

@@ -10,9 +10,14 @@
  *     at home: spill only when tasks of the job waited (run-queue delay): one task that fills its
  *              one preferred CPU gains nothing from another. As many CPUs are borrowed as tasks
  *              waited on average, nearest first.
- *     away:    what ran on the mask and was not the job's was others'. A quarter of a CPU of it,
- * and the job goes home and borrows nothing for OWNER_NS: the owner comes first. Home too when the
- * job's work fits below spill_at into its preferred CPUs.
+ *     away:    a task of the job waited, and the CPUs of the mask were neither idle nor the job's
+ *              for a quarter of a CPU, at two looks one after the other: that was others' work, and
+ *              the job goes home and borrows nothing for OWNER_NS: the owner comes first.
+ * Home too when the job's work fits below spill_at into its preferred CPUs, at NR_FITS looks.
+ *
+ * Others' work is what the CPUs could give, less what was idle or stolen, less what the job ran:
+ * the kernel tells what was idle precisely, but who ran only by ticks. Two looks, because the
+ * last tick of idling may not have been told yet.
  *
  * Cost: O(CPUs) per look.
  */
@@ -28,6 +33,8 @@
 #define JOB_IDLE_BP    1500 /* a CPU that did less may be borrowed */
 #define JOB_HALF_BP    5000 /* a preferred CPU that did less has room */
 #define JOB_OWNER_NS   (200 * NS_PER_MS)
+#define JOB_NR_LOOKS   2 /* at which others worked on the job's CPUs */
+#define JOB_NR_FITS    4 /* at which its work would have fitted at home */
 
 struct job_counts { /* names as in `berth status` */
 	uint64_t nr_looks, nr_held, nr_spilled, nr_called_home, nr_evicted;
@@ -39,6 +46,7 @@ struct job_rule {
 	struct set preferred, allowed; /* of what is online */
 	const uint32_t *distances;     /* per CPU: of its node from the nearest preferred one */
 	uint64_t owner_until_ns;       /* nothing is borrowed before */
+	uint32_t nr_others, nr_fits;   /* looks in a row */
 	struct job_counts counts;
 };
 
@@ -49,6 +57,8 @@ struct job_look {
 	uint64_t ran_ns, waited_ns; /* the job's tasks, all together */
 };
 
+/* Did tasks wait for so long that another CPU would have helped? */
+bool job_look_is_waiting(const struct job_look *look);
 /* `mask` is where the job may run now, and afterwards where it shall run. 0 or -ENOMEM. */
 int job_rule_decide(struct job_rule *rule, const struct job_look *look, struct set *mask);
 

@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The engine in user space: looks on a timer, and a mask that is written (job_engine.h). PSI
- * triggers: Documentation/accounting/psi.rst (6.12). */
-#include <fcntl.h>
+/*
+ * The engine in user space: looks on a timer, and a mask that is written (job_engine.h).
+ *
+ *     the job           looks again after                   what a look reads
+ *     away, or waiting  WATCHING_MS                         the CPUs, its run time and waiting
+ *     fills its home    WATCHING_MS                         the same
+ *     works             WORKING_MS                          the same
+ *     does nothing      IDLE_MS, or when its tasks wait     its run time; no more if it is zero
+ *                       (a quick PSI trigger)
+ *     the same without  QUIET_MS, more when many jobs run   its run time; no more if it is zero
+ *     such a trigger    here: NR_JOBS_MS each
+ *
+ * WATCHING_MS is more than one and a half ticks of /proc/stat (10 ms): a CPU that was busy shows
+ * at least one. A look that costs much (thousands of processes) is followed by a rest of REST
+ * times what it cost, so that berth takes less than 1/REST of a CPU, whatever the job does.
+ */
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "linux/job_engine.h"
+#include "linux/job.h"
 #include "linux/job_note.h"
+#include "linux/pressure.h"
 
-#define WATCHING_MS 20
-#define WORKING_MS  100
+#define WATCHING_MS 15
+#define WORKING_MS  50
+#define QUIET_MS    70
+#define NR_JOBS_MS  2
 #define IDLE_MS	    1000
-#define PSI_TRIGGER "some 50000 2000000" /* us in a window that any user may ask for */
-#define BUSY_BP	    2000		 /* of one CPU: the job works */
+#define BUSY_BP	    1000 /* of one CPU: the job works */
+#define FULL_BP	    7000 /* of its preferred CPUs: it fills its home */
+#define REST	    50
+#define COUNT_NS    (10 * NS_PER_S) /* between countings of the jobs on this machine */
 
 /* Distances are known of the CPUs that were online at the start. */
 static uint32_t nr_known_cpus(const struct job *job)
@@ -20,49 +39,103 @@ static uint32_t nr_known_cpus(const struct job *job)
 	return MIN(job->stat.nr_cpus, (uint32_t)set_last(&job->allowed) + 1);
 }
 
-static int see_and_decide(struct job *job, struct job_look *seen, struct printbuf *err)
+static int decide(struct job *job, const struct job_look *seen, struct printbuf *err)
 {
 	struct set before = SET_EMPTY;
-	uint64_t ran_ns, waited_ns, now = job_now_ns();
-	int error = cpustat_look(&job->stat);
-	if (error)
-		return error_file(err, error, "/proc/stat", "read");
-	job_measure(job, &ran_ns, &waited_ns);
-	*seen = (struct job_look){
-		.cpus = job->stat.cpus,
-		.nr_cpus = nr_known_cpus(job),
-		.now_ns = now,
-		.window_ns = now - job->looked_ns,
-		.ran_ns = ran_ns > job->ran_ns ? ran_ns - job->ran_ns : 0,
-		.waited_ns = waited_ns > job->waited_ns ? waited_ns - job->waited_ns : 0,
-	};
-	job->looked_ns = now;
-	job->ran_ns = ran_ns;
-	job->waited_ns = waited_ns;
-	error = set_copy(&before, &job->mask);
+	int error = set_copy(&before, &job->mask);
 	if (!error)
 		error = job_rule_decide(&job->rule, seen, &job->mask);
-	bool has_changed = !error && !set_is_equal(&before, &job->mask);
-	if (has_changed)
+	if (!error && !set_is_equal(&before, &job->mask)) {
 		error = job_place(job, err);
-	if (has_changed) {
-		job->noted_ns = now;
+		job->noted_ns = seen->now_ns;
 		job_note_write(job);
 	}
 	set_fini(&before);
 	return error;
 }
 
-static int next_look_ms(const struct job *job, const struct job_look *seen)
+static int see(struct job *job, struct job_look *ret, struct printbuf *err)
 {
-	bool is_away = !set_is_subset(&job->mask, &job->rule.preferred);
-	if (job->is_backed_off || set_is_equal(&job->rule.preferred, &job->rule.allowed) ||
-	    job->rule.soft.spill_at_bp == SOFT_HARD)
-		return IDLE_MS; /* for hotplug only */
-	if (is_away || seen->waited_ns >= seen->window_ns / 10)
-		return WATCHING_MS;
-	bool works = seen->ran_ns >= seen->window_ns * BUSY_BP / SOFT_ALL_BP;
-	return works || job->psi_fd < 0 ? WORKING_MS : IDLE_MS;
+	uint64_t now = job_now_ns();
+	struct job_look seen = { .now_ns = now, .window_ns = now - job->looked_ns };
+	int error = cpustat_look(&job->stat);
+	if (error)
+		return error_file(err, error, "/proc/stat", "read");
+	seen.cpus = job->stat.cpus;
+	seen.nr_cpus = nr_known_cpus(job);
+	job_measure(job, seen.window_ns, &seen.ran_ns, &seen.waited_ns);
+	job->looked_ns = now;
+	*ret = seen;
+	return 0;
+}
+
+/* Nothing to decide: it never leaves home, or somebody else says where it runs. */
+static bool is_settled(const struct job *job)
+{
+	return job->is_backed_off || set_is_equal(&job->rule.preferred, &job->rule.allowed) ||
+	       job->rule.soft.spill_at_bp == SOFT_HARD;
+}
+
+static bool is_away(const struct job *job)
+{
+	return !set_is_subset(&job->mask, &job->rule.preferred);
+}
+
+static struct job_pace pace_after(const struct job *job, const struct job_look *seen)
+{
+	uint64_t home_ns = seen->window_ns * set_count(&job->rule.preferred);
+	bool waits = job_look_is_waiting(seen);
+	if (is_away(job) || waits || seen->ran_ns >= home_ns / SOFT_ALL_BP * FULL_BP)
+		return (struct job_pace){ WATCHING_MS, false };
+	if (seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP)
+		return (struct job_pace){ WORKING_MS, false };
+	if (job->psi_is_quick)
+		return (struct job_pace){ IDLE_MS, true };
+	uint64_t shared_ms = (uint64_t)job->nr_jobs * NR_JOBS_MS;
+	return (struct job_pace){ (int)MIN(MAX(QUIET_MS, shared_ms), IDLE_MS), true };
+}
+
+static void count_jobs(struct job *job, uint64_t now)
+{
+	if (job->nr_jobs > 0 && now - job->counted_ns < COUNT_NS)
+		return;
+	job->counted_ns = now;
+	job->nr_jobs = MAX(job_note_count(job->state_fd), 1);
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec ran;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+	return (uint64_t)ran.tv_sec * NS_PER_S + (uint64_t)ran.tv_nsec;
+}
+
+static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
+{
+	struct job_look seen = { 0 };
+	uint64_t began_ns = own_cpu_ns();
+	if (is_settled(job)) {
+		*ret = (struct job_pace){ IDLE_MS, false };
+		return 0;
+	}
+	if (!job->psi_is_quick)
+		count_jobs(job, job_now_ns());
+	if (!is_away(job) && job->is_quiet && !job_has_run(job)) {
+		*ret = job->quiet_pace;
+		return 0;
+	}
+	int error = see(job, &seen, err);
+	if (!error)
+		error = decide(job, &seen, err);
+	if (error)
+		return error;
+	struct job_pace pace = pace_after(job, &seen);
+	job->is_quiet = pace.until_pressure;
+	job->quiet_pace = pace;
+	uint64_t rest_ms = (own_cpu_ns() - began_ns) * REST / NS_PER_MS;
+	pace.wait_ms = (int)MIN(MAX((uint64_t)pace.wait_ms, rest_ms), IDLE_MS);
+	*ret = pace;
+	return 0;
 }
 
 static int probe(const struct root *root, struct printbuf *err)
@@ -72,25 +145,16 @@ static int probe(const struct root *root, struct printbuf *err)
 
 static int start(struct job *job, struct printbuf *err)
 {
-	job->psi_fd = rootfile_open(job->root, "proc/pressure/cpu", O_RDWR | O_NONBLOCK);
-	if (job->psi_fd >= 0 && write(job->psi_fd, PSI_TRIGGER, sizeof(PSI_TRIGGER)) < 0) {
-		close(job->psi_fd);
-		job->psi_fd = -1;
-	}
-	job->looked_ns = job_now_ns();
-	return cpustat_look(&job->stat) < 0 ? error_set(err, -EIO, "/proc/stat: cannot be read")
-					    : 0;
-}
-
-static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
-{
-	struct job_look seen = { 0 };
-	int error = see_and_decide(job, &seen, err);
+	bool has_group = job->uses_cgroup && job->group.version == 2;
+	int error = job_meter_init(job);
 	if (error)
 		return error;
-	ret->wait_ms = next_look_ms(job, &seen);
-	ret->until_pressure = ret->wait_ms == IDLE_MS;
-	return 0;
+	if (!is_settled(job))
+		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL,
+					    &job->psi_is_quick);
+	job->looked_ns = job_now_ns();
+	error = cpustat_look(&job->stat);
+	return error ? error_file(err, error, "/proc/stat", "read") : 0;
 }
 
 static void end(struct job *job)
@@ -98,6 +162,7 @@ static void end(struct job *job)
 	if (job->psi_fd >= 0)
 		close(job->psi_fd);
 	job->psi_fd = -1;
+	job_meter_fini(&job->meter);
 }
 
 const struct job_engine_ops job_engine_user = {

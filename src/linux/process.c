@@ -2,6 +2,7 @@
 /* Who a process is and where it may run (process.h). Source: proc(5), sched_setaffinity(2). */
 #include "linux/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sched.h>
@@ -124,26 +125,62 @@ void task_list_fini(struct task_list *list)
 	*list = (struct task_list){ 0 };
 }
 
+struct folder { /* numbers that are the names of entries, read part by part */
+	int fd;
+	ssize_t at, nr;
+	char bytes[16384];
+};
+
+/* As <dirent.h> does, but without reading ahead of what is wanted. 0: no more. */
+static pid_t next_number(struct folder *folder)
+{
+	for (;;) {
+		if (folder->at >= folder->nr) {
+			folder->at = 0;
+			folder->nr = syscall(SYS_getdents64, folder->fd, folder->bytes,
+					     sizeof(folder->bytes));
+		}
+		if (folder->nr <= 0)
+			return 0;
+		const struct dirent64 *entry = (void *)(folder->bytes + folder->at);
+		folder->at += entry->d_reclen;
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+			return (pid_t)atol(entry->d_name);
+	}
+}
+
+static int open_threads(const struct root *root, pid_t pid)
+{
+	char path[PATH_SIZE];
+	snprintf(path, sizeof(path), "proc/%d/task", pid);
+	return rootfile_open(root, path, O_RDONLY | O_DIRECTORY);
+}
+
 int process_threads(const struct root *root, pid_t pid, struct task_list *ret)
 {
 	struct task_list list = { 0 };
-	struct root_names names = { 0 };
-	char path[PATH_SIZE];
-	snprintf(path, sizeof(path), "proc/%d/task", pid);
-	int error = root_list(root, path, &names);
-	for (size_t i = 0; !error && i < names.nr; i++) {
-		int64_t tid = root_name_number(names.items[i], "");
-		if (tid < 0) /* above SET_MAX: pids go to 2^22 */
-			tid = atoll(names.items[i]);
-		if (tid > 0)
-			error = task_list_add(&list, (pid_t)tid);
-	}
-	root_names_fini(&names);
+	struct folder folder = { .fd = open_threads(root, pid) };
+	int error = folder.fd < 0 ? folder.fd : 0;
+	for (pid_t tid; !error && (tid = next_number(&folder)) > 0;)
+		error = task_list_add(&list, tid);
+	if (folder.fd >= 0)
+		close(folder.fd);
 	if (error)
 		task_list_fini(&list);
 	else
 		*ret = list;
 	return error;
+}
+
+size_t process_some_threads(const struct root *root, pid_t pid, pid_t *ret, size_t max)
+{
+	struct folder folder = { .fd = max > 0 ? open_threads(root, pid) : -1 };
+	size_t nr = 0;
+	for (pid_t tid; folder.fd >= 0 && nr < max && (tid = next_number(&folder)) > 0;)
+		ret[nr++] = tid;
+	if (folder.fd >= 0)
+		close(folder.fd);
+	return nr;
 }
 
 static int add_children(const struct root *root, pid_t pid, pid_t tid, struct task_list *list)
@@ -164,23 +201,39 @@ static int add_children(const struct root *root, pid_t pid, pid_t tid, struct ta
 	return error;
 }
 
-int process_tree(const struct root *root, pid_t pid, struct task_list *ret)
+static int add_grandchildren(const struct root *root, pid_t pid, size_t max_threads,
+			     struct task_list *list)
+{
+	struct folder folder = { .fd = open_threads(root, pid) };
+	int error = 0;
+	for (pid_t tid;
+	     folder.fd >= 0 && !error && max_threads-- > 0 && (tid = next_number(&folder)) > 0;)
+		error = add_children(root, pid, tid, list);
+	if (folder.fd >= 0)
+		close(folder.fd);
+	return error;
+}
+
+int process_some_tree(const struct root *root, pid_t pid, size_t max_processes, size_t max_threads,
+		      struct task_list *ret)
 {
 	struct task_list list = { 0 };
 	int error = task_list_add(&list, pid);
-	for (size_t i = 0; !error && i < list.nr; i++) {
-		struct task_list threads = { 0 };
-		if (process_threads(root, list.items[i], &threads) < 0)
-			continue;
-		for (size_t j = 0; !error && j < threads.nr; j++)
-			error = add_children(root, list.items[i], threads.items[j], &list);
-		task_list_fini(&threads);
-	}
-	if (error)
+	for (size_t i = 0; !error && i < list.nr && list.nr <= max_processes; i++)
+		error = add_grandchildren(root, list.items[i], max_threads, &list);
+	bool has_more = list.nr > max_processes || error == -EOVERFLOW;
+	if (error && error != -EOVERFLOW) {
 		task_list_fini(&list);
-	else
-		*ret = list;
-	return error;
+		return error;
+	}
+	list.nr = MIN(list.nr, max_processes);
+	*ret = list;
+	return has_more;
+}
+
+int process_tree(const struct root *root, pid_t pid, struct task_list *ret)
+{
+	return MIN(process_some_tree(root, pid, PROCESS_MAX_TASKS, PROCESS_MAX_TASKS, ret), 0);
 }
 
 /* The kernel wants room for all CPUs it could have: asked with ever more until it is content. */

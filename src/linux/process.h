@@ -29,8 +29,14 @@ int process_boot_id(const struct root *root, char ret_boot[JOURNAL_BOOT_SIZE]);
 int process_self(const struct root *root, struct journal_owner *ret, struct printbuf *err);
 bool process_is_alive(const struct root *root, const struct journal_owner *owner);
 int process_threads(const struct root *root, pid_t pid, struct task_list *ret);
+/* Up to `max` of them, in one read of the kernel's list. How many: none when it has ended. */
+size_t process_some_threads(const struct root *root, pid_t pid, pid_t *ret, size_t max);
 /* The process and all its descendants that are not orphans of somebody else. */
 int process_tree(const struct root *root, pid_t pid, struct task_list *ret);
+/* The same, as far as the children of each one's first `max_threads` threads tell. 1: there are
+ * more than `max_processes`. */
+int process_some_tree(const struct root *root, pid_t pid, size_t max_processes, size_t max_threads,
+		      struct task_list *ret);
 int task_list_add(struct task_list *list, pid_t pid);
 void task_list_fini(struct task_list *list);
 

@@ -144,6 +144,7 @@ static void test_owner_evicts_and_keeps_its_cpu_a_while(void **state)
 	expect(&fixture, "0-1,4");
 	busy(&fixture, 4, 100);
 	job_did(&fixture, 270, 30); /* 30 % of a CPU was somebody else's */
+	expect(&fixture, "0-1,4");
 	expect(&fixture, "0-1");
 	assert_int_equal(fixture.rule.counts.nr_evicted, 1);
 	busy(&fixture, 4, 0);
@@ -167,6 +168,8 @@ static void test_comes_home_when_it_fits(void **state)
 	for (int i = 0; i < 5; i++)
 		busy(&fixture, i, i < 2 ? 25 : 0);
 	job_did(&fixture, 50, 0);
+	for (int i = 1; i < JOB_NR_FITS; i++)
+		expect(&fixture, "0-1,4");
 	expect(&fixture, "0-1");
 	assert_int_equal(fixture.rule.counts.nr_called_home, 1);
 	fini(&fixture);
