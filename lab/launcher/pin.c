@@ -59,12 +59,21 @@ static int pin_thread(pid_t tid, uint32_t cpu)
 	return error;
 }
 
+/* Refused without privileges: the guest's timers are less punctual then, and that is all. */
+static void put_first(pid_t tid)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+	(void)sched_setscheduler(tid, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
+}
+
 static int pin_all(DIR *tasks, const struct set *cpus, uint32_t *ret_nr, struct printbuf *err)
 {
 	struct dirent *entry;
 	while ((entry = readdir(tasks))) {
 		int64_t vcpu = thread_vcpu(dirfd(tasks), entry->d_name);
 		int64_t cpu = vcpu < 0 ? -1 : cpu_at(cpus, vcpu);
+		if (vcpu < 0 && entry->d_name[0] != '.')
+			put_first(atoi(entry->d_name));
 		if (cpu < 0)
 			continue;
 		int error = pin_thread(atoi(entry->d_name), (uint32_t)cpu);

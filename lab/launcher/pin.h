@@ -3,8 +3,12 @@
  * CPUs of the guest on CPUs of this machine, one each: in delay mode QEMU runs each of them in a
  * thread of its own. What is measured is then the guest's scheduler and not this machine's too.
  *
- *     thread "CPU 0/TCG"   first CPU of the list          QEMU's other threads (devices, files)
- *     thread "CPU 1/TCG"   second CPU ...                 run where they may
+ *     thread "CPU 0/TCG"   first CPU of the list          QEMU's other threads (timers, devices,
+ *     thread "CPU 1/TCG"   second CPU ...                 files) run where they may
+ *
+ * The guest's timers are fired by one of those others, which must take a CPU from a busy vCPU for
+ * it: at equal priority that takes up to a slice of this machine's scheduler, some milliseconds.
+ * Where root may, they run under SCHED_FIFO: they work little.
  */
 #ifndef BERTH_LAB_PIN_H
 #define BERTH_LAB_PIN_H
