@@ -42,6 +42,11 @@ bench: all
 bench-lab: all
 	@scripts/bench-lab $(BUILD)
 
+# Two jobs on two CPUs of a guest under none, hard and soft: docs/bench-affinity.md.
+bench-affinity: all
+	@scripts/setup --lab
+	@bench/affinity $(BUILD)
+
 fidelity: all
 	@scripts/fidelity $(BUILD)
 
@@ -68,4 +73,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long check-lab bench bench-lab fidelity lint fuzz corpus policies install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab bench-affinity fidelity lint fuzz corpus policies install format clean

@@ -16,6 +16,8 @@ whatever drifts hits all alike.
     owner-hackbench hackbench, 20 tasks       periodic, 60 % of a CPU  throughput of A, lateness of B
     light-stress    stress-ng, 2 workers      periodic, 10 % of a CPU  the same: who borrows then?
     both-stress     stress-ng, 2 workers      stress-ng, 2 workers     throughput of both
+    alone-spin      periodic, 2 threads that  sleeps                   the first without stress-ng, for
+                    are always behind                                  a test; only when asked for
 
 Throughput is what the loads say of themselves: stress-ng's operations in a fixed time, hackbench's
 fixed loops in the time they took. The periodic job runs until A ends; its first WARM_UP seconds are
@@ -28,6 +30,7 @@ OWNER_SHARE, LIGHT_SHARE = 0.6, 0.1
 WARM_UP = 0.4
 CELLS = ["alone-stress", "alone-hackbench", "owner-stress", "owner-hackbench", "light-stress",
          "both-stress"]
+ASKED_FOR = ["alone-spin"]
 POLICIES = ["none", "hard", "user", "scx"]
 
 
@@ -39,17 +42,17 @@ class Bench:
     def __init__(self, arguments):
         self.berth, self.periodic = arguments.berth, arguments.periodic
         self.seconds = arguments.seconds
-        self.rounds_of_owner = self.calibrate()
+        self.rounds_of_period = self.calibrate()
         self.loops = 0
 
     def calibrate(self):
-        """Rounds of the periodic job's loop in a whole period, the most of three tries."""
+        """Rounds of the periodic job's loop in a whole period, the median of five tries."""
         rounds = []
-        for _ in range(3):
+        for _ in range(5):
             done = self.capture(["taskset", "-c", "1", self.periodic, "--work", "%dms" % PERIOD_MS,
                                  "--seconds", "0.05", "--format", "json"])
             rounds.append(json.loads(done)["rounds"])
-        return max(rounds)
+        return sorted(rounds)[2]
 
     @staticmethod
     def capture(command):
@@ -71,14 +74,22 @@ class Bench:
         if name == "stress":
             return ["stress-ng", "--cpu", "2", "--cpu-method", "int64", "--metrics-brief",
                     "--timeout", "%gs" % self.seconds]
+        if name == "spin":
+            releases = self.seconds * 1e3 / PERIOD_MS
+            return [self.periodic, "--threads", "2", "--period", "1ms", "--jitter", "0",
+                    "--seconds", "%gms" % (releases / 2), "--rounds", str(self.rounds_of_period),
+                    "--format", "json"]
         return ["hackbench", "--pipe", "--groups", "1", "--fds", "10", "--loops", str(self.loops)]
 
     def owner(self, share):
         return [self.periodic, "--period", "%dms" % PERIOD_MS, "--seconds", "600",
-                "--rounds", str(max(int(self.rounds_of_owner * share), 1)),
+                "--rounds", str(max(int(self.rounds_of_period * share), 1)),
                 "--warm-up", str(WARM_UP), "--format", "json"]
 
     def throughput(self, name, text):
+        if name == "spin":
+            done = json.loads(text)
+            return done["releases"] * 1e9 / done["run_ns"]
         if name == "stress":
             found = re.search(r"\] cpu +\d+ +[\d.]+ +[\d.]+ +[\d.]+ +([\d.]+)", text)
         else:
@@ -149,7 +160,7 @@ def engine_is_there(berth, policy):
 
 def choose(names, given):
     chosen = given.split(",") if given else names
-    unknown = set(chosen) - set(names)
+    unknown = set(chosen) - set(names) - set(ASKED_FOR)
     if unknown:
         sys.exit("%s: not known; there are %s" % (", ".join(sorted(unknown)), ", ".join(names)))
     return chosen
@@ -178,7 +189,7 @@ def main():
     if any(cell.endswith("hackbench") for cell in cells):
         bench.size_hackbench()
     say(kernel=os.uname().release, cpus=os.cpu_count(), seconds=bench.seconds, loops=bench.loops,
-        period_ms=PERIOD_MS, rounds_of_period=bench.rounds_of_owner)
+        period_ms=PERIOD_MS, rounds_of_period=bench.rounds_of_period)
     longest = 0
     for number in range(arguments.rounds):
         start = time.monotonic()
