@@ -28,8 +28,9 @@ static char *read_config(const struct root *root, const char *path)
 		return NULL;
 	}
 	text[nr] = '\0';
-	char *fitting = realloc(text, (size_t)nr + 1);
-	return fitting ? fitting : text;
+	char *fitting = strdup(text);
+	free(text);
+	return fitting;
 }
 
 static void find_config(struct doctor *doctor)

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The doctor on real kernels with two tiers: it names the tiers and why, what DAMON_STAT of 7.3 and
+# the kernel's own promotion are to berth, what a killed berth left, and leaves all as it was.
+set -eu
+. "$TOP/tests/lab/common.sh"
+lab_required 6.12 7.3
+cd "$TMP"
+fail() { echo "FAILED: $*"; exit 1; }
+has() { grep -q -- "$2" "$1" || fail "$1 lacks \"$2\": $(cat "$1")"; }
+
+cat >guest <<'END'
+state() {
+	find /proc/sys/kernel /proc/sys/vm /sys/kernel/mm /sys/module/damon* /sys/kernel/sched_ext \
+		/sys/fs/cgroup -maxdepth 6 -type f \( -name 'numa*' -o -name 'demotion*' -o \
+		-name enabled -o -name nr_kdamonds -o -name state -o -name cpuset.cpus \) \
+		-exec grep -sH . {} + 2>/dev/null | sort
+	grep Cpus_allowed_list /proc/self/status
+}
+sysctl -q -w kernel.numa_balancing=2
+echo 1 >/sys/kernel/mm/numa/demotion_enabled
+"$BERTH" run --prefer 0 --no-cgroup -- sleep 60 &
+until ls /run/berth/*.journal >/dev/null 2>&1; do sleep 0.1; done
+sleep 0.5
+kill -9 $!
+wait $! 2>/dev/null || true
+state >before
+"$BERTH" doctor see predict place-cpus place-memory >doctor || echo "status $?"
+state >after
+cmp before after || diff before after
+END
+for kernel in 6.12 7.3; do
+	mkdir $kernel
+	lab_run -q --no-model --kernel $kernel -M "$LAB_TWO" --share "$TMP/$kernel" \
+		-- sh -c "cd $TMP/$kernel && BERTH=$BERTH . ../guest" </dev/null >$kernel.out 2>&1 ||
+		fail "$kernel: $(cat $kernel.out)"
+	[ ! -s $kernel.out ] || fail "$kernel: $(cat $kernel.out)"
+	got=$kernel/doctor
+	has $got "^  ok  *kernel  *Linux $kernel\."
+	has $got '^  ok  *tiers  *memory_tier4: 0; memory_tier70: 1'
+	has $got 'node 1 in memory_tier70: firmware (HMAT) tells 250 ns and 21.0 GB/s'
+	has $got '^  ok  *machine  *2 CPUs, 2 nodes with memory, 2 tiers'
+	has $got '^  ok  *demotion  *on'
+	has $got '^  limited  *NUMA balancing  *kernel.numa_balancing is 2'
+	has $got '^  ok  *rights  *pages of every process'
+	has $got '^  ok  *pagemap scan  *works'
+	has $got '^  ok  *groups  *version 2, cpusets below '
+	has $got '^  limited  *journals  *0 of running berths, 1 left behind'
+	has $got '^all there that is needed'
+done
+has 6.12/doctor '^  ok  *rivals  *none'
+has 6.12/doctor '^  missing  *sched_ext  *not in this kernel'
+has 7.3/doctor '^  limited  *rivals  *DAMON_STAT'
+has 7.3/doctor '^  ok  *sched_ext  *disabled'
+echo passed
