@@ -13,12 +13,12 @@
 #ifndef BERTH_CLI_SWEEP_H
 #define BERTH_CLI_SWEEP_H
 
+#include "base/ini.h"
 #include "cli/sim_fields.h"
 #include "policy/tunable.h"
 #include "sim/sim.h"
 
 #define SWEEP_GRID_BYTES   ((size_t)1 << 20) /* of the grid's file */
-#define SWEEP_LINE_MAX	   190		     /* inih's own limit is 200 with the line's end */
 #define SWEEP_NAME_MAX	   40
 #define SWEEP_LIST_MAX	   256	 /* values of one key */
 #define SWEEP_POLICIES_MAX 256	 /* sections */
@@ -27,23 +27,18 @@
 #define SWEEP_ROWS_MAX	   1000000
 #define SWEEP_WORKERS_MAX  256
 
-struct sweep_value { /* a word of the grid and where it stands */
-	char *text;
-	unsigned line, column;
-};
-
 struct sweep_values {
-	struct sweep_value *items;
+	struct ini_value *items;
 	size_t nr;
 };
 
 struct sweep_tunable { /* of a policy's section: a key and the values to try */
-	struct sweep_value key;
+	struct ini_value key;
 	struct sweep_values values;
 };
 
 struct sweep_policy { /* a section [policy NAME] */
-	struct sweep_value name, spec;
+	struct ini_value name, spec;
 	struct sweep_tunable *tunables;
 	size_t nr_tunables;
 	struct sweep_values kernels; /* of this agent; none: those of [sweep] */
@@ -72,14 +67,14 @@ struct sweep_size {  /* of the fast tier */
 };
 
 struct sweep_source { /* a line of [recordings] */
-	struct sweep_value name, pattern;
+	struct ini_value name, pattern;
 	char *group; /* of [recordings GROUP]; "" */
 };
 
 struct sweep_grid {
 	char *path;
-	struct sweep_value machine; /* text NULL: the default, made to fit each recording */
-	struct sweep_value dilate_text, span_text, cost;
+	struct ini_value machine; /* text NULL: the default, made to fit each recording */
+	struct ini_value dilate_text, span_text, cost;
 	uint64_t dilate, span_ns; /* span_ns 0: dilate counts */
 	struct sweep_values kernels, fast_texts, seed_texts;
 	struct sweep_size *sizes;
@@ -100,7 +95,7 @@ int sweep_grid_parse(const char *text, size_t nr_bytes, const char *path, struct
 int sweep_grid_open(const char *path, struct sweep_grid **ret, struct printbuf *err);
 struct sweep_grid *sweep_grid_free(struct sweep_grid *grid);
 /* "FILE:LINE:COLUMN: sentence"; returns `error`. */
-int sweep_grid_error(const struct sweep_grid *grid, const struct sweep_value *at, int error,
+int sweep_grid_error(const struct sweep_grid *grid, const struct ini_value *at, int error,
 		     struct printbuf *err, const char *format, ...) berth_printf(5, 6);
 
 /* Room for one more of `size` bytes, zeroed, at the end of *items (grown by powers of two); NULL:

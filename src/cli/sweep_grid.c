@@ -19,7 +19,6 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/sweep_grid.h"
-#include "cli/sweep_ini.h"
 #include "machine/machine.h"
 
 enum section { SECTION_NONE, SECTION_SWEEP, SECTION_RECORDINGS, SECTION_POLICY };
@@ -59,11 +58,11 @@ void *sweep_append(void *items, size_t *nr, size_t size)
 	return more;
 }
 
-int sweep_grid_error(const struct sweep_grid *grid, const struct sweep_value *at, int error,
+int sweep_grid_error(const struct sweep_grid *grid, const struct ini_value *at, int error,
 		     struct printbuf *err, const char *format, ...)
 {
 	va_list args;
-	sweep_ini_place(err, grid->path, at);
+	ini_place(err, grid->path, at);
 	va_start(args, format);
 	if (err)
 		prt_vprintf(err, format, args);
@@ -72,13 +71,13 @@ int sweep_grid_error(const struct sweep_grid *grid, const struct sweep_value *at
 }
 
 /* "there is no KIND 'name'; did you mean X? there are A, B" */
-static int unknown(const struct sweep_grid *grid, const struct sweep_value *name, const char *kind,
+static int unknown(const struct sweep_grid *grid, const struct ini_value *name, const char *kind,
 		   const char *const names[], size_t nr, struct printbuf *err)
 {
 	const char *nearest = nearest_name(name->text, names, nr);
 	if (!err)
 		return -EINVAL;
-	sweep_ini_place(err, grid->path, name);
+	ini_place(err, grid->path, name);
 	prt_printf(err, "there is no %s '", kind);
 	prt_safe(err, name->text, strlen(name->text));
 	prt_str(err, "'; ");
@@ -90,19 +89,18 @@ static int unknown(const struct sweep_grid *grid, const struct sweep_value *name
 	return -EINVAL;
 }
 
-static int copy_text(const struct sweep_value *at, const char *text, size_t len,
-		     struct sweep_value *ret, struct printbuf *err)
+static int copy_text(const struct ini_value *at, const char *text, size_t len,
+		     struct ini_value *ret, struct printbuf *err)
 {
 	char *copy = strndup(text, len);
 	if (!copy)
 		return error_set(err, -ENOMEM, "out of memory");
-	*ret = (struct sweep_value){ copy, at->line, at->column };
+	*ret = (struct ini_value){ copy, at->line, at->column };
 	return 0;
 }
 
 static int add_value(const struct sweep_grid *grid, struct sweep_values *values,
-		     const struct sweep_value *at, const char *text, size_t len,
-		     struct printbuf *err)
+		     const struct ini_value *at, const char *text, size_t len, struct printbuf *err)
 {
 	for (size_t i = 0; i < values->nr; i++)
 		if (strlen(values->items[i].text) == len &&
@@ -124,7 +122,7 @@ static int add_value(const struct sweep_grid *grid, struct sweep_values *values,
 
 /* "a, b, c": one value each. */
 static int add_list(const struct sweep_grid *grid, struct sweep_values *values,
-		    const struct sweep_value *list, struct printbuf *err)
+		    const struct ini_value *list, struct printbuf *err)
 {
 	const char *text = list->text;
 	bool more = true;
@@ -135,7 +133,7 @@ static int add_list(const struct sweep_grid *grid, struct sweep_values *values,
 		text += blanks;
 		while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t'))
 			len--;
-		struct sweep_value at = *list;
+		struct ini_value at = *list;
 		at.column += (unsigned)(text - list->text);
 		int error = add_value(grid, values, &at, text, len, err);
 		if (error)
@@ -145,8 +143,8 @@ static int add_list(const struct sweep_grid *grid, struct sweep_values *values,
 	return 0;
 }
 
-static int set_value(const struct sweep_grid *grid, struct sweep_value *to,
-		     const struct sweep_value *name, const struct sweep_value *value, bool joins,
+static int set_value(const struct sweep_grid *grid, struct ini_value *to,
+		     const struct ini_value *name, const struct ini_value *value, bool joins,
 		     struct printbuf *err)
 {
 	PRINTBUF(joined);
@@ -166,8 +164,8 @@ static int set_value(const struct sweep_grid *grid, struct sweep_value *to,
 	return 0;
 }
 
-static int sweep_key(struct sweep_grid *grid, const struct sweep_value *name,
-		     const struct sweep_value *value, bool goes_on, struct printbuf *err)
+static int sweep_key(struct sweep_grid *grid, const struct ini_value *name,
+		     const struct ini_value *value, bool goes_on, struct printbuf *err)
 {
 	const char *names[ARRAY_SIZE(sweep_keys)];
 	for (size_t i = 0; i < ARRAY_SIZE(sweep_keys); i++) {
@@ -186,8 +184,8 @@ static int sweep_key(struct sweep_grid *grid, const struct sweep_value *name,
 	return unknown(grid, name, "key", names, ARRAY_SIZE(sweep_keys), err);
 }
 
-static int recording_key(struct grid_parser *parser, const struct sweep_value *name,
-			 const struct sweep_value *value, struct printbuf *err)
+static int recording_key(struct grid_parser *parser, const struct ini_value *name,
+			 const struct ini_value *value, struct printbuf *err)
 {
 	struct sweep_grid *grid = parser->grid;
 	if (!*value->text)
@@ -228,8 +226,8 @@ static struct sweep_tunable *find_tunable(struct sweep_policy *policy, const cha
 	return NULL;
 }
 
-static int policy_key(struct sweep_grid *grid, const struct sweep_value *name,
-		      const struct sweep_value *value, bool goes_on, struct printbuf *err)
+static int policy_key(struct sweep_grid *grid, const struct ini_value *name,
+		      const struct ini_value *value, bool goes_on, struct printbuf *err)
 {
 	struct sweep_policy *policy = &grid->policies[grid->nr_policies - 1];
 	struct sweep_tunable *tunable = find_tunable(policy, name->text);
@@ -255,7 +253,7 @@ static int policy_key(struct sweep_grid *grid, const struct sweep_value *name,
 	return add_list(grid, &tunable->values, value, err);
 }
 
-static int on_key(void *context, const struct sweep_value *name, const struct sweep_value *value,
+static int on_key(void *context, const struct ini_value *name, const struct ini_value *value,
 		  bool goes_on, struct printbuf *err)
 {
 	struct grid_parser *parser = context;
@@ -273,8 +271,8 @@ static int on_key(void *context, const struct sweep_value *name, const struct sw
 				"'%s' stands before any heading; begin with [sweep]", name->text);
 }
 
-static int begin_policy(struct sweep_grid *grid, const struct sweep_value *heading,
-			const char *name, struct printbuf *err)
+static int begin_policy(struct sweep_grid *grid, const struct ini_value *heading, const char *name,
+			struct printbuf *err)
 {
 	size_t len = strlen(name);
 	if (len == 0 || len > SWEEP_NAME_MAX)
@@ -306,7 +304,7 @@ static const char *heading_name(const char *text, const char *word)
 	return text + len + strspn(text + len, " ");
 }
 
-static int on_section(void *context, const struct sweep_value *heading, struct printbuf *err)
+static int on_section(void *context, const struct ini_value *heading, struct printbuf *err)
 {
 	static const char *const names[] = { "sweep", "recordings", "policy NAME" };
 	struct grid_parser *parser = context;
@@ -402,7 +400,7 @@ static int finish_seeds(struct sweep_grid *grid, struct printbuf *err)
 
 static int finish_times(struct sweep_grid *grid, struct printbuf *err)
 {
-	const struct sweep_value *dilate = &grid->dilate_text, *span = &grid->span_text;
+	const struct ini_value *dilate = &grid->dilate_text, *span = &grid->span_text;
 	grid->dilate = 1;
 	if (dilate->text && span->text)
 		return sweep_grid_error(grid, dilate, -EINVAL, err,
@@ -468,7 +466,7 @@ static int check_tunable(struct sweep_grid *grid, const char *base,
 			 const struct sweep_tunable *tunable, struct printbuf *err)
 {
 	for (size_t i = 0; i < tunable->values.nr; i++) {
-		const struct sweep_value *value = &tunable->values.items[i];
+		const struct ini_value *value = &tunable->values.items[i];
 		PRINTBUF(text);
 		PRINTBUF(why);
 		struct sim_spec spec = { 0 };
@@ -542,13 +540,13 @@ int sweep_grid_parse(const char *text, size_t nr_bytes, const char *path, struct
 		     struct printbuf *err)
 {
 	struct grid_parser parser = { .grid = calloc(1, sizeof(*parser.grid)) };
-	struct sweep_ini ini = { path, &parser, on_section, on_key };
+	struct ini ini = { path, &parser, on_section, on_key };
 	if (!parser.grid)
 		return error_set(err, -ENOMEM, "out of memory");
 	parser.grid->path = strdup(path);
 	int error = parser.grid->path ? 0 : error_set(err, -ENOMEM, "out of memory");
 	if (!error)
-		error = sweep_ini_parse(text, nr_bytes, &ini, err);
+		error = ini_parse_text(text, nr_bytes, &ini, err);
 	if (!error)
 		error = finish_grid(parser.grid, err);
 	if (error)

@@ -175,8 +175,8 @@ struct sweep_grid *sweep_grid_free(struct sweep_grid *grid)
 	free_values(&grid->kernels);
 	free_values(&grid->fast_texts);
 	free_values(&grid->seed_texts);
-	struct sweep_value *words[] = { &grid->machine, &grid->dilate_text, &grid->span_text,
-					&grid->cost };
+	struct ini_value *words[] = { &grid->machine, &grid->dilate_text, &grid->span_text,
+				      &grid->cost };
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		free(words[i]->text);
 	free(grid->path);

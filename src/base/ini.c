@@ -10,7 +10,7 @@
  * word: both are refused here before inih sees them. Inline comments are those of inih (" ;").
  * Only what inih's upstream has is used, not the knobs that Debian adds.
  */
-#include "cli/sweep_ini.h"
+#include "base/ini.h"
 
 #include <ini.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@
 #include "base/error.h"
 
 struct ini_state {
-	const struct sweep_ini *ini;
+	const struct ini *ini;
 	const char *next, *end; /* of the text */
 	const char *line;	/* the line that inih works on */
 	size_t len;
@@ -29,7 +29,7 @@ struct ini_state {
 	struct printbuf *err;
 };
 
-void sweep_ini_place(struct printbuf *err, const char *path, const struct sweep_value *at)
+void ini_place(struct printbuf *err, const char *path, const struct ini_value *at)
 {
 	if (!err)
 		return;
@@ -52,8 +52,8 @@ static size_t skip_blanks(const char *text, size_t len)
 
 static int bad_line(struct ini_state *state, size_t column, int error, const char *sentence)
 {
-	struct sweep_value at = { .line = state->number, .column = (unsigned)column + 1 };
-	sweep_ini_place(state->err, state->ini->path, &at);
+	struct ini_value at = { .line = state->number, .column = (unsigned)column + 1 };
+	ini_place(state->err, state->ini->path, &at);
 	state->error = error_set(state->err, error, "%s", sentence);
 	return error;
 }
@@ -61,7 +61,7 @@ static int bad_line(struct ini_state *state, size_t column, int error, const cha
 /* A heading "[name]", maybe with a comment behind it. */
 static int tell_section(struct ini_state *state)
 {
-	char name[SWEEP_NAME_MAX + 10 + 1]; /* "policy " or "recordings " before it */
+	char name[INI_HEADING_MAX + 1];
 	const char *text = state->line + 1;
 	const char *close = memchr(text, ']', state->len - 1);
 	if (!close)
@@ -71,7 +71,7 @@ static int tell_section(struct ini_state *state)
 		return bad_line(state, 0, -E2BIG, "the heading is too long");
 	memcpy(name, text, len);
 	name[len] = '\0';
-	struct sweep_value value = { name, state->number, 1 };
+	struct ini_value value = { name, state->number, 1 };
 	state->had_key = false;
 	state->error = state->ini->section(state->ini->context, &value, state->err);
 	return state->error;
@@ -83,8 +83,8 @@ static int look_at_line(struct ini_state *state, size_t room)
 	/* Before anything that treats the line as a string. */
 	if (memchr(state->line, '\0', state->len))
 		return bad_line(state, 0, -EINVAL, "a NUL byte; this is not a text file");
-	if (state->len + 3 > room || state->len > SWEEP_LINE_MAX)
-		return bad_line(state, SWEEP_LINE_MAX, -E2BIG,
+	if (state->len + 3 > room || state->len > INI_LINE_MAX)
+		return bad_line(state, INI_LINE_MAX, -E2BIG,
 				"the line is longer than 190 bytes; go on in the next line, "
 				"indented");
 	if (at < state->len && state->line[at] == '[')
@@ -128,7 +128,7 @@ static void cut_comment(char *text)
 static int on_key(void *context, const char *section, const char *name, const char *raw)
 {
 	struct ini_state *state = context;
-	char key[SWEEP_LINE_MAX + 1], value[SWEEP_LINE_MAX + 1];
+	char key[INI_LINE_MAX + 1], value[INI_LINE_MAX + 1];
 	(void)section;
 	if (state->error || strlen(name) >= sizeof(key) || strlen(raw) >= sizeof(value))
 		return 0;
@@ -146,15 +146,14 @@ static int on_key(void *context, const char *section, const char *name, const ch
 		value_at = MIN(equals + 1, state->len);
 		value_at += skip_blanks(state->line + value_at, state->len - value_at);
 	}
-	struct sweep_value key_value = { key, state->number, (unsigned)at + 1 };
-	struct sweep_value value_value = { value, state->number, (unsigned)value_at + 1 };
+	struct ini_value key_value = { key, state->number, (unsigned)at + 1 };
+	struct ini_value value_value = { value, state->number, (unsigned)value_at + 1 };
 	state->error = state->ini->key(state->ini->context, &key_value, &value_value, goes_on,
 				       state->err);
 	return !state->error;
 }
 
-int sweep_ini_parse(const char *text, size_t nr_bytes, const struct sweep_ini *ini,
-		    struct printbuf *err)
+int ini_parse_text(const char *text, size_t nr_bytes, const struct ini *ini, struct printbuf *err)
 {
 	struct ini_state state = { .ini = ini, .next = text, .end = text + nr_bytes, .err = err };
 	int line = ini_parse_stream(next_line, &state, on_key, &state);
