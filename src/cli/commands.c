@@ -17,6 +17,8 @@ const struct command *const commands[] = {
 	&command_convert,
 	&command_machine,
 	&command_doctor,
+	&command_config_check,
+	&command_config_show,
 	&command_lab_setup,
 	&command_lab_run,
 	&command_lab_compare,

@@ -12,6 +12,8 @@ extern const struct command command_info;
 extern const struct command command_convert;
 extern const struct command command_machine;
 extern const struct command command_doctor;
+extern const struct command command_config_check;
+extern const struct command command_config_show;
 extern const struct command command_sim;
 extern const struct command command_sweep;
 extern const struct command command_explain;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/config.h"
 #include "cli/options.h"
 
 static void list_commands(struct printbuf *out)
@@ -106,6 +107,10 @@ static int help_main(int argc, char **argv)
 	bool as_man = argc > 0 && strcmp(argv[0], "--man") == 0;
 	if (argc > 0 && strcmp(argv[0], "--completion") == 0) {
 		bash_completion(&out);
+		return put_output(&out, NULL);
+	}
+	if (as_man && argc == 2 && strcmp(argv[1], "berth.conf") == 0) {
+		config_man(&out);
 		return put_output(&out, NULL);
 	}
 	int at = as_man ? 1 : 0;

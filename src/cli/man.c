@@ -7,8 +7,8 @@
 
 #include "cli/options.h"
 
-/* Text in roff: backslashes, and lines that begin with a dot or quote, are special. */
-static void prt_roff(struct printbuf *out, const char *text)
+/* Backslashes, and lines that begin with a dot or quote, are special. */
+void prt_roff(struct printbuf *out, const char *text)
 {
 	bool line_start = true;
 	for (; *text; text++) {

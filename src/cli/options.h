@@ -65,6 +65,7 @@ void command_help(struct printbuf *out, const struct command *command);
 void command_man(struct printbuf *out, const struct command *command);
 void berth_man(struct printbuf *out);
 void bash_completion(struct printbuf *out);
+void prt_roff(struct printbuf *out, const char *text); /* as text of a man page */
 
 /* "berth COMMAND: sentence" on stderr. */
 void complain(const char *format, ...) berth_printf(1, 2);
