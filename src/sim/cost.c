@@ -20,6 +20,8 @@
 #define LINE_BYTES	  64u
 #define UNKNOWN_BANDWIDTH (UINT64_MAX / 2) /* a node without a figure is never the bottleneck */
 
+static const char *const clock_names[] = { "recording", "shared" };
+
 const struct tunable cost_tunables[COST_NR_TUNABLES] = {
 	[COST_PARALLELISM] = { "mlp", TUNABLE_BP, 15000, BP, 1000000,
 			       "misses under way at once while the program waits, x 100 %" },
@@ -39,6 +41,10 @@ const struct tunable cost_tunables[COST_NR_TUNABLES] = {
 			   "reclaim's look at one page, beside moving it" },
 	[COST_KSWAPD] = { "kswapd", TUNABLE_BP, BP, 1, BP,
 			  "share of a CPU that kswapd has while it works" },
+	[COST_CLOCK] = { "clock", TUNABLE_CHOICE, COST_CLOCK_RECORDING, 0, COST_CLOCK_SHARED,
+			 "what the kernel's clock is: the recording's, or that and the time of "
+			 "the kernel's own work, on one CPU that both share",
+			 clock_names },
 	[COST_TICK] = { "tick", TUNABLE_NS, NS_PER_MS, 1000, 3600 * NS_PER_S,
 			"recording time between two decisions; also the epoch of bandwidth" },
 };

@@ -38,8 +38,13 @@ enum cost_tunable {
 	COST_ARM,	  /* ns of the kernel's per entry armed for a hint fault, beside the walk */
 	COST_RECLAIM,	  /* ns of the kernel's per page that reclaim looks at */
 	COST_KSWAPD,	  /* share of a CPU that kswapd has while it works, per ten thousand */
+	COST_CLOCK,	  /* enum cost_clock: what the kernel's clock is */
 	COST_TICK,	  /* ns of recording time between two decisions; also the epoch */
 	COST_NR_TUNABLES,
+};
+enum cost_clock {
+	COST_CLOCK_RECORDING, /* the recording's: the kernel's own work takes no time of it */
+	COST_CLOCK_SHARED,    /* that and the kernel's own work: one CPU for both */
 };
 extern const struct tunable cost_tunables[COST_NR_TUNABLES];
 

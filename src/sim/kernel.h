@@ -54,8 +54,16 @@ struct kernel_node {
 struct kernel_start {
 	uint64_t present_pages, managed_pages, free_pages;
 	uint64_t min_pages, low_pages, high_pages, promo_pages;
+	uint64_t reserve_pages; /* of its DMA zone: counted in each of these marks */
 };
 extern const struct kernel_start kernel_start_unknown;
+
+/* Fragmentation made the kernel take a block of a node's memory for another kind of allocation, at
+ * this time of the recording: what a model of the program cannot know is told by the recording. */
+struct kernel_theft {
+	uint64_t at_ns;
+	uint32_t node;
+};
 
 struct kernel_stats {
 	uint64_t nr_allocated, nr_fallen; /* allocations; of these, not on the first choice */
@@ -86,6 +94,10 @@ struct kernel {
 	uint32_t nr_fallback;
 	uint64_t values[TUNABLES_MAX]; /* of ops->tunables */
 	uint64_t now_ns;	       /* the kernel's clock: recording time x dilation */
+	uint64_t recorded_ns;	       /* the recording's, at the last tick */
+	const struct kernel_theft *thefts; /* that have had no effect yet */
+	size_t nr_thefts;
+	uint64_t work_ns; /* of its own work, since whoever moves the clock last looked */
 	struct random random;
 	bool keeps_bits;	   /* somebody reads accessed bits */
 	const struct stage *stage; /* addresses of pages; NULL: none of the presets that scan */

@@ -2,6 +2,7 @@
 /* What a recording says about where it was made; recorded.h has the picture. */
 #include "sim/recorded.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -161,6 +162,7 @@ static void add_reserve(struct kernel_start *start)
 			      &start->promo_pages };
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		*marks[i] += *marks[i] == KERNEL_UNKNOWN ? 0 : reserve;
+	start->reserve_pages = reserve;
 }
 
 void recorded_starts(const struct trace_info *info, struct kernel_start *starts, uint32_t nr_nodes)
@@ -183,4 +185,31 @@ void recorded_starts(const struct trace_info *info, struct kernel_start *starts,
 		if (memory->node == 0)
 			add_reserve(&starts[0]);
 	}
+}
+
+/* "0@1234 1@1302": node and milliseconds. */
+static size_t read_thefts(const char *text, struct kernel_theft *thefts, uint32_t nr_nodes)
+{
+	size_t nr = 0;
+	while (nr < RECORDED_MAX_THEFTS && *text) {
+		char *end;
+		unsigned long node = strtoul(text, &end, 10);
+		unsigned long long ms = *end == '@' ? strtoull(end + 1, &end, 10) : ULLONG_MAX;
+		if (end == text || node >= nr_nodes || ms > UINT64_MAX / NS_PER_MS)
+			break;
+		thefts[nr++] = (struct kernel_theft){ ms * NS_PER_MS, (uint32_t)node };
+		text = end + (*end == ' ');
+	}
+	return nr;
+}
+
+size_t recorded_thefts(const struct trace_info *info, struct kernel_theft *thefts,
+		       uint32_t nr_nodes)
+{
+	static const char name[] = "watermark_boosts=";
+	size_t nr = 0;
+	for (uint32_t i = 0; i < info->nr_settings; i++)
+		if (strncmp(info->settings[i], name, sizeof(name) - 1) == 0)
+			nr = read_thefts(info->settings[i] + sizeof(name) - 1, thefts, nr_nodes);
+	return nr;
 }

@@ -7,6 +7,7 @@
  *     info.machine            --> -M recording
  *     info.kernel, .settings  --> -P recording, -K recording: "6.12:numa_balancing=2,demotion=1"
  *     info.memory             --> struct kernel_start per node: managed, free, watermarks
+ *     "watermark_boosts=..."  --> struct kernel_theft: when fragmentation raised watermarks
  *
  * Marks are sums over zones. The DMA zone of node 0 gives no page to programs when what it keeps
  * for itself and for others (lowmem_reserve: a 256th of the zones above) is more than it has free,
@@ -38,5 +39,11 @@ int recorded_spec(const struct trace_info *info, const char *text, struct printb
 /* starts: [machine node index], of nr_nodes; nodes of which nothing is known are left as a machine
  * starts that nobody uses. */
 void recorded_starts(const struct trace_info *info, struct kernel_start *starts, uint32_t nr_nodes);
+
+#define RECORDED_MAX_THEFTS 256
+/* When fragmentation raised watermarks: at most RECORDED_MAX_THEFTS, in the order of time; returns
+ * how many. What makes no sense ends the list. */
+size_t recorded_thefts(const struct trace_info *info, struct kernel_theft *thefts,
+		       uint32_t nr_nodes);
 
 #endif

@@ -41,6 +41,8 @@ struct sim_set {
 	uint64_t *capacities;	     /* [size * nr_nodes + node], in pages */
 	uint64_t *unlimited;	     /* [node] */
 	struct kernel_start *starts; /* [node]; NULL: nobody used the machine before */
+	struct kernel_theft *thefts; /* the same */
+	size_t nr_thefts;
 	uint32_t nr_sizes;
 	struct sim_run *runs;
 	size_t nr_runs;
@@ -148,6 +150,10 @@ static int new_starts(struct sim_set *set, const struct sim_config *config,
 	set->starts = calloc(set->cost->nr_nodes, sizeof(*set->starts));
 	if (!set->starts)
 		return -ENOMEM;
+	set->thefts = calloc(RECORDED_MAX_THEFTS, sizeof(*set->thefts));
+	if (!set->thefts)
+		return -ENOMEM;
+	set->nr_thefts = recorded_thefts(info, set->thefts, set->cost->nr_nodes);
 	recorded_starts(info, set->starts, set->cost->nr_nodes);
 	for (uint32_t i = 0; i < set->cost->nr_nodes; i++)
 		if (config->nr_fast && set->cost->is_fast[i])
@@ -257,6 +263,8 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 			is_bound ? set->unlimited
 				 : &set->capacities[(size_t)run->size * set->cost->nr_nodes],
 		.starts = is_bound ? NULL : set->starts,
+		.thefts = set->thefts,
+		.nr_thefts = is_bound ? 0 : set->nr_thefts,
 		.stage = set->stage,
 		.dilate = set->dilate,
 		.seed = set->seed,
@@ -385,6 +393,7 @@ struct sim_set *sim_set_free(struct sim_set *set)
 	free(set->capacities);
 	free(set->unlimited);
 	free(set->starts);
+	free(set->thefts);
 	free(set->runs);
 	free(set);
 	return NULL;

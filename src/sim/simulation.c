@@ -95,8 +95,11 @@ static int set_up(struct simulation *simulation, const struct simulation_config 
 	int error = kernel_new_at(config->kernel, config->cost, &simulation->account,
 				  config->capacity_pages, config->starts, config->kernel_values,
 				  config->seed, &simulation->kernel, err);
-	if (!error)
+	if (!error) {
 		simulation->kernel->stage = config->stage;
+		simulation->kernel->thefts = config->thefts;
+		simulation->kernel->nr_thefts = config->nr_thefts;
+	}
 	if (!error && config->watch)
 		simulation->kernel->watch = &config->watch->kernel;
 	if (!error && config->agent)
@@ -113,6 +116,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 	simulation->cost = config->cost;
 	simulation->stage = config->stage;
 	simulation->dilate = MAX(config->dilate, 1);
+	simulation->is_shared = config->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
 	simulation->max_series = config->max_epochs;
 	simulation->per_entry = 1;
 	set_hardware(simulation, config);
@@ -265,6 +269,36 @@ static void take_hardware(struct simulation *simulation, uint32_t page, uint8_t 
 	hardware_take(&simulation->hardware, &sample);
 }
 
+/* Its own work moves the kernel's clock. */
+static void pass_work(struct simulation *simulation)
+{
+	struct kernel *kernel = simulation->kernel;
+	simulation->worked_ns += kernel->work_ns;
+	kernel->now_ns += kernel->work_ns;
+	kernel->work_ns = 0;
+}
+
+static void tick_kernel(struct simulation *simulation)
+{
+	struct kernel *kernel = simulation->kernel;
+	uint64_t tick_ns = cost_multiply(simulation->cost->tick_ns, simulation->dilate);
+	simulation->kernel_tick_ns = cost_add(kernel->now_ns, tick_ns);
+	if (kernel->ops->tick)
+		kernel->ops->tick(kernel);
+	if (simulation->is_shared)
+		pass_work(simulation);
+}
+
+/* A burst of faults takes many of the kernel's ticks within one of the recording's. */
+static void pass_fault(struct simulation *simulation)
+{
+	struct kernel *kernel = simulation->kernel;
+	kernel->work_ns += simulation->cost->values[COST_FAULT];
+	pass_work(simulation);
+	if (kernel->now_ns >= simulation->kernel_tick_ns)
+		tick_kernel(simulation);
+}
+
 /* The fault itself; a promotion that follows is charged as every migration is. */
 static void take_hint_fault(struct simulation *simulation, uint32_t page, uint8_t flags)
 {
@@ -274,6 +308,8 @@ static void take_hint_fault(struct simulation *simulation, uint32_t page, uint8_
 		hint_sampler_fault(simulation->hints, page);
 	else
 		kernel->ops->hint_fault(kernel, page, flags);
+	if (simulation->is_shared)
+		pass_fault(simulation);
 }
 
 static int run_watched(struct simulation *simulation, const struct stage_events *events)
@@ -418,11 +454,12 @@ static int run_tick(void *context, const struct stage_tick *tick, struct printbu
 	if (simulation->has_failed)
 		return 0;
 	close_epoch(simulation, tick);
-	kernel->now_ns = cost_multiply(tick->end_ns, simulation->dilate);
+	kernel->recorded_ns = tick->end_ns;
+	kernel->now_ns = cost_add(cost_multiply(tick->end_ns, simulation->dilate),
+				  simulation->worked_ns);
 	if (tick->is_last)
 		return 0;
-	if (kernel->ops->tick)
-		kernel->ops->tick(kernel);
+	tick_kernel(simulation);
 	return simulation->engine ? engine_tick(simulation->engine, kernel->now_ns, err) : 0;
 }
 

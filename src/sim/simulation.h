@@ -48,7 +48,9 @@ struct simulation_config {
 	const struct cost_model *cost;
 	const uint64_t *capacity_pages;	   /* [node] */
 	const struct kernel_start *starts; /* [node]; NULL: nobody used the machine before */
-	const struct stage *stage;	   /* for addresses of pages; outlives the simulation */
+	const struct kernel_theft *thefts; /* in the order of time; outlives the simulation */
+	size_t nr_thefts;
+	const struct stage *stage; /* for addresses of pages; outlives the simulation */
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 	struct simulation_watch *watch; /* NULL: nobody; outlives the simulation */
@@ -69,6 +71,10 @@ struct simulation {
 	bool has_failed; /* the machine is too small: events are passed over from then on */
 	char failure[256];
 	uint64_t dilate;
+	/* When the kernel's own work moves its clock (COST_CLOCK_SHARED): by how much so far, and
+	 * when its next tick is due, which may be in the middle of one of the recording's. */
+	bool is_shared;
+	uint64_t worked_ns, kernel_tick_ns;
 	struct sampling sampling;
 	/* Accessed bits: pages whose bit was set since the last scan. */
 	bool lists_touched;

@@ -150,3 +150,65 @@ static void test_recorded_memory_is_where_the_kernel_starts(void **state)
 	machine_free(machine);
 	trace_info_fini(&info);
 }
+
+/* What makes no sense ends the list. */
+static void test_recorded_thefts_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t nr;
+	} cases[] = {
+		{ "watermark_boosts=0@1500 0@1501 1@2000", 3 },
+		{ "watermark_boosts=", 0 },
+		{ "watermark_boosts=0@1500 7@1501", 1 }, /* no such node */
+		{ "watermark_boosts=0@1500 x 0@1600", 1 },
+		{ "watermark_boosts=0 0@1600", 0 },
+		{ "watermark_boosts=0@99999999999999999999", 0 },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kernel_theft thefts[RECORDED_MAX_THEFTS];
+		struct trace_info info;
+		trace_info_init(&info);
+		assert_int_equal(trace_info_add_setting(&info, cases[i].text), 0);
+		assert_int_equal(recorded_thefts(&info, thefts, 2), cases[i].nr);
+		if (cases[i].nr > 0)
+			assert_int_equal(thefts[0].at_ns, 1500 * NS_PER_MS);
+		trace_info_fini(&info);
+	}
+}
+
+/* A theft waits for an allocation: a first touch after its time, or a promotion about its time. It
+ * raises all marks by a block, and by 1.5 x HIGH of the zone at most, or a block. */
+static void test_recorded_thefts_raise_marks(void **state)
+{
+	static const struct kernel_theft thefts[] = { { 5 * NS_PER_S, 0 }, { 5 * NS_PER_S, 0 } };
+	struct cost_account account;
+	struct cost_model *cost = NULL;
+	struct kernel *kernel = NULL;
+	uint64_t capacity[2] = { 16384, 32768 };
+	(void)state;
+	struct machine *machine = machine_of(LINE);
+	assert_int_equal(cost_model_new(machine, 4096, 64, NULL, &cost, NULL), 0);
+	assert_int_equal(cost_account_init(&account, cost), 0);
+	assert_int_equal(
+		kernel_new(kernel_find("6.12"), cost, &account, capacity, NULL, 0, &kernel, NULL),
+		0);
+	struct linux_kernel *linux_state = linux_of(kernel);
+	uint64_t high = linux_marks_now(linux_state, 0).high;
+	kernel->thefts = thefts;
+	kernel->nr_thefts = 2;
+	kernel->recorded_ns = 2 * NS_PER_S;
+	linux_thefts(linux_state, 0, true);
+	kernel->recorded_ns = 4 * NS_PER_S;
+	linux_thefts(linux_state, 0, false);
+	linux_thefts(linux_state, 1, true);
+	assert_int_equal(linux_marks_now(linux_state, 0).high, high);
+	linux_thefts(linux_state, 0, true);
+	assert_int_equal(linux_marks_now(linux_state, 0).high, high + high * 3 / 2);
+	assert_int_equal(kernel->nr_thefts, 0);
+	kernel_free(kernel);
+	cost_account_fini(&account);
+	cost_model_free(cost);
+	machine_free(machine);
+}

@@ -13,7 +13,7 @@
 
 const struct kernel_start kernel_start_unknown = {
 	KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN,
-	KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN,
+	KERNEL_UNKNOWN, KERNEL_UNKNOWN, KERNEL_UNKNOWN, 0,
 };
 
 static const struct kernel_page nowhere = { .node = KERNEL_NOWHERE };

@@ -52,6 +52,11 @@ static bool has_time(const struct kswapd_view *view)
 	return !view->has_time || view->has_time(view->context);
 }
 
+static bool was_cut(const struct kswapd_view *view)
+{
+	return view->was_cut ? view->was_cut(view->context) : !has_time(view);
+}
+
 /* One turn of balance_pgdat's loop, or as much of it as time allows. */
 static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 {
@@ -68,7 +73,7 @@ static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 		kswapd->nr_failures = 0;
 	if (kswapd->nr_reclaimed >= (uint64_t)2 << kswapd->order)
 		kswapd->order = 0;
-	kswapd->is_in_round = !has_time(view) && kswapd->round_reclaimed < wanted &&
+	kswapd->is_in_round = was_cut(view) && kswapd->round_reclaimed < wanted &&
 			      kswapd->round_scanned > 0;
 	if (!kswapd->is_in_round && (MAX(kswapd->round_scanned, kswapd->round_reclaimed) < wanted ||
 				     kswapd->round_reclaimed == 0))

@@ -58,6 +58,8 @@ struct kswapd_view { /* the node now */
 	void (*shrink)(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *scanned,
 		       uint64_t *reclaimed);
 	bool (*has_time)(void *context); /* NULL: always */
+	/* The last visit ended only because time was up, and goes on later. NULL: when it is. */
+	bool (*was_cut)(void *context);
 	void *context;
 };
 

@@ -98,6 +98,7 @@ struct linux_node {
 	struct large_queue deferred; /* folios to split, as a part of them was unmapped */
 	uint64_t deferred_carried;   /* splits that the shrinker still owes */
 	int64_t kswapd_ns; /* CPU time it has left; negative: it is still busy with what it did */
+	bool is_cut;	   /* kswapd's last visit ended because its time was up */
 	uint32_t *targets; /* where demotion goes: the next tier's nearest first, then the rest */
 	uint32_t nr_targets;
 	struct walk_filter filter;
@@ -237,6 +238,9 @@ void linux_marks_seen(const struct kernel *kernel, uint32_t node, uint64_t *ret_
 		      uint64_t *ret_low);
 /* kswapd works until more than this is free. */
 uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node);
+/* A page is about to be allocated on the node, for a first touch or a promotion: blocks that the
+ * recording says were taken at about this time are taken by it. */
+void linux_thefts(struct linux_kernel *state, uint32_t node, bool is_promotion);
 /* A promotion found no room; no effect but with wmark=boost. */
 void linux_boost(struct linux_kernel *state, uint32_t node);
 

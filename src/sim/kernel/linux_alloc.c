@@ -86,6 +86,7 @@ int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 	int small = state->thp ? linux_large_allocate(state, page, wish) : 1;
 	if (small <= 0)
 		return small;
+	linux_thefts(state, kernel->cost->home, false);
 	if (!take_falling(state, page, wish, LINUX_MARK_LOW) && !take_slowly(state, page, wish))
 		return -ENOMEM;
 	return enter(state, page);

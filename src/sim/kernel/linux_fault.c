@@ -76,6 +76,7 @@ static void scan_space(struct linux_kernel *state, uint32_t number, uint64_t now
 	scan_run(&space->task, &state->scan, now_ms, space->nr_resident, space->areas.items,
 		 space->areas.nr, &arm_ops, state);
 	scan_charge(&space->task, state->scan_ns);
+	state->kernel->work_ns += state->scan_ns;
 }
 
 /* Every 4 ms of the kernel's time, as the scheduler's tick. */
@@ -166,6 +167,8 @@ bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 	bool was_top = state->nodes[state->kernel->pages[page].node].is_top;
 	uint64_t nr_pages = linux_nr_pages(state, page);
 	uint64_t before = state->counters[LINUX_PGMIGRATE_SUCCESS];
+	uint32_t from = state->kernel->pages[page].node;
+	linux_thefts(state, home, true);
 	if (!has_room_for_promotion(state, home, nr_pages))
 		return tell_full(state, page);
 	state->keeps_large = true;
@@ -174,6 +177,8 @@ bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 	state->keeps_large = false;
 	/* More than one where a folio went, whole or in pieces. */
 	uint64_t nr_moved = state->counters[LINUX_PGMIGRATE_SUCCESS] - before;
+	state->kernel->work_ns += cost_folio_ps(state->kernel->cost, from, home, nr_moved) /
+				  COST_PS_PER_NS;
 	/* Put back within a fault: as what a fault brings in. */
 	if (!error)
 		lru_activate(&state->nodes[home].lru, &state->lru, linux_entry(state, page));

@@ -15,15 +15,21 @@
  * blocks are never boosted. While it lasts all marks are higher by it, so promotion waits until
  * kswapd has freed that much; then it ends, and promotion has this room.
  *
+ * What fragmentation does to the marks is not modelled but told, where a recording tells it: each
+ * block that the kernel took for another kind of allocation raises them so, whatever wmark is, and
+ * wakes kswapd, which then works until PROMO (or HIGH) with that is free.
+ *
  * Follows mm/page_alloc.c __setup_per_zone_wmarks and mm/vmscan.c pgdat_balanced, balance_pgdat.
  * One zone per node. Memory that is plugged in later (CXL, persistent memory) is ZONE_MOVABLE: it
  * is no lowmem and keeps at most 128 pages.
  */
 #include "sim/kernel/linux.h"
 
-#define BLOCK_PAGES	 512   /* pageblock_nr_pages */
-#define BOOST_FACTOR_BP	 15000 /* watermark_boost_factor */
-#define BOOST_MIN_BLOCKS 4     /* smaller nodes are not boosted */
+#define BLOCK_PAGES	 512		  /* pageblock_nr_pages */
+#define BOOST_FACTOR_BP	 15000		  /* watermark_boost_factor */
+#define BOOST_MIN_BLOCKS 4		  /* smaller nodes are not boosted */
+#define THEFT_SLACK_NS	 (2 * NS_PER_S)	  /* by which the model's scans may be early */
+#define THEFT_BURST_NS	 (20 * NS_PER_MS) /* within which thefts belong together */
 #define FIXED_BYTES	 ((uint64_t)10 << 20)
 #define DMA_BYTES	 ((uint64_t)16 << 20)
 #define DMA32_BYTES	 ((uint64_t)4 << 30)
@@ -139,14 +145,53 @@ uint64_t linux_kswapd_aim(const struct linux_kernel *state, uint32_t node)
 	return marks.promo;
 }
 
-void linux_boost(struct linux_kernel *state, uint32_t node)
+/* high: of the zone that is boosted. */
+static void boost(struct linux_kernel *state, uint32_t node, uint64_t high)
 {
 	struct linux_node *boosted = &state->nodes[node];
-	uint64_t most = MAX(cost_scale(boosted->marks.high, BOOST_FACTOR_BP, 10000), BLOCK_PAGES);
-	if (state->kernel->values[LINUX_WMARK] != LINUX_WMARK_BOOST ||
-	    state->kernel->nodes[node].capacity_pages < BOOST_MIN_BLOCKS * BLOCK_PAGES)
+	uint64_t most = MAX(cost_scale(high, BOOST_FACTOR_BP, 10000), BLOCK_PAGES);
+	if (state->kernel->nodes[node].capacity_pages >= BOOST_MIN_BLOCKS * BLOCK_PAGES)
+		boosted->boost_pages = MIN(boosted->boost_pages + BLOCK_PAGES, most);
+}
+
+void linux_boost(struct linux_kernel *state, uint32_t node)
+{
+	if (state->kernel->values[LINUX_WMARK] == LINUX_WMARK_BOOST)
+		boost(state, node, state->nodes[node].marks.high);
+}
+
+/* Of the zone that programs have their memory from: not the DMA zone. */
+static uint64_t zone_high(const struct linux_kernel *state, uint32_t node)
+{
+	const struct kernel_start *start = &state->kernel->starts[node];
+	uint64_t managed = state->kernel->nodes[node].capacity_pages;
+	uint64_t high = state->nodes[node].marks.high;
+	if (!state->nodes[node].has_dma_zone ||
+	    managed <= DMA_BYTES / state->kernel->cost->page_bytes)
+		return high;
+	return cost_scale(high - MIN(start->reserve_pages, high),
+			  managed - DMA_BYTES / state->kernel->cost->page_bytes, managed);
+}
+
+static void take_theft(struct linux_kernel *state, uint32_t node)
+{
+	boost(state, node, zone_high(state, node));
+	linux_wake_kswapd(state, node, 0);
+	state->kernel->thefts++;
+	state->kernel->nr_thefts--;
+}
+
+void linux_thefts(struct linux_kernel *state, uint32_t node, bool is_promotion)
+{
+	struct kernel *kernel = state->kernel;
+	uint64_t until_ns = kernel->recorded_ns + (is_promotion ? THEFT_SLACK_NS : 0);
+	if (likely(kernel->nr_thefts == 0) || kernel->thefts->at_ns > until_ns ||
+	    kernel->thefts->node != node || state->nodes[node].boost_pages > 0)
 		return;
-	boosted->boost_pages = MIN(boosted->boost_pages + BLOCK_PAGES, most);
+	until_ns = kernel->thefts->at_ns + THEFT_BURST_NS;
+	while (kernel->nr_thefts > 0 && kernel->thefts->at_ns <= until_ns &&
+	       kernel->thefts->node == node)
+		take_theft(state, node);
 }
 
 void linux_marks_seen(const struct kernel *kernel, uint32_t node, uint64_t *ret_min,

@@ -77,6 +77,7 @@ static void look_around(void *context, uint32_t node, uint32_t page)
 	else
 		start = address.page - MGLRU_BATCH / 2, end = address.page + MGLRU_BATCH / 2;
 	uint64_t nr_young = 1;
+	state->reclaim_ns += (end - start) * state->kernel->cost->values[COST_WALK];
 	for (uint64_t at = start; at < end; at++) {
 		uint32_t number = stage_find(stage, address.space, at);
 		if (number < state->kernel->nr_pages)
@@ -230,13 +231,25 @@ static int64_t evict(void *context, uint32_t node, uint32_t entry)
 
 static const struct lru_ops reclaim_ops = { clear_young, look_around, walk, evict };
 
+static bool is_on_programs_cpu(const struct linux_kernel *state)
+{
+	return state->kernel->cost->values[COST_KSWAPD] < WHOLE_CPU_BP;
+}
+
+/* Then what kswapd takes moves the clock. */
+static bool is_clock_shared(const struct linux_kernel *state)
+{
+	return is_on_programs_cpu(state) &&
+	       state->kernel->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
+}
+
 /* What reclaim took since it was last asked comes off the CPU time of this node's kswapd. */
 static bool has_time(void *context)
 {
 	const struct visit *visit = context;
 	struct linux_node *node = &visit->state->nodes[visit->node];
 	node->kswapd_ns -= (int64_t)MIN(visit->state->reclaim_ns, INT64_MAX / 4);
-	if (visit->state->kernel->cost->values[COST_KSWAPD] < WHOLE_CPU_BP)
+	if (is_on_programs_cpu(visit->state) && !is_clock_shared(visit->state))
 		visit->state->stolen_ns += visit->state->reclaim_ns;
 	visit->state->reclaim_ns = 0;
 	return node->kswapd_ns > 0;
@@ -251,7 +264,8 @@ static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 	struct visit visit = { state, node };
 	struct kswapd_view view;
 	(void)nr_reclaimed;
-	if (!state->is_direct && !has_time(&visit))
+	state->nodes[node].is_cut = !state->is_direct && !has_time(&visit);
+	if (state->nodes[node].is_cut)
 		return true;
 	/* What makes room for a large folio is not stopped by what would do for a page. */
 	if (state->nodes[node].has_dma_zone ||
@@ -276,6 +290,7 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 				 state->nodes[visit->node].marks.high,
 		.is_enough = is_enough,
 	};
+	state->nodes[visit->node].is_cut = false;
 	linux_large_shrink(state, visit->node, priority);
 	if (!can_demote(state, visit->node))
 		return;
@@ -288,6 +303,12 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 		request.nr_reclaimed;
 	*scanned += request.nr_scanned;
 	*reclaimed += request.nr_reclaimed;
+}
+
+static bool was_cut(void *context)
+{
+	const struct visit *visit = context;
+	return visit->state->nodes[visit->node].is_cut;
 }
 
 static uint64_t free_pages_of(void *context)
@@ -313,6 +334,7 @@ void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *r
 		.inactive_pages = state->nodes[node].lru.is_gen ? inactive_pages_of : NULL,
 		.shrink = shrink,
 		.has_time = has_time,
+		.was_cut = was_cut,
 	};
 }
 
@@ -325,13 +347,27 @@ void linux_wake_kswapd(struct linux_kernel *state, uint32_t node, uint32_t order
 	kswapd_wake(&state->nodes[node].kswapd, &view, order);
 }
 
-/* Time is not saved up: who slept has no more than one tick's. */
-static void give_time(const struct linux_kernel *state, struct linux_node *node,
-		      uint64_t elapsed_ns)
+/* Time is not saved up: who slept has no more than one tick's. With a clock that does not run for
+ * kswapd, its share is that of the time; else its turn comes beside the program's. */
+static int64_t give_time(const struct linux_kernel *state, struct linux_node *node,
+			 uint64_t elapsed_ns)
 {
 	uint64_t share = state->kernel->cost->values[COST_KSWAPD];
-	int64_t more = (int64_t)MIN(cost_scale(elapsed_ns, share, WHOLE_CPU_BP), INT64_MAX / 4);
+	uint64_t whole = WHOLE_CPU_BP - (is_clock_shared(state) ? share : 0);
+	int64_t more = (int64_t)MIN(cost_scale(elapsed_ns, share, whole), INT64_MAX / 4);
 	node->kswapd_ns = MIN(node->kswapd_ns, 0) + more;
+	return more;
+}
+
+/* The CPU was kswapd's for what it used of what it was given. */
+static void take_cpu(struct linux_kernel *state, const struct linux_node *node, int64_t given_ns)
+{
+	int64_t used_ns = given_ns - MAX(node->kswapd_ns, 0);
+	if (!is_clock_shared(state) || used_ns <= 0)
+		return;
+	state->kernel->work_ns += (uint64_t)used_ns;
+	state->stolen_ns += (uint64_t)used_ns;
+	state->tick_ns += (uint64_t)used_ns; /* the clock will have moved by as much */
 }
 
 void linux_kswapd_tick(struct kernel *kernel)
@@ -345,10 +381,11 @@ void linux_kswapd_tick(struct kernel *kernel)
 		struct kswapd_view view;
 		linux_view(state, i, &view);
 		view.context = &visit;
-		give_time(state, node, elapsed_ns);
+		int64_t given_ns = give_time(state, node, elapsed_ns);
 		kswapd_run(&node->kswapd, &view, linux_now_ms(kernel));
 		if (node->kswapd.state != KSWAPD_WORKING)
 			node->boost_pages = 0;
+		take_cpu(state, node, given_ns);
 	}
 }
 
@@ -362,6 +399,7 @@ uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages)
 	     priority--)
 		shrink(&visit, priority, nr_pages - reclaimed, &scanned, &reclaimed);
 	state->is_direct = false;
+	kernel->work_ns += state->reclaim_ns;
 	state->reclaim_ns = 0; /* the program's own time, not kswapd's */
 	return reclaimed;
 }
