@@ -94,6 +94,25 @@ static void test_mglru_needs_ageing_before_it_evicts_what_is_new(void **state)
 	lru_pages_fini(&world.pages);
 }
 
+/* 7.3: with the priority raised, a walk, one batch, and the visit is over; pages of which the walk
+ * found that they are young are met on their old list, count, and are sorted. */
+static void test_mglru_of_7_3_meets_sixty_four_pages_after_a_walk(void **state)
+{
+	struct lru_world world;
+	world_init(&world, 512);
+	world.lru.ages_early = true;
+	world_shrink(&world, 2, 64);
+	world_shrink(&world, 2, 64);
+	uint64_t evicted = world.nr_evicted, walks = world.lru.nr_walks;
+	for (uint32_t i = 0; i < 512; i++)
+		world.young[i] = i % 2;
+	world_shrink(&world, 2, 64);
+	assert_int_equal(world.lru.nr_walks, walks + 1);
+	assert_int_equal(world.nr_evicted - evicted, 32);
+	assert_int_equal(world.lru.nr_sorted, 32);
+	lru_pages_fini(&world.pages);
+}
+
 static void test_mglru_spares_what_is_young(void **state)
 {
 	struct lru_world world;

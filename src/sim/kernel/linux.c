@@ -97,7 +97,10 @@ static int set_up_nodes(struct linux_kernel *state)
 		state->nodes[i].has_dma_zone = machine->nodes[i].id == 0 &&
 					       kernel->nodes[i].capacity_pages >= LINUX_DMA_NODE;
 		state->nodes[i].is_top = machine->nodes[i].tier <= slowest;
-		lru_init(&state->nodes[i].lru, kernel->values[LINUX_LRU_GEN] != 0,
+		lru_init(&state->nodes[i].lru,
+			 !kernel->values[LINUX_LRU_GEN]		      ? LRU_TWO_LISTS
+			 : kernel->values[LINUX_VERSION] >= LINUX_7_3 ? LRU_GEN_7_3
+								      : LRU_GEN,
 			 kernel->cost->page_bytes);
 		large_queue_init(&state->nodes[i].deferred);
 		error = set_up_targets(state, i);

@@ -2,10 +2,11 @@
 /* One of two kinds of LRU; lru.h says more. */
 #include "sim/kernel/lru.h"
 
-void lru_init(struct lru *lru, bool is_gen, uint32_t page_bytes)
+void lru_init(struct lru *lru, enum lru_kind kind, uint32_t page_bytes)
 {
-	lru->is_gen = is_gen;
+	lru->is_gen = kind != LRU_TWO_LISTS;
 	mglru_init(&lru->gen);
+	lru->gen.ages_early = kind == LRU_GEN_7_3;
 	twolist_init(&lru->two, page_bytes);
 }
 
@@ -52,8 +53,9 @@ void lru_add_piece(struct lru *lru, struct lru_pages *pages, uint32_t page, uint
 	struct lru_list *list = twolist_is_active(pages, folio) ? &lru->two.active
 								: &lru->two.inactive;
 	if (lru->is_gen)
-		list = &lru->gen.gens[place - 1];
-	lru_list_add_beside(list, pages, page, folio, place);
+		mglru_add_piece(&lru->gen, pages, page, folio);
+	else
+		lru_list_add_beside(list, pages, page, folio, place);
 }
 
 void lru_activate(struct lru *lru, struct lru_pages *pages, uint32_t entry)

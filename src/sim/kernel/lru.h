@@ -9,13 +9,15 @@
 #include "sim/kernel/mglru.h"
 #include "sim/kernel/twolist.h"
 
+enum lru_kind { LRU_TWO_LISTS, LRU_GEN, LRU_GEN_7_3 };
+
 struct lru {
 	bool is_gen;
 	struct mglru gen;
 	struct twolist two;
 };
 
-void lru_init(struct lru *lru, bool is_gen, uint32_t page_bytes);
+void lru_init(struct lru *lru, enum lru_kind kind, uint32_t page_bytes);
 void lru_add(struct lru *lru, struct lru_pages *pages, uint32_t entry, bool is_active);
 /* On a list of some node? */
 bool lru_is_listed(const struct lru_pages *pages, uint32_t entry);

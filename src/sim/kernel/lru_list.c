@@ -20,6 +20,11 @@ static int grow(struct lru_entries *entries, uint32_t nr)
 	if (!places)
 		return -ENOMEM;
 	entries->places = places;
+	uint8_t *homes = realloc(entries->homes, nr);
+	if (!homes)
+		return -ENOMEM;
+	entries->homes = homes;
+	memset(homes + entries->nr, 0, nr - entries->nr);
 	memset(places + entries->nr, 0, nr - entries->nr);
 	entries->nr = nr;
 	return 0;
@@ -39,8 +44,10 @@ void lru_pages_fini(struct lru_pages *pages)
 {
 	free(pages->small.links);
 	free(pages->small.places);
+	free(pages->small.homes);
 	free(pages->large.links);
 	free(pages->large.places);
+	free(pages->large.homes);
 	*pages = (struct lru_pages){ 0 };
 }
 

@@ -9,7 +9,7 @@
  * An entry is a page number, or LRU_LARGE | the number of a large folio (large.h): a large folio
  * is one entry that weighs as many pages as it has.
  *
- * Cost: 9 bytes per page number and per large folio; O(1) to add, move and take an entry.
+ * Cost: 10 bytes per page number and per large folio; O(1) to add, move and take an entry.
  */
 #ifndef BERTH_SIM_KERNEL_LRU_LIST_H
 #define BERTH_SIM_KERNEL_LRU_LIST_H
@@ -28,6 +28,7 @@ struct lru_link {
 struct lru_entries { /* of one kind, by number */
 	struct lru_link *links;
 	uint8_t *places; /* on which list, as the kind of LRU numbers them; 0: on none */
+	uint8_t *homes;	 /* mglru.h: the list that holds it, where that lags behind its place */
 	uint32_t nr;
 };
 
@@ -51,6 +52,12 @@ static inline uint8_t *lru_place_of(const struct lru_pages *pages, uint32_t entr
 {
 	return unlikely(entry & LRU_LARGE) ? &pages->large.places[entry & ~LRU_LARGE]
 					   : &pages->small.places[entry];
+}
+
+static inline uint8_t *lru_home_of(const struct lru_pages *pages, uint32_t entry)
+{
+	return unlikely(entry & LRU_LARGE) ? &pages->large.homes[entry & ~LRU_LARGE]
+					   : &pages->small.homes[entry];
 }
 
 static inline uint64_t lru_weight(const struct lru_pages *pages, uint32_t entry)

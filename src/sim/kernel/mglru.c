@@ -2,6 +2,8 @@
 /* The multi-generational LRU; mglru.h has the picture and the sources. */
 #include "sim/kernel/mglru.h"
 
+#define MGLRU_MOST_MET 4096 /* MAX_LRU_BATCH */
+
 static unsigned slot_of(uint64_t seq)
 {
 	return (unsigned)(seq % MGLRU_MAX_GENS);
@@ -14,30 +16,49 @@ void mglru_init(struct mglru *lru)
 		lru_list_init(&lru->gens[i]);
 }
 
-static void push(struct mglru *lru, struct lru_pages *pages, uint32_t entry, unsigned slot)
+/* Held by the list of that generation, on its newest or oldest end. */
+static void put(struct mglru *lru, struct lru_pages *pages, uint32_t entry, unsigned slot,
+		bool is_newest)
 {
-	lru_list_add_newest(&lru->gens[slot], pages, entry, (uint8_t)(slot + 1));
+	uint8_t place = (uint8_t)(slot + 1);
+	if (is_newest)
+		lru_list_add_newest(&lru->gens[slot], pages, entry, place);
+	else
+		lru_list_add_oldest(&lru->gens[slot], pages, entry, place);
+	*lru_home_of(pages, entry) = place;
+	lru->nr_pages[slot] += lru_weight(pages, entry);
 }
 
 void mglru_add(struct mglru *lru, struct lru_pages *pages, uint32_t entry, bool is_active)
 {
-	push(lru, pages, entry, slot_of(is_active ? lru->max_seq : lru->max_seq - 1));
+	put(lru, pages, entry, slot_of(is_active ? lru->max_seq : lru->max_seq - 1), true);
+}
+
+void mglru_add_piece(struct mglru *lru, struct lru_pages *pages, uint32_t page, uint32_t folio)
+{
+	uint8_t place = *lru_place_of(pages, folio), home = *lru_home_of(pages, folio);
+	lru_list_add_beside(&lru->gens[home - 1], pages, page, folio, place);
+	*lru_home_of(pages, page) = home;
+	lru->nr_pages[place - 1] += lru_weight(pages, page);
 }
 
 void mglru_del(struct mglru *lru, struct lru_pages *pages, uint32_t entry)
 {
-	lru_list_del(&lru->gens[*lru_place_of(pages, entry) - 1], pages, entry);
+	lru->nr_pages[*lru_place_of(pages, entry) - 1] -= lru_weight(pages, entry);
+	lru_list_del(&lru->gens[*lru_home_of(pages, entry) - 1], pages, entry);
 }
 
 void mglru_activate(struct mglru *lru, struct lru_pages *pages, uint32_t entry)
 {
-	unsigned slot = slot_of(lru->max_seq), place = *lru_place_of(pages, entry);
-	if (place == MGLRU_ISOLATED)
-		*lru_place_of(pages, entry) = MGLRU_REFERENCED;
-	if (place == slot + 1 || place == 0 || place > MGLRU_MAX_GENS)
+	unsigned slot = slot_of(lru->max_seq);
+	uint8_t *place = lru_place_of(pages, entry);
+	if (*place == MGLRU_ISOLATED)
+		*place = MGLRU_REFERENCED;
+	if (*place == slot + 1 || *place == 0 || *place > MGLRU_MAX_GENS)
 		return;
-	mglru_del(lru, pages, entry);
-	push(lru, pages, entry, slot);
+	lru->nr_pages[*place - 1] -= lru_weight(pages, entry);
+	lru->nr_pages[slot] += lru_weight(pages, entry);
+	*place = (uint8_t)(slot + 1);
 }
 
 bool mglru_is_active(const struct mglru *lru, const struct lru_pages *pages, uint32_t entry)
@@ -50,14 +71,14 @@ uint64_t mglru_nr_total(const struct mglru *lru)
 {
 	uint64_t total = 0;
 	for (uint64_t seq = lru->min_seq; seq <= lru->max_seq; seq++)
-		total += lru->gens[slot_of(seq)].nr_pages;
+		total += lru->nr_pages[slot_of(seq)];
 	return total;
 }
 
 uint64_t mglru_nr_inactive(const struct mglru *lru)
 {
-	return mglru_nr_total(lru) - lru->gens[slot_of(lru->max_seq)].nr_pages -
-	       lru->gens[slot_of(lru->max_seq - 1)].nr_pages;
+	return mglru_nr_total(lru) - lru->nr_pages[slot_of(lru->max_seq)] -
+	       lru->nr_pages[slot_of(lru->max_seq - 1)];
 }
 
 static uint64_t nr_gens(const struct mglru *lru)
@@ -69,21 +90,33 @@ static uint64_t nr_gens(const struct mglru *lru)
 static bool drop_empty(struct mglru *lru)
 {
 	uint64_t before = lru->min_seq;
-	while (nr_gens(lru) > MGLRU_MIN_GENS && lru->gens[slot_of(lru->min_seq)].nr_pages == 0)
+	while (nr_gens(lru) > MGLRU_MIN_GENS && lru->gens[slot_of(lru->min_seq)].oldest == LRU_NONE)
 		lru->min_seq++;
 	return lru->min_seq != before;
+}
+
+/* Off the list of a generation that it has left, to the other's. */
+static void sort(struct mglru *lru, struct lru_pages *pages, uint32_t entry, bool is_newest)
+{
+	unsigned slot = *lru_place_of(pages, entry) - 1u;
+	mglru_del(lru, pages, entry);
+	put(lru, pages, entry, slot, is_newest);
 }
 
 /* Four generations are there and a fifth is due: the oldest joins the next, behind all that are
  * there: they are younger. */
 static void merge_oldest(struct mglru *lru, struct lru_pages *pages)
 {
-	struct lru_list *list = &lru->gens[slot_of(lru->min_seq)];
-	unsigned next = slot_of(lru->min_seq + 1);
+	unsigned slot = slot_of(lru->min_seq), next = slot_of(lru->min_seq + 1);
+	const struct lru_list *list = &lru->gens[slot];
 	while (list->newest != LRU_NONE) {
 		uint32_t entry = list->newest;
-		lru_list_del(list, pages, entry);
-		lru_list_add_oldest(&lru->gens[next], pages, entry, (uint8_t)(next + 1));
+		if (*lru_place_of(pages, entry) == slot + 1) {
+			mglru_del(lru, pages, entry);
+			put(lru, pages, entry, next, false);
+		} else {
+			sort(lru, pages, entry, false);
+		}
 	}
 	lru->min_seq++;
 }
@@ -105,8 +138,8 @@ static bool wants_ageing(const struct mglru *lru, uint64_t total)
 		return true;
 	if (lru->min_seq + MGLRU_MIN_GENS < lru->max_seq)
 		return false;
-	uint64_t young = lru->gens[slot_of(lru->max_seq)].nr_pages;
-	uint64_t old = lru->gens[slot_of(lru->max_seq - MGLRU_MIN_GENS)].nr_pages;
+	uint64_t young = lru->nr_pages[slot_of(lru->max_seq)];
+	uint64_t old = lru->nr_pages[slot_of(lru->max_seq - MGLRU_MIN_GENS)];
 	return young * MGLRU_MIN_GENS > total || old * (MGLRU_MIN_GENS + 2) < total;
 }
 
@@ -122,20 +155,31 @@ static int64_t nr_to_scan(struct mglru *lru, struct lru_pages *pages,
 	return -1;
 }
 
-/* Taken off the oldest generation, to be looked at one by one. */
-static unsigned isolate(struct mglru *lru, struct lru_pages *pages, uint32_t entries[MGLRU_BATCH])
+/* Up to 64 pages are taken off the oldest generation, to be looked at one by one; of `limit` at
+ * most that are met on its list. Returns how many those were. */
+static uint64_t isolate(struct mglru *lru, struct lru_pages *pages, uint64_t limit,
+			uint32_t entries[MGLRU_BATCH], unsigned *ret_nr)
 {
-	struct lru_list *list = &lru->gens[slot_of(lru->min_seq)];
-	uint64_t nr_pages = 0;
-	unsigned nr = 0;
-	while (nr_pages < MGLRU_BATCH && list->oldest != LRU_NONE) {
+	unsigned slot = slot_of(lru->min_seq);
+	const struct lru_list *list = &lru->gens[slot];
+	uint64_t nr_pages = 0, nr_met = 0, nr_sorted = 0;
+	while (nr_pages < MGLRU_BATCH && limit-- > 0 && list->oldest != LRU_NONE) {
 		uint32_t entry = list->oldest;
-		lru_list_del(list, pages, entry);
+		uint64_t weight = lru_weight(pages, entry);
+		nr_met += weight;
+		if (*lru_place_of(pages, entry) != slot + 1) {
+			sort(lru, pages, entry, true);
+			nr_sorted += weight;
+			continue;
+		}
+		mglru_del(lru, pages, entry);
 		*lru_place_of(pages, entry) = MGLRU_ISOLATED;
-		nr_pages += lru_weight(pages, entry);
-		entries[nr++] = entry;
+		nr_pages += weight;
+		entries[(*ret_nr)++] = entry;
 	}
-	return nr;
+	lru->nr_scanned += nr_pages;
+	lru->nr_sorted += nr_sorted;
+	return nr_met;
 }
 
 /* A neighbour's look may have found it young already: its bit is clear then, and it stays. */
@@ -160,43 +204,103 @@ static void evict_entry(struct mglru *lru, struct lru_pages *pages, struct lru_s
 
 /* One batch from the oldest generation; returns how many pages were looked at. */
 static uint64_t evict_batch(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
-			    const struct lru_ops *ops, void *context)
+			    uint64_t limit, const struct lru_ops *ops, void *context)
 {
 	uint32_t entries[MGLRU_BATCH];
-	uint64_t scanned = 0;
-	unsigned nr = nr_gens(lru) > MGLRU_MIN_GENS ? isolate(lru, pages, entries) : 0;
-	for (unsigned i = 0; i < nr; i++)
-		scanned += lru_weight(pages, entries[i]);
+	uint64_t met = 0;
+	unsigned nr = 0;
+	if (lru->ages_early)
+		drop_empty(lru);
+	if (nr_gens(lru) > MGLRU_MIN_GENS)
+		met = isolate(lru, pages, limit, entries, &nr);
 	for (unsigned i = 0; i < nr; i++)
 		evict_entry(lru, pages, shrink, entries[i], ops, context);
-	lru->nr_scanned += scanned;
-	scanned += drop_empty(lru);
-	return nr_gens(lru) == MGLRU_MIN_GENS ? 0 : scanned;
+	bool has_dropped = drop_empty(lru);
+	if (lru->ages_early)
+		return met;
+	return nr_gens(lru) == MGLRU_MIN_GENS ? 0 : met + has_dropped;
+}
+
+static void shrink_6_12(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
+			const struct lru_ops *ops, void *context)
+{
+	uint64_t met = shrink->nr_done;
+	while (shrink->nr_reclaimed < shrink->budget_pages) {
+		int64_t wanted = nr_to_scan(lru, pages, shrink, ops, context);
+		if (wanted <= 0)
+			break;
+		uint64_t delta = evict_batch(lru, pages, shrink, MGLRU_MOST_MET, ops, context);
+		met += delta;
+		if (delta == 0 || met >= (uint64_t)wanted ||
+		    shrink->is_enough(context, shrink->node, shrink->nr_reclaimed))
+			break;
+	}
+	shrink->nr_scanned += met - shrink->nr_done;
+}
+
+static bool wants_ageing_early(const struct mglru *lru, uint32_t priority)
+{
+	uint64_t ready = lru->min_seq + MGLRU_MIN_GENS;
+	return ready > lru->max_seq || (priority < LRU_DEF_PRIORITY && ready == lru->max_seq);
+}
+
+/* How much there is to scan is found once, at the beginning. */
+static void shrink_7_3(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
+		       const struct lru_ops *ops, void *context)
+{
+	uint64_t wanted = mglru_nr_total(lru) >> shrink->priority, met = shrink->nr_done;
+	bool has_aged = false;
+	while (met < wanted) {
+		if (wants_ageing_early(lru, shrink->priority)) {
+			mglru_age(lru, pages, shrink->node, ops, context);
+			has_aged = true;
+		}
+		uint64_t limit = MIN(wanted - met, MGLRU_BATCH);
+		uint64_t delta = evict_batch(lru, pages, shrink, limit, ops, context);
+		met += delta;
+		if (delta == 0 || has_aged || shrink->nr_reclaimed >= shrink->budget_pages ||
+		    shrink->is_enough(context, shrink->node, shrink->nr_reclaimed))
+			break;
+	}
+	shrink->nr_scanned += met - shrink->nr_done;
 }
 
 void mglru_shrink(struct mglru *lru, struct lru_pages *pages, struct lru_shrink *shrink,
 		  const struct lru_ops *ops, void *context)
 {
-	uint64_t scanned = shrink->nr_done;
-	while (shrink->nr_reclaimed < shrink->budget_pages) {
-		int64_t wanted = nr_to_scan(lru, pages, shrink, ops, context);
-		if (wanted <= 0)
-			break;
-		uint64_t delta = evict_batch(lru, pages, shrink, ops, context);
-		scanned += delta;
-		if (delta == 0 || scanned >= (uint64_t)wanted ||
-		    shrink->is_enough(context, shrink->node, shrink->nr_reclaimed))
-			break;
+	if (lru->ages_early)
+		shrink_7_3(lru, pages, shrink, ops, context);
+	else
+		shrink_6_12(lru, pages, shrink, ops, context);
+}
+
+/* Links join, lengths add up, and each entry's home is the list that holds it. */
+static bool list_is_valid(const struct lru_list *list, const struct lru_pages *pages, uint8_t home,
+			  uint64_t *sums)
+{
+	uint64_t nr_pages = 0;
+	uint32_t newer = LRU_NONE, entry = list->newest;
+	for (; entry != LRU_NONE; newer = entry, entry = lru_link_of(pages, entry)->older) {
+		uint8_t place = *lru_place_of(pages, entry);
+		if (lru_link_of(pages, entry)->newer != newer || place == 0 ||
+		    place > MGLRU_MAX_GENS || *lru_home_of(pages, entry) != home)
+			return false;
+		nr_pages += lru_weight(pages, entry);
+		sums[place - 1] += lru_weight(pages, entry);
 	}
-	shrink->nr_scanned += scanned - shrink->nr_done;
+	return list->oldest == newer && list->nr_pages == nr_pages;
 }
 
 bool mglru_is_valid(const struct mglru *lru, const struct lru_pages *pages)
 {
+	uint64_t sums[MGLRU_MAX_GENS] = { 0 };
 	if (nr_gens(lru) < MGLRU_MIN_GENS || nr_gens(lru) > MGLRU_MAX_GENS)
 		return false;
 	for (unsigned slot = 0; slot < MGLRU_MAX_GENS; slot++)
-		if (!lru_list_is_valid(&lru->gens[slot], pages, (uint8_t)(slot + 1), UINT8_MAX))
+		if (!list_is_valid(&lru->gens[slot], pages, (uint8_t)(slot + 1), sums))
+			return false;
+	for (unsigned slot = 0; slot < MGLRU_MAX_GENS; slot++)
+		if (sums[slot] != lru->nr_pages[slot])
 			return false;
 	return true;
 }

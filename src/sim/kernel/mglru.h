@@ -14,10 +14,19 @@
  * found young goes to the youngest, and what is young around it in its page table with it, also
  * what is in the same batch.
  *
+ * A page that a walk found young is of its new generation at once, but stays on the list where it
+ * is until eviction comes across it and sorts it: `home` is the list, `place` the generation. 6.12
+ * looks at up to 4,096 pages for a batch; 7.3 at 64, sorted ones among them, so after a walk most
+ * of its batches find little to evict.
+ *
+ * When the walk comes. 6.12: only two generations are left; or three, the priority has risen, and
+ * the young are many or the old are few. 7.3: three are left and the priority has risen; then one
+ * batch, and the visit is over.
+ *
  * Follows mm/vmscan.c (6.12): should_run_aging, get_nr_to_scan, inc_max_seq, try_to_inc_min_seq,
- * scan_folios, evict_folios, lru_gen_look_around; include/linux/mm_inline.h lru_gen_add_folio. Not
- * modelled: file pages and their tiers (all pages are anonymous), min_ttl. Which page tables a walk
- * leaves out is the caller's business (walk_filter.h).
+ * sort_folio, scan_folios, evict_folios, lru_gen_look_around; include/linux/mm_inline.h
+ * lru_gen_add_folio. Not modelled: file pages and their tiers (all pages are anonymous), min_ttl.
+ * Which page tables a walk leaves out is the caller's business (walk_filter.h).
  *
  * Cost: what lru_list.h takes; an ageing walk looks at every page.
  */
@@ -36,9 +45,12 @@
 
 struct mglru { /* of one node; the place of an entry is 1 + the slot of its generation */
 	uint64_t min_seq, max_seq;
-	struct lru_list gens[MGLRU_MAX_GENS]; /* [seq % MGLRU_MAX_GENS] */
+	struct lru_list gens[MGLRU_MAX_GENS]; /* [seq % MGLRU_MAX_GENS]: that hold them */
+	uint64_t nr_pages[MGLRU_MAX_GENS];    /* that are of this generation, wherever held */
+	bool ages_early;		      /* 7.3 */
 	/* Counters, as vmstat has them. */
 	uint64_t nr_scanned; /* pgscan: taken off for eviction */
+	uint64_t nr_sorted;  /* pgrefill: found on the list of a generation that they had left */
 	uint64_t nr_walks;
 };
 
@@ -46,6 +58,8 @@ void mglru_init(struct mglru *lru);
 /* `is_active`: to the youngest (what a fault brought in); else to the second youngest. */
 void mglru_add(struct mglru *lru, struct lru_pages *pages, uint32_t entry, bool is_active);
 void mglru_del(struct mglru *lru, struct lru_pages *pages, uint32_t entry);
+/* A page of a large folio that is split: at the place where the folio is. */
+void mglru_add_piece(struct mglru *lru, struct lru_pages *pages, uint32_t page, uint32_t folio);
 /* To the youngest generation, when it is on a list. */
 void mglru_activate(struct mglru *lru, struct lru_pages *pages, uint32_t entry);
 /* On the active list, in the terms of the older LRU: one of the two youngest generations. */
