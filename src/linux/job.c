@@ -203,6 +203,7 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 		spawn_abandon(&job->child);
 		return error;
 	}
+	job->is_released = true;
 	*ret_exec_error = spawn_release(&job->child);
 	job->is_ended = *ret_exec_error != 0;
 	job->noted_ns = job_now_ns();

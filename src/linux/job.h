@@ -54,7 +54,7 @@ struct job {
 	const struct job_engine_ops *engine;
 	void *engine_state;
 	int engine_fd; /* of the engine: readable when it wants to look; -1: none */
-	bool is_engine_started, has_failed;
+	bool is_engine_started, is_released, has_failed;
 	void (*tell)(const char *text); /* what the user is to know meanwhile; may be NULL */
 	struct cpustat stat;
 	int psi_fd, signal_fd;

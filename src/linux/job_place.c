@@ -96,6 +96,10 @@ static int place_threads(struct job *job, struct printbuf *err)
 		task_list_fini(&processes);
 		job->has_written = true;
 	}
+	if (refused == -EINVAL && !job->is_released)
+		return error_set(err, refused,
+				 "none of the preferred CPUs is left to the program: the cpuset "
+				 "that berth is in has been changed");
 	if (refused == -EPERM)
 		return error_set(err, refused,
 				 "affinity of the program's threads: %s; berth needs CAP_SYS_NICE "

@@ -137,8 +137,9 @@ static int undo_affinity(const struct undo *undo, const struct journal_change *c
 	}
 	set_fini(&restoring.original);
 	if (error)
-		return error_set(err, error, "affinity of %s: %s", change->object,
-				 error_text(error));
+		return error_set(
+			err, error, "affinity of %s: %s%s", change->object, error_text(error),
+			error == -EPERM ? "; programs of other users need CAP_SYS_NICE" : "");
 	*ret = restoring.nr_restored	 ? JOURNAL_RESTORED
 	       : restoring.nr_left_alone ? JOURNAL_LEFT_ALONE
 	       : restoring.nr_unchanged	 ? JOURNAL_UNCHANGED

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* Measuring jobs of the host's own kernel: what they ran, that they did nothing, and that 10,000
+ * threads cost no more than a sample of them. */
+#include "test.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "linux/job.h"
+
+#define NR_THREADS  10000
+#define STACK_BYTES 4096
+#define ALL_THREADS (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+
+/* Threads of the kernel's alone, so that there can be many: no library, no locals. */
+__attribute__((no_sanitize("address", "undefined"))) static int wait_forever(void *argument)
+{
+	for (;;)
+		syscall(SYS_pause);
+	return 0;
+}
+
+static _Noreturn void be_many(int ready_fd)
+{
+	char *stacks = mmap(NULL, (size_t)NR_THREADS * STACK_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int nr = 0;
+	while (stacks != MAP_FAILED && nr < NR_THREADS &&
+	       clone(wait_forever, stacks + (size_t)(nr + 1) * STACK_BYTES, ALL_THREADS, NULL) > 0)
+		nr++;
+	if (write(ready_fd, &nr, sizeof(nr)) != sizeof(nr))
+		_exit(1);
+	for (volatile uint64_t spin = 0;; spin = spin + 1)
+		continue;
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec ran;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
+	return (uint64_t)ran.tv_sec * NS_PER_S + (uint64_t)ran.tv_nsec;
+}
+
+static struct root root;
+static struct job job;
+
+static void begin(pid_t pid)
+{
+	assert_int_equal(root_open("/", &root, NULL), 0);
+	job = (struct job){ .root = &root, .child = { .pid = pid } };
+	assert_int_equal(job_meter_init(&job), 0);
+}
+
+static void end(void)
+{
+	int status;
+	kill(job.child.pid, SIGKILL);
+	assert_int_equal(waitpid(job.child.pid, &status, 0), job.child.pid);
+	job_meter_fini(&job.meter);
+	root_fini(&root);
+}
+
+static void test_a_look_at_10000_threads_is_bounded(void **state)
+{
+	int ready[2], nr = 0;
+	uint64_t ran_ns, waited_ns;
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		be_many(ready[1]);
+	assert_int_equal(read(ready[0], &nr, sizeof(nr)), sizeof(nr));
+	begin(pid);
+	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
+	uint64_t cost_ns = UINT64_MAX;
+	for (int i = 0; i < 5; i++) {
+		usleep(20000);
+		uint64_t began_ns = own_cpu_ns();
+		job_measure(&job, 20 * NS_PER_MS, &ran_ns, &waited_ns);
+		cost_ns = MIN(cost_ns, own_cpu_ns() - began_ns);
+	}
+	assert_int_equal(job.meter.nr_waiters, JOB_MAX_WAITERS);
+	assert_int_equal(job.meter.nr_processes, 1);
+	assert_true(waited_ns <= JOB_MAX_WAITERS * 20 * NS_PER_MS);
+	/* 64 threads of 10,000: a hundredth of what all would cost (80 ms). */
+	if (cost_ns > 20 * NS_PER_MS)
+		fail_msg("%llu us for a look", (unsigned long long)(cost_ns / NS_PER_US));
+	end();
+	close(ready[0]);
+	close(ready[1]);
+	if (nr < NR_THREADS)
+		skip(); /* this machine's limit of threads is lower */
+}
+
+static void test_who_sleeps_is_quiet(void **state)
+{
+	uint64_t ran_ns, waited_ns;
+	pid_t pid = fork();
+	if (pid == 0)
+		for (;;)
+			pause();
+	begin(pid);
+	usleep(100000);
+	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
+	usleep(50000);
+	assert_false(job_has_run(&job));
+	job_measure(&job, 50 * NS_PER_MS, &ran_ns, &waited_ns);
+	assert_int_equal(ran_ns, 0);
+	assert_int_equal(waited_ns, 0);
+	assert_int_equal(job.meter.nr_waiters,
+			 0); /* who did not run is not asked whether it waited */
+	end();
+}
+
+/* What ran is counted, that of children too, and not less because one of them has ended. */
+static void test_children_count(void **state)
+{
+	uint64_t ran_ns, waited_ns, all_ns = 0;
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (fork() == 0)
+			for (volatile int spin = 0; spin < 200000000; spin = spin + 1)
+				continue;
+		for (;;)
+			pause();
+	}
+	begin(pid);
+	for (int i = 0; i < 500 && all_ns < 50 * NS_PER_MS; i++) {
+		usleep(10000);
+		job_measure(&job, 10 * NS_PER_MS, &ran_ns, &waited_ns);
+		all_ns += ran_ns;
+		assert_true(job.meter.nr_processes <= 2);
+	}
+	assert_true(all_ns >= 50 * NS_PER_MS);
+	struct task_list tree = { 0 };
+	bool has_more = false;
+	assert_int_equal(job_processes(&job, 1, &tree, &has_more), 0);
+	assert_int_equal(tree.nr, 1);
+	if (all_ns < 100 * NS_PER_MS)
+		assert_true(has_more);
+	kill(job.child.pid, SIGSTOP);
+	task_list_fini(&tree);
+	assert_int_equal(process_tree(&root, pid, &tree), 0);
+	for (size_t i = 1; i < tree.nr; i++)
+		kill(tree.items[i], SIGKILL);
+	task_list_fini(&tree);
+	end();
+}
