@@ -20,14 +20,14 @@ whatever drifts hits all alike.
                     are always behind                                  a test; only when asked for
 
 Throughput is what the loads say of themselves: stress-ng's operations in a fixed time, hackbench's
-fixed loops in the time they took. The periodic job runs until A ends; its first WARM_UP seconds are
-not counted. CPU seconds are those of each job's processes, berth's own among them.
+fixed loops in the time they took. The periodic job is at work when A starts and runs until A ends;
+its first WARM_UP seconds are not counted. CPU seconds are those of each job's processes, berth's own among them.
 """
 import argparse, json, os, re, signal, subprocess, sys, time
 
 PERIOD_MS = 5
 OWNER_SHARE, LIGHT_SHARE = 0.6, 0.1
-WARM_UP = 0.4
+HEAD_START, WARM_UP = 0.5, 0.8
 CELLS = ["alone-stress", "alone-hackbench", "owner-stress", "owner-hackbench", "light-stress",
          "both-stress"]
 ASKED_FOR = ["alone-spin"]
@@ -42,8 +42,7 @@ class Bench:
     def __init__(self, arguments):
         self.berth, self.periodic = arguments.berth, arguments.periodic
         self.seconds = arguments.seconds
-        self.rounds_of_period = self.calibrate()
-        self.loops = 0
+        self.loops, self.rounds_of_period, self.rounds = 0, 0, {}
 
     def calibrate(self):
         """Rounds of the periodic job's loop in a whole period, the median of five tries."""
@@ -53,6 +52,28 @@ class Bench:
                                  "--seconds", "0.05", "--format", "json"])
             rounds.append(json.loads(done)["rounds"])
         return sorted(rounds)[2]
+
+    def rounds_for(self, share):
+        """What takes this share of a CPU, waking up and ticks included: tried, and corrected by what
+        it took, twice."""
+        rounds = self.rounds_of_period * share
+        for _ in range(2):
+            done = json.loads(self.capture(
+                ["taskset", "-c", "1", self.periodic, "--period", "%dms" % PERIOD_MS, "--seconds",
+                 "0.5", "--rounds", str(int(rounds)), "--format", "json"]))
+            took = done["cpu_ns"] / (done["releases"] * done["period_ns"])
+            rounds = max(rounds + (share - took) * self.rounds_of_period, 1)
+        return int(rounds)
+
+    def prepare(self, cells):
+        kinds = {cell.split("-")[0] for cell in cells}
+        self.rounds_of_period = self.calibrate()
+        if "owner" in kinds:
+            self.rounds["owner"] = self.rounds_for(OWNER_SHARE)
+        if "light" in kinds:
+            self.rounds["light"] = self.rounds_for(LIGHT_SHARE)
+        if any(cell.endswith("hackbench") for cell in cells):
+            self.size_hackbench()
 
     @staticmethod
     def capture(command):
@@ -81,9 +102,9 @@ class Bench:
                     "--format", "json"]
         return ["hackbench", "--pipe", "--groups", "1", "--fds", "10", "--loops", str(self.loops)]
 
-    def owner(self, share):
+    def owner(self, kind):
         return [self.periodic, "--period", "%dms" % PERIOD_MS, "--seconds", "600",
-                "--rounds", str(max(int(self.rounds_of_period * share), 1)),
+                "--rounds", str(self.rounds[kind]),
                 "--warm-up", str(WARM_UP), "--format", "json"]
 
     def throughput(self, name, text):
@@ -126,10 +147,12 @@ class Bench:
 
     def run(self, cell, policy):
         kind, name = cell.split("-")
-        first = self.start(self.placed(policy, 0, self.load(name)))
-        second = {"alone": ["sleep", "600"], "both": self.load(name),
-                  "owner": self.owner(OWNER_SHARE), "light": self.owner(LIGHT_SHARE)}[kind]
+        second = (["sleep", "600"] if kind == "alone" else self.load(name) if kind == "both" else
+                  self.owner(kind))
         second = self.start(self.placed(policy, 1, second))
+        if kind in self.rounds:
+            time.sleep(HEAD_START)
+        first = self.start(self.placed(policy, 0, self.load(name)))
         text, cpu_s = self.finish(first)
         result = {"a": self.throughput(name, text), "a_cpu_s": round(cpu_s, 3)}
         if kind == "alone":
@@ -184,12 +207,11 @@ def main():
             say(left_out=policy, why=why)
         else:
             policies.append(policy)
-    bench = Bench(arguments)
     cells = choose(CELLS, arguments.cells)
-    if any(cell.endswith("hackbench") for cell in cells):
-        bench.size_hackbench()
-    say(kernel=os.uname().release, cpus=os.cpu_count(), seconds=bench.seconds, loops=bench.loops,
-        period_ms=PERIOD_MS, rounds_of_period=bench.rounds_of_period)
+    bench = Bench(arguments)
+    say(kernel=os.uname().release, cpus=os.cpu_count(), seconds=bench.seconds, period_ms=PERIOD_MS)
+    bench.prepare(cells)
+    say(loops=bench.loops, rounds_of_period=bench.rounds_of_period, **bench.rounds)
     longest = 0
     for number in range(arguments.rounds):
         start = time.monotonic()

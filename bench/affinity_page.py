@@ -10,7 +10,7 @@ import statistics
 NAMES = {"none": "none", "hard": "hard", "user": "soft, user engine", "scx": "soft, scx engine"}
 LOADS = {"stress": "stress-ng, 2 workers", "hackbench": "hackbench, 20 tasks",
          "spin": "periodic, always behind"}
-WARM_UP_S, TIMES = 0.4, 1e3
+WARM_UP_S, US = 0.8, 1e3
 
 HEAD = """# Soft affinity, measured
 
@@ -60,17 +60,21 @@ class Table:
 
     def __init__(self, records):
         self.runs, self.left_out, self.boots, self.about, self.hosts = {}, {}, 0, {}, []
+        loops = 0
         for record in records:
             self.boots += "boot" in record
             if "left_out" in record:
                 self.left_out[record["left_out"]] = record["why"]
             elif "kernel" in record:
                 self.about = record
+            elif "loops" in record:
+                loops = record["loops"]
             elif "speed_share" in record:
                 self.hosts.append(record)
             elif "round" in record:
                 key = record["cell"], record["policy"]
-                self.runs.setdefault(key, {})[self.boots, record["round"]] = record
+                self.runs.setdefault(key, {})[self.boots, record["round"]] = {
+                    **record, "loops": loops}
 
     def policies(self):
         return [policy for policy in NAMES if any(key[1] == policy for key in self.runs)]
@@ -173,7 +177,7 @@ def used_cpus(run, table):
     if run["cell"].endswith("stress"):
         seconds = table.about["seconds"]
     elif run["cell"].endswith("hackbench"):
-        seconds = table.about["loops"] / run["a"]
+        seconds = run["loops"] / run["a"]
     else:
         seconds = 2 * int(table.about["seconds"] * 500 / table.about["period_ms"]) / run["a"]
     return run["a_cpu_s"] / seconds
@@ -191,10 +195,10 @@ def beside_periodic(table, kind, words):
             ratio = latency_ratio(table, cell, policy, "wakeup_ns")
             out += row(LOADS[name], NAMES[policy],
                        spread(table.ratios(cell, policy, "hard", throughput)),
-                       *(spread(table.values(cell, policy, periodic("wakeup_ns", rank)), TIMES)
+                       *(spread(table.values(cell, policy, periodic("wakeup_ns", rank)), US)
                          for rank in ("p50", "p99")),
                        number(ratio) if ratio is not None else "-",
-                       spread(table.values(cell, policy, periodic("response_ns", "p99")), TIMES))
+                       spread(table.values(cell, policy, periodic("response_ns", "p99")), US))
     return out
 
 
@@ -257,6 +261,8 @@ def of_kernel(kernel, table):
     out += "%s, %s in %s. %s\n" % (about.get("kernel", kernel), counted(table.nr_rounds(), "round"),
                                   counted(table.boots, "boot"), host(table))
     for policy, why in table.left_out.items():
+        if policy in table.policies():
+            continue
         out += "\nLeft out: %s. %s\n" % (NAMES[policy], why.replace("berth run: ", "", 1))
     kinds = {key[0].split("-")[0] for key in table.runs}
     for kind, section in SECTIONS:
