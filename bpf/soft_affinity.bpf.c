@@ -55,6 +55,7 @@
 char gpl[] SEC("license") = "GPL";
 
 static uint64_t clock_vtime;
+static int64_t nr_borrowers; /* that run now, on all CPUs */
 
 static struct scx_task *task_find(struct task_struct *task)
 {
@@ -137,6 +138,28 @@ static bool stays(struct task_struct *task, struct scx_task *own, struct job_sta
 	return true;
 }
 
+/* The owner comes before the borrower: one that runs on a preferred CPU leaves it now, not only at
+ * its next tick. */
+static void evict_one(struct job_state *job, uint32_t slot)
+{
+	int i;
+	if (nr_borrowers <= 0)
+		return;
+	bpf_for(i, 0, settings.nr_cpus)
+	{
+		struct scx_cpu *cpu = mask_has(&job->preferred, (uint32_t)i) ? cpu_find((uint32_t)i)
+									     : NULL;
+		uint32_t borrower = cpu ? cpu->borrower : 0;
+		if (borrower == 0 || borrower == slot + 1)
+			continue;
+		cpu->borrower = 0;
+		__sync_fetch_and_add(&nr_borrowers, -1);
+		count_add(borrower - 1, COUNT_EVICTED);
+		scx_bpf_kick_cpu(i, kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
+		return;
+	}
+}
+
 static void enqueue_in_job(struct task_struct *task, struct scx_task *own, struct job_state *job,
 			   uint32_t cpu, uint64_t flags)
 {
@@ -153,6 +176,8 @@ static void enqueue_in_job(struct task_struct *task, struct scx_task *own, struc
 	int32_t idle = pick_home(task, own->slot, -1);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, kernel_value(scx_kick_flags, SCX_KICK_IDLE));
+	else
+		evict_one(job, own->slot);
 }
 
 SEC("struct_ops/enqueue")
@@ -183,8 +208,6 @@ static bool head_vtime(uint64_t queue, uint64_t *ret)
 {
 	struct task_struct *task;
 	bool is_found = false;
-	if (scx_bpf_dsq_nr_queued(queue) <= 0)
-		return false;
 	bpf_for_each(scx_dsq, task, queue, 0)
 	{
 		*ret = task->scx.dsq_vtime;
@@ -194,33 +217,48 @@ static bool head_vtime(uint64_t queue, uint64_t *ret)
 	return is_found;
 }
 
+struct choice {
+	uint64_t queue, vtime;
+	bool has_vtime;
+};
+
+/* Heads are looked at only when two queues hold tasks: mostly one does. */
+static void choose(struct choice *best, uint64_t queue)
+{
+	uint64_t vtime = 0;
+	if (scx_bpf_dsq_nr_queued(queue) <= 0)
+		return;
+	if (best->queue == NO_QUEUE) {
+		best->queue = queue;
+		return;
+	}
+	if (!best->has_vtime)
+		best->has_vtime = head_vtime(best->queue, &best->vtime);
+	if (!head_vtime(queue, &vtime) || (best->has_vtime && !is_before(vtime, best->vtime)))
+		return;
+	*best = (struct choice){ queue, vtime, true };
+}
+
 /* The queue of those that this CPU serves whose first task is next; `after` is passed over. */
 static uint64_t next_queue(const struct scx_cpu *cpu, uint64_t after)
 {
-	uint64_t best = NO_QUEUE, least = 0, vtime = 0;
+	struct choice best = { NO_QUEUE, 0, false };
 	int i, bit;
-	if (QUEUE_OF_CACHE + cpu->cache != after &&
-	    head_vtime(QUEUE_OF_CACHE + cpu->cache, &vtime)) {
-		best = QUEUE_OF_CACHE + cpu->cache;
-		least = vtime;
-	}
+	if (QUEUE_OF_CACHE + cpu->cache != after)
+		choose(&best, QUEUE_OF_CACHE + cpu->cache);
 	bpf_for(i, 0, SCX_JOB_WORDS)
 	{
 		uint64_t owners = cpu->owners[i & (SCX_JOB_WORDS - 1)];
 		bpf_for(bit, 0, 64)
 		{
+			uint64_t queue = QUEUE_OF_JOB + (uint64_t)i * 64 + (uint64_t)bit;
 			if (!(owners >> bit))
 				break;
-			uint64_t queue = QUEUE_OF_JOB + (uint64_t)i * 64 + (uint64_t)bit;
-			if (!(owners >> bit & 1) || queue == after || !head_vtime(queue, &vtime))
-				continue;
-			if (best == NO_QUEUE || is_before(vtime, least)) {
-				best = queue;
-				least = vtime;
-			}
+			if (owners >> bit & 1 && queue != after)
+				choose(&best, queue);
 		}
 	}
-	return best;
+	return best.queue;
 }
 
 static bool take_own(const struct scx_cpu *cpu)
@@ -386,6 +424,17 @@ void BPF_PROG(berth_tick, struct task_struct *task)
 		tick_of_borrower(task, own, job, cpu, now_ns);
 }
 
+/* The slot of the job that has borrowed this CPU for the task, plus one; 0: it is not borrowed. */
+static uint32_t borrower_of(struct task_struct *task, uint32_t number)
+{
+	struct scx_task *own = task_find(task);
+	uint32_t slot = own ? own->slot : 0;
+	struct job_state *job = own ? bpf_map_lookup_elem(&berth_jobs, &slot) : NULL;
+	if (!own || !job || job->generation != own->generation)
+		return 0;
+	return mask_has(&job->preferred, number) ? 0 : slot + 1;
+}
+
 SEC("struct_ops/running")
 void BPF_PROG(berth_running, struct task_struct *task)
 {
@@ -394,11 +443,13 @@ void BPF_PROG(berth_running, struct task_struct *task)
 	if (!cpu)
 		return;
 	cpu->began_ns = bpf_ktime_get_ns();
-	struct scx_task *own = task_find(task);
-	struct job_state *job = own ? job_of(task, own) : NULL;
-	cpu->borrower = own && job && !mask_has(&job->preferred, number) ? own->slot + 1 : 0;
-	if (!cpu->borrower && is_before(clock_vtime, task->scx.dsq_vtime))
+	uint32_t borrower = borrower_of(task, number);
+	if (borrower) {
+		cpu->borrower = borrower;
+		__sync_fetch_and_add(&nr_borrowers, 1);
+	} else if (is_before(clock_vtime, task->scx.dsq_vtime)) {
 		clock_vtime = task->scx.dsq_vtime;
+	}
 }
 
 SEC("struct_ops/stopping")
@@ -408,7 +459,10 @@ void BPF_PROG(berth_stopping, struct task_struct *task, bool is_runnable)
 	if (!cpu)
 		return;
 	uint64_t ran_ns = bpf_ktime_get_ns() - cpu->began_ns;
-	cpu->borrower = 0;
+	if (cpu->borrower) {
+		cpu->borrower = 0;
+		__sync_fetch_and_add(&nr_borrowers, -1);
+	}
 	task_set_vtime(task, task->scx.dsq_vtime + weighted_ns(task, ran_ns));
 }
 
