@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# How the scheduler in the kernel ends: CPUs that go and come load it anew with the job's tasks
+# still marked; SysRq-S gives the job to the user engine, and that is said.
+set -eu
+. "$TOP/tests/lab/common.sh"
+lab_required 7.3
+[ -e "$BUILD/bpf/soft_affinity.bpf.o" ] || { echo "built without the sched_ext engine"; exit 77; }
+cd "$TMP"
+fail() { echo "FAILED: $*"; cat out err; exit 1; }
+
+cat >inside <<'END'
+seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f3,8,11; }
+"$BERTH" run --prefer 0 -- sh -c '
+	(while [ ! -e /tmp/stop ]; do :; done) & (while [ ! -e /tmp/stop ]; do :; done) &
+	echo 0 >/sys/devices/system/cpu/cpu1/online
+	touch /tmp/offline
+	wait' &
+while [ ! -e /tmp/offline ]; do sleep 0.1; done
+i=0 # loaded twice, and once more when the CPU is back
+while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 2 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
+echo 1 >/sys/devices/system/cpu/cpu1/online
+i=0
+while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 3 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
+before=$(seen | cut -d, -f3)
+i=0 # a task of before the reload spills: it is still known
+while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 40 ]; do sleep 0.1; i=$((i + 1)); done
+echo "spilled again $([ $i -lt 40 ] && echo yes || echo no)"
+echo "anew $(cat /sys/kernel/sched_ext/enable_seq) $(seen | cut -d, -f1,2)"
+echo S >/proc/sysrq-trigger
+i=0
+while [ "$(seen | cut -d, -f1)" = scx ] && [ $i -lt 40 ]; do sleep 0.1; i=$((i + 1)); done
+echo "then $(cat /sys/kernel/sched_ext/state) $(seen | cut -d, -f1)"
+touch /tmp/stop
+wait
+END
+lab_run --kernel 7.3 --no-model -M 'node:dram:512MiB@80ns/100GBps:cpus=0-1' -q -- \
+	env BERTH="$BERTH" sh "$TMP/inside" >out 2>err || fail "status $?"
+grep -q '^anew 3 scx,0-1$' out || fail "not loaded anew"
+grep -q '^spilled again yes$' out || fail "tasks were forgotten"
+grep -q '^then disabled user$' out || fail "the user engine did not take over"
+grep -q 'the scx engine: Linux has ended the scheduler (disabled by sysrq-S.*the user engine goes on' err ||
+	fail "not said"
