@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "linux/config.h"
+#include "linux/samplers.h"
 #include "policy/cpu/soft.h"
 #include "policy/policy.h"
 
@@ -89,7 +90,7 @@ static int parse_policy(const struct config_key *key, void *slot, const char *te
 			 nearest ? nearest : "", nearest ? "?" : "");
 }
 
-/* Names of users, groups and samplers: no blanks, no patterns. */
+/* Names of groups of users: no blanks, no patterns. */
 static int parse_name(const struct config_key *key, void *slot, const char *text, bool goes_on,
 		      struct printbuf *err)
 {
@@ -100,6 +101,21 @@ static int parse_name(const struct config_key *key, void *slot, const char *text
 		return refuse(err, text,
 			      "not a name: letters, digits, '_', '.' and '-', at most 32");
 	return set_text(slot, text);
+}
+
+static int parse_sampler(const struct config_key *key, void *slot, const char *text, bool goes_on,
+			 struct printbuf *err)
+{
+	const char *names[64] = { "auto" };
+	size_t nr = 1;
+	if (strcmp(text, "auto") == 0 || live_sampler_find(text))
+		return set_text(slot, text);
+	for (; nr < ARRAY_SIZE(names) && live_samplers[nr - 1]; nr++)
+		names[nr] = live_samplers[nr - 1]->name;
+	const char *nearest = nearest_name(text, names, nr);
+	return error_set(err, -EINVAL, "%s: no such sampler%s%s%s", text,
+			 nearest ? "; did you mean " : "; berth doctor see names them",
+			 nearest ? nearest : "", nearest ? "?" : "");
 }
 
 static void print_name(const struct config_key *key, const void *slot, struct printbuf *out)
@@ -394,6 +410,8 @@ static const struct config_kind kind_choice = { NULL, parse_choice, print_choice
 static const struct config_kind kind_policy = { "the name of a policy", parse_policy, print_name,
 						fini_text, false };
 static const struct config_kind kind_name = { "a name", parse_name, print_name, fini_text, false };
+static const struct config_kind kind_sampler = { "auto, or the name of a sampler", parse_sampler,
+						 print_name, fini_text, false };
 static const struct config_kind kind_rate = { "bytes per second: 200MiBps", parse_rate_value,
 					      print_rate, NULL, false };
 static const struct config_kind kind_limit = { "a percentage", parse_limit, print_limit, NULL,
@@ -424,7 +442,7 @@ const struct config_key config_keys[CONFIG_NR_KEYS] = {
 	  engine_names },
 	{ false, "Policy", "berth", &kind_policy, DAEMON(policy), "The policy that places memory.",
 	  NULL },
-	{ false, "Sampler", "auto", &kind_name, DAEMON(sampler),
+	{ false, "Sampler", "auto", &kind_sampler, DAEMON(sampler),
 	  "What tells which pages are used; auto chooses by precision and cost. berth doctor names "
 	  "those that work here.",
 	  NULL },

@@ -89,7 +89,8 @@ int doctor_check(struct doctor *doctor)
 	static void (*const checks[])(struct doctor *) = {
 		doctor_check_kernel,  doctor_check_security, doctor_check_watching,
 		doctor_check_machine, doctor_check_cpus,     doctor_check_journals,
-		doctor_check_tiers,   doctor_check_memory,   doctor_check_rivals,
+		doctor_check_tiers,   doctor_check_memory,   doctor_check_live,
+		doctor_check_rivals,
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
 		checks[i](doctor);

@@ -74,7 +74,6 @@ enum doctor_trial {
 	TRY_FRAMES,	   /* see the frame number of a page of ours */
 	TRY_PAGEMAP_SCAN,
 	TRY_PERF, /* count our own page faults */
-	TRY_BPF,  /* make a map of 4 bytes, and close it */
 	TRY_NR_TRIALS,
 };
 #define TRIAL_NOT_TRIED 1
@@ -145,6 +144,7 @@ void doctor_check_machine(struct doctor *doctor);  /* doctor_tiers.c */
 void doctor_check_tiers(struct doctor *doctor);
 void doctor_check_cpus(struct doctor *doctor);	   /* doctor_cpus.c */
 void doctor_check_memory(struct doctor *doctor);   /* doctor_memory.c */
+void doctor_check_live(struct doctor *doctor);	   /* doctor_live.c */
 void doctor_check_rivals(struct doctor *doctor);   /* doctor_rivals.c */
 void doctor_check_journals(struct doctor *doctor); /* doctor_journals.c */
 

@@ -141,29 +141,26 @@ static void check_pressure(struct doctor *doctor)
 	}
 }
 
-static void check_scx_rights(struct doctor *doctor, struct doctor_finding *finding)
+static void check_btf(struct doctor *doctor, struct doctor_finding *finding)
 {
-	int result = doctor->trials[TRY_BPF];
-	if (result != 0 && result != TRIAL_NOT_TRIED)
-		doctor_note(doctor, finding, DOCTOR_LIMITED,
-			    result == -EPERM ? "run as root, or grant CAP_BPF and CAP_PERFMON"
-					     : NULL,
-			    "BPF may not be used: %s", doctor_trial_text(result));
 	if (!root_has(doctor->root, "sys/kernel/btf/vmlinux"))
 		doctor_note(doctor, finding, DOCTOR_LIMITED, NULL,
 			    "sys/kernel/btf/vmlinux is not there: BPF programs do not fit this "
 			    "kernel");
 }
 
+/* On this machine the probe of engine scx tells more (doctor_live.c): then only what is loaded. */
 static void check_scheduler(struct doctor *doctor)
 {
+	if (doctor->root->is_host && !root_has(doctor->root, "sys/kernel/sched_ext/state"))
+		return;
 	struct doctor_finding *finding = doctor_add(doctor, DOCTOR_CPUS, "sched_ext", false);
 	PRINTBUF(state);
 	PRINTBUF(name);
 	doctor_read_choice(doctor, "sys/kernel/sched_ext/state", &state);
 	doctor_read_choice(doctor, "sys/kernel/sched_ext/root/ops", &name);
 	if (!state.pos) {
-		bool is_known = doctor->root->is_host || doctor->config ||
+		bool is_known = doctor->config ||
 				(doctor->version && doctor->version < SINCE_SCHED_EXT);
 		doctor_summary(finding, is_known ? "not in this kernel" : "not known");
 		if (is_known)
@@ -180,7 +177,8 @@ static void check_scheduler(struct doctor *doctor)
 	    strncmp(printbuf_str(&name), "berth", 5) != 0)
 		doctor_note(doctor, finding, DOCTOR_LIMITED, "stop it to let berth load its own",
 			    "another scheduler is loaded, and there can be one at a time");
-	check_scx_rights(doctor, finding);
+	if (!doctor->root->is_host)
+		check_btf(doctor, finding);
 }
 
 void doctor_check_cpus(struct doctor *doctor)

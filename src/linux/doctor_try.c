@@ -16,7 +16,6 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sched.h>
 #include <signal.h>
@@ -201,21 +200,6 @@ static int try_perf(void)
 	return 0;
 }
 
-static int try_bpf(void)
-{
-	union bpf_attr map = {
-		.map_type = BPF_MAP_TYPE_ARRAY,
-		.key_size = 4,
-		.value_size = 4,
-		.max_entries = 1,
-	};
-	long fd = syscall(SYS_bpf, BPF_MAP_CREATE, &map, sizeof(map));
-	if (fd < 0)
-		return -errno;
-	close((int)fd);
-	return 0;
-}
-
 static int (*const tries[TRY_NR_TRIALS])(void) = {
 	[TRY_AFFINITY] = try_affinity,
 	[TRY_MOVE] = try_move,
@@ -226,7 +210,6 @@ static int (*const tries[TRY_NR_TRIALS])(void) = {
 	[TRY_FRAMES] = try_frames,
 	[TRY_PAGEMAP_SCAN] = try_pagemap_scan,
 	[TRY_PERF] = try_perf,
-	[TRY_BPF] = try_bpf,
 };
 
 static void child_main(volatile int *results, int from)

@@ -52,8 +52,10 @@ static const struct {
 	{ "[Daemon]\nEngine=usr\n",
 	  "f:2:8: Engine=usr: not one of auto, user, scx; did you mean user?" },
 	{ "[Daemon]\nPolicy=bert\n", "f:2:8: Policy=bert: no such policy; did you mean berth?" },
-	{ "[Daemon]\nSampler=a b\n", "f:2:9: Sampler=a b: not a name: letters, digits, '_', "
-				     "'.' and '-', at most 32" },
+	{ "[Daemon]\nSampler=acessed-bits\n",
+	  "f:2:9: Sampler=acessed-bits: no such sampler; did you mean accessed-bits?" },
+	{ "[Daemon]\nSocketGroup=a b\n",
+	  "f:2:13: SocketGroup=a b: not a name: letters, digits, '_', '.' and '-', at most 32" },
 	{ "[Daemon]\nMoveRate=fast\n",
 	  "f:2:10: MoveRate=fast: not a rate; write one such as 200MiBps" },
 	{ "[Daemon]\nMoveRate=0Bps\n",

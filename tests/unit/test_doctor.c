@@ -73,7 +73,7 @@ static int try_under_filter(void)
 		return 1;
 	if (doctor.trials[TRY_PERF] != -ENOSYS || doctor.trials[TRY_AFFINITY] != 0)
 		return 2;
-	return doctor.trials[TRY_BPF] == TRIAL_NOT_TRIED ? 3 : 0; /* the last one */
+	return doctor.trials[TRY_NR_TRIALS - 1] == TRIAL_NOT_TRIED ? 3 : 0;
 }
 
 static void test_filter_kills(void **state)
