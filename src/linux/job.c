@@ -18,7 +18,7 @@
 #include "linux/undo.h"
 
 #define FIRST_LOOK_MS 20
-#define IDLE_MS	      1000		   /* for hotplug and the note alone */
+#define IDLE_MS	      2000		   /* for hotplug alone */
 #define PSI_TRIGGER   "some 50000 2000000" /* us in a window that any user may ask for */
 
 static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
@@ -61,6 +61,7 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 			     .wish = wish,
 			     .state_fd = -1,
 			     .psi_fd = -1,
+			     .online_fd = -1,
 			     .signal_fd = -1,
 			     .engine_fd = -1,
 			     .journal = { .fd = -1 },
@@ -188,6 +189,7 @@ static int start_engine(struct job *job, struct printbuf *err)
 int job_start(struct job *job, char *const arguments[], int *ret_exec_error, struct printbuf *err)
 {
 	job->program = arguments[0];
+	job->since = time(NULL);
 	int error = mark_environment(job);
 	if (!error)
 		error = journal_create(job->state_fd, &job->self, &job->journal, err);
@@ -206,7 +208,7 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 	job->is_released = true;
 	*ret_exec_error = spawn_release(&job->child);
 	job->is_ended = *ret_exec_error != 0;
-	job->noted_ns = job_now_ns();
+	job->online_fd = rootfile_open(job->root, "sys/devices/system/cpu/online", O_RDONLY);
 	if (!job->is_ended)
 		job_note_write(job);
 	return 0;
@@ -238,12 +240,17 @@ static void pass_signals(struct job *job)
 static int follow_hotplug(struct job *job, struct printbuf *err)
 {
 	struct set online = SET_EMPTY;
-	if (root_read_set(job->root, "sys/devices/system/cpu/online", &online) < 0)
+	char text[sizeof(job->online_text)];
+	ssize_t nr = job->online_fd < 0 ? -1 : pread(job->online_fd, text, sizeof(text) - 1, 0);
+	if (nr <= 0)
 		return 0;
-	if (set_is_equal(&online, &job->online)) {
-		set_fini(&online);
+	text[nr] = '\0';
+	if (strcmp(text, job->online_text) == 0)
 		return 0;
-	}
+	strcpy(job->online_text, text);
+	text[strcspn(text, "\n")] = '\0';
+	if (set_parse(text, &online) < 0)
+		return 0;
 	set_fini(&job->online);
 	job->online = online;
 	int error = set_copy(&job->rule.preferred, &job->wish->prefer);
@@ -273,10 +280,9 @@ static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 		prt_str(err, printbuf_str(&why));
 	}
 	uint64_t now = job_now_ns();
-	if (now - job->noted_ns >= NS_PER_S) {
-		job->noted_ns = now;
+	bool has_news = memcmp(&job->noted, &job->rule.counts, sizeof(job->noted)) != 0;
+	if (has_news && now - job->noted_ns >= NS_PER_S)
 		job_note_write(job);
-	}
 	return error;
 }
 
@@ -289,13 +295,13 @@ static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t d
 				{ job->child.pidfd, POLLIN, 0 },
 				{ job->has_failed ? -1 : job->engine_fd, POLLIN, 0 },
 				{ pace->until_pressure ? job->psi_fd : -1, POLLPRI, 0 } };
-	poll(fds, ARRAY_SIZE(fds), (int)left_ms);
+	if (poll(fds, ARRAY_SIZE(fds), (int)left_ms) == 0)
+		return true;
 	pass_signals(job);
 	reap(job);
 	if (fds[3].revents & (POLLERR | POLLNVAL)) { /* its group is gone */
 		close(job->psi_fd);
 		job->psi_fd = -1;
-		job->psi_is_quick = false;
 	}
 	return !job->is_ended && (fds[2].revents || fds[3].revents || job_now_ns() >= due_ns);
 }
@@ -346,6 +352,7 @@ void job_fini(struct job *job)
 	cpustat_fini(&job->stat);
 	close_if_open(job->state_fd);
 	close_if_open(job->psi_fd);
+	close_if_open(job->online_fd);
 	close_if_open(job->signal_fd);
 	close_if_open(job->child.pidfd);
 	cgroup_fini(&job->group);

@@ -60,13 +60,16 @@ struct job {
 	int psi_fd, signal_fd;
 	sigset_t old_signals;
 	const char *program; /* borrowed: its first argument */
-	uint64_t noted_ns;   /* when the note for `berth status` was written */
+	time_t since;	     /* when it was started, by the clock on the wall */
+	int online_fd;
+	char online_text[4096];	 /* the kernel's list when it was read last */
+	uint64_t noted_ns;	 /* when the note for `berth status` was written */
+	struct job_counts noted; /* and what it told */
 	/* Of the user engine: */
 	struct job_meter meter;
 	uint64_t looked_ns, counted_ns;
 	uint32_t nr_jobs; /* of this user on this machine, when they were counted */
-	bool psi_is_quick, is_quiet;
-	struct job_pace quiet_pace;
+	bool is_quiet;	  /* at the last look */
 };
 
 int job_init(struct job *job, const struct root *root, const struct job_wish *wish,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NOTE_BYTES ((size_t)64 * 1024)
@@ -14,8 +15,9 @@
 #define NAME_SIZE  64
 
 const char *const job_note_names[NR_NOTE_KEYS] = {
-	"program", "pid",   "engine",	 "held_by", "prefer",	   "allow",   "spill_at",
-	"now",	   "looks", "held_back", "spilled", "called_home", "evicted", "backed_off",
+	"program",   "pid",	"since",       "engine",  "held_by",
+	"prefer",    "allow",	"spill_at",    "now",	  "looks",
+	"held_back", "spilled", "called_home", "evicted", "backed_off",
 };
 
 bool job_note_is_number(enum job_note_key key)
@@ -48,6 +50,15 @@ static void add_text(struct printbuf *out, enum job_note_key key, const char *te
 	prt_char(out, '\n');
 }
 
+static void add_since(struct printbuf *out, time_t since)
+{
+	char text[32] = "";
+	struct tm utc;
+	if (gmtime_r(&since, &utc))
+		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	add_text(out, NOTE_SINCE, text);
+}
+
 static void add_spill_at(struct printbuf *out, uint32_t spill_at_bp)
 {
 	if (spill_at_bp == SOFT_HARD)
@@ -63,6 +74,7 @@ static void to_text(struct printbuf *out, const struct job *job)
 	prt_str(out, "version 1\n");
 	add_text(out, NOTE_PROGRAM, job->program);
 	add_number(out, NOTE_PID, (uint64_t)job->child.pid);
+	add_since(out, job->since);
 	add_text(out, NOTE_ENGINE, job->engine->name);
 	add_text(out, NOTE_HELD_BY,
 		 !job->uses_cgroup	   ? "affinity"
@@ -80,8 +92,10 @@ static void to_text(struct printbuf *out, const struct job *job)
 	add_text(out, NOTE_BACKED_OFF, job->is_backed_off ? "yes" : "no");
 }
 
-void job_note_write(const struct job *job)
+void job_note_write(struct job *job)
 {
+	job->noted_ns = job_now_ns();
+	job->noted = job->rule.counts;
 	char name[NAME_SIZE], part[NAME_SIZE];
 	PRINTBUF(text);
 	name_of(&job->self, "", name);
@@ -178,8 +192,8 @@ uint32_t job_note_count(int state_fd)
 	if (!directory)
 		return 0;
 	for (struct dirent *entry; nr < MAX_NOTES && (entry = readdir(directory));) {
-		struct journal_owner owner;
-		nr += parse_name(entry->d_name, &owner);
+		const char *dot = strrchr(entry->d_name, '.');
+		nr += dot && strcmp(dot, JOB_NOTE_SUFFIX) == 0;
 	}
 	closedir(directory);
 	return nr;

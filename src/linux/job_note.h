@@ -19,7 +19,8 @@
 
 enum job_note_key {
 	NOTE_PROGRAM,
-	NOTE_PID, /* of the program */
+	NOTE_PID,   /* of the program */
+	NOTE_SINCE, /* 2026-11-22T10:15:00Z */
 	NOTE_ENGINE,
 	NOTE_HELD_BY, /* by which means it is kept there */
 	NOTE_PREFER,
@@ -44,7 +45,7 @@ struct job_note {
 };
 
 /* Failing costs nothing but that `berth status` does not see the job. */
-void job_note_write(const struct job *job);
+void job_note_write(struct job *job);
 void job_note_remove(const struct job *job);
 
 /* How many there are, running or not: one listing of the directory. */

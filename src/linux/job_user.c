@@ -7,7 +7,7 @@
  *     fills its home    WATCHING_MS                         the same
  *     works             WORKING_MS                          the same
  *     does nothing      IDLE_MS, or when its tasks wait     its run time; no more if it is zero
- *                       (a quick PSI trigger)
+ *                       (a PSI trigger)
  *     the same without  QUIET_MS, more when many jobs run   its run time; no more if it is zero
  *     such a trigger    here: NR_JOBS_MS each
  *
@@ -26,8 +26,8 @@
 #define WATCHING_MS 15
 #define WORKING_MS  50
 #define QUIET_MS    70
-#define NR_JOBS_MS  2
-#define IDLE_MS	    1000
+#define NR_JOBS_MS  15
+#define IDLE_MS	    2000
 #define BUSY_BP	    1000 /* of one CPU: the job works */
 #define FULL_BP	    7000 /* of its preferred CPUs: it fills its home */
 #define REST	    50
@@ -47,7 +47,6 @@ static int decide(struct job *job, const struct job_look *seen, struct printbuf 
 		error = job_rule_decide(&job->rule, seen, &job->mask);
 	if (!error && !set_is_equal(&before, &job->mask)) {
 		error = job_place(job, err);
-		job->noted_ns = seen->now_ns;
 		job_note_write(job);
 	}
 	set_fini(&before);
@@ -81,6 +80,14 @@ static bool is_away(const struct job *job)
 	return !set_is_subset(&job->mask, &job->rule.preferred);
 }
 
+static struct job_pace quiet_pace(const struct job *job)
+{
+	uint64_t shared_ms = (uint64_t)job->nr_jobs * NR_JOBS_MS;
+	if (job->psi_fd >= 0)
+		return (struct job_pace){ IDLE_MS, true };
+	return (struct job_pace){ (int)MIN(MAX(QUIET_MS, shared_ms), IDLE_MS), false };
+}
+
 static struct job_pace pace_after(const struct job *job, const struct job_look *seen)
 {
 	uint64_t home_ns = seen->window_ns * set_count(&job->rule.preferred);
@@ -89,10 +96,7 @@ static struct job_pace pace_after(const struct job *job, const struct job_look *
 		return (struct job_pace){ WATCHING_MS, false };
 	if (seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP)
 		return (struct job_pace){ WORKING_MS, false };
-	if (job->psi_is_quick)
-		return (struct job_pace){ IDLE_MS, true };
-	uint64_t shared_ms = (uint64_t)job->nr_jobs * NR_JOBS_MS;
-	return (struct job_pace){ (int)MIN(MAX(QUIET_MS, shared_ms), IDLE_MS), true };
+	return quiet_pace(job);
 }
 
 static void count_jobs(struct job *job, uint64_t now)
@@ -113,25 +117,24 @@ static uint64_t own_cpu_ns(void)
 static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 {
 	struct job_look seen = { 0 };
-	uint64_t began_ns = own_cpu_ns();
 	if (is_settled(job)) {
 		*ret = (struct job_pace){ IDLE_MS, false };
 		return 0;
 	}
-	if (!job->psi_is_quick)
+	if (job->psi_fd < 0)
 		count_jobs(job, job_now_ns());
 	if (!is_away(job) && job->is_quiet && !job_has_run(job)) {
-		*ret = job->quiet_pace;
+		*ret = quiet_pace(job);
 		return 0;
 	}
+	uint64_t began_ns = own_cpu_ns();
 	int error = see(job, &seen, err);
 	if (!error)
 		error = decide(job, &seen, err);
 	if (error)
 		return error;
 	struct job_pace pace = pace_after(job, &seen);
-	job->is_quiet = pace.until_pressure;
-	job->quiet_pace = pace;
+	job->is_quiet = pace.wait_ms >= QUIET_MS;
 	uint64_t rest_ms = (own_cpu_ns() - began_ns) * REST / NS_PER_MS;
 	pace.wait_ms = (int)MIN(MAX((uint64_t)pace.wait_ms, rest_ms), IDLE_MS);
 	*ret = pace;
@@ -150,8 +153,7 @@ static int start(struct job *job, struct printbuf *err)
 	if (error)
 		return error;
 	if (!is_settled(job))
-		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL,
-					    &job->psi_is_quick);
+		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
 	job->looked_ns = job_now_ns();
 	error = cpustat_look(&job->stat);
 	return error ? error_file(err, error, "/proc/stat", "read") : 0;

@@ -7,8 +7,8 @@
  *     GROUP/cpu.pressure   those of a cgroup v2 group  Linux 5.2
  *     /proc/pressure/cpu   all of the machine          Linux 5.2
  *
- * Quick (10 ms of waiting in half a second; told after at most 60 ms): with CAP_SYS_RESOURCE.
- * Others are served by the kernel every 2 s only, and before Linux 6.5 not at all.
+ * 10 ms of waiting in half a second wake it, after at most 60 ms. That needs CAP_SYS_RESOURCE;
+ * others are served by the kernel every 2 s, which is too late to be of use.
  *
  * Cost: nothing until it wakes; one event per half second at most. While tasks of those run, the
  * kernel counts every 50 ms.
@@ -21,7 +21,8 @@
 #include "base/types.h"
 #include "machine/root.h"
 
-/* `group`: path of a cgroup v2 group below the root, or NULL. -errno when there is none. */
-int pressure_open(const struct root *root, const char *group, bool *ret_is_quick);
+/* `group`: path of a cgroup v2 group below the root, or NULL. A descriptor; -errno when there is
+ * none. */
+int pressure_open(const struct root *root, const char *group);
 
 #endif
