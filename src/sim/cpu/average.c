@@ -39,6 +39,16 @@ void average_add(struct average *average, uint64_t from_ns, uint64_t to_ns, bool
 		average->busy_ns += to_ns - at;
 }
 
+/* A new task is taken for one that will use half of what is left, or as much as those that are
+ * there (post_init_entity_util_avg). */
+void average_join(struct average *average, uint32_t nr_there)
+{
+	uint32_t all = (uint32_t)ALL_BP << 8;
+	uint32_t half = average->value < all ? (all - average->value) / 2 : 0;
+	uint32_t alike = nr_there && average->value ? average->value / nr_there : half;
+	average->value += alike < half ? alike : half;
+}
+
 uint32_t average_bp(const struct average *average)
 {
 	uint32_t value = average->value >> 8;

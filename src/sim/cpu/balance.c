@@ -3,8 +3,10 @@
  * Load balancing by pulling, as in kernel/sched/fair.c, on two levels: CPUs that share a cache, and
  * the machine. A CPU that goes idle pulls one task unless its idle times have been too short to pay
  * (newidle_balance); a tick pulls for its own CPU when the level's interval is over, and for idle
- * CPUs when tasks wait here (nohz). A task that ran within migration_cost stays, until balancing
- * failed a few times. Only waiting tasks are pulled. O(CPUs + waiting) per attempt.
+ * CPUs when tasks wait here (nohz). One CPU pulls for its group (should_we_balance), and an
+ * interval after which nothing was pulled is followed by one of twice the length. A task that ran
+ * within migration_cost stays, until balancing failed a few times. Only waiting tasks are pulled.
+ * O(CPUs + waiting) per attempt.
  */
 #include "sim/cpu/internal.h"
 
@@ -105,12 +107,7 @@ static uint32_t pull_from_cache(struct cpusim *sim, uint32_t to, uint32_t cache,
 	uint64_t even = (there.nr_running + here.nr_running) * there.nr_cpus /
 			(there.nr_cpus + here.nr_cpus);
 	uint64_t surplus = there.nr_running > even ? there.nr_running - even : 1;
-	uint32_t half = (sim->cpus[from].nr_waiting + 1) / 2;
-	return pull(sim, from, to,
-		    is_one || surplus < 2 ? 1
-		    : half < surplus	  ? half
-					  : surplus,
-		    is_forced);
+	return pull(sim, from, to, is_one ? 1 : surplus, is_forced);
 }
 
 static uint32_t pull_across(struct cpusim *sim, uint32_t to, bool is_one, bool is_forced)
@@ -141,6 +138,24 @@ static uint32_t pull_level(struct cpusim *sim, uint32_t to, uint32_t level, bool
 	return nr;
 }
 
+/* On each level one CPU acts for its group (the core within the cache, the cache within the
+ * machine): the first that is idle, or the first of all. */
+static bool is_first(const struct cpusim *sim, uint32_t at, uint32_t level)
+{
+	bool is_idle = sim->states[at].nr_running == 0;
+	for (uint32_t cpu = 0; cpu < sim->nr_cpus; cpu++) {
+		bool is_near = level == CACHE ? sim->states[cpu].core == sim->states[at].core
+					      : sim->states[cpu].cache == sim->states[at].cache;
+		if (!is_near || cpu == at)
+			continue;
+		if (sim->states[cpu].nr_running == 0 && (!is_idle || cpu < at))
+			return false;
+		if (!is_idle && cpu < at)
+			return false;
+	}
+	return true;
+}
+
 void balance_idle(struct cpusim *sim, uint32_t cpu)
 {
 	if (sim->cpus[cpu].average_idle_ns < sim->params->migration_cost_ns)
@@ -159,9 +174,12 @@ static void balance_periodically(struct cpusim *sim, uint32_t at)
 			continue;
 		uint32_t weight = level == CACHE ? sim->nr_cpus / sim->nr_caches : sim->nr_cpus;
 		uint64_t interval_ns = (uint64_t)weight * INTERVAL_NS_PER_CPU;
-		cpu->next_balance_ns[level] = sim->now_ns +
-					      interval_ns * (is_idle ? 1 : BUSY_FACTOR);
-		pull_level(sim, at, level, false);
+		bool is_ours = is_first(sim, at, level);
+		uint32_t nr = is_ours ? pull_level(sim, at, level, false) : 0;
+		cpu->next_balance_ns[level] = sim->now_ns + interval_ns * (nr ? 1 : 2) *
+								    (is_idle ? 1 : BUSY_FACTOR);
+		if (!is_ours)
+			break;
 	}
 	if (is_idle && cpu->first != NOBODY)
 		cpu_switch(sim, at);

@@ -152,9 +152,8 @@ static void end_idle(struct cpusim *sim, uint32_t at)
 	struct cpu *cpu = &sim->cpus[at];
 	uint64_t idle_ns = sim->now_ns - cpu->idle_since_ns;
 	uint64_t most_ns = 2 * sim->params->migration_cost_ns;
-	idle_ns = idle_ns < most_ns ? idle_ns : most_ns;
-	cpu->average_idle_ns += idle_ns / 8;
-	cpu->average_idle_ns -= cpu->average_idle_ns / 8;
+	uint64_t average_ns = cpu->average_idle_ns - cpu->average_idle_ns / 8 + idle_ns / 8;
+	cpu->average_idle_ns = average_ns < most_ns ? average_ns : most_ns;
 	cpu->next_tick_ns = (sim->now_ns / sim->params->tick_ns + 1) * sim->params->tick_ns;
 	sim->states[at].idle_ns = 0;
 }
@@ -196,9 +195,15 @@ static void enqueue(struct cpusim *sim, uint32_t number, uint32_t to, bool is_wa
 	struct task *task = &sim->tasks[number];
 	int64_t min = sim->cpus[to].min_vruntime;
 	int64_t back = (int64_t)(sim->params->latency_ns / 2);
-	if (task->cpu == NOBODY)
+	if (task->cpu == NOBODY) {
 		task->vruntime = min + (int64_t)sim->params->min_granularity_ns;
-	else if (task->cpu != to)
+		task->work_ns = 2 * sim->params->fork_ns + 1; /* its first page faults */
+		average_join(&sim->averages[sim->jobs[task->load].parent_cpu], 0);
+		average_join(&sim->averages[to], sim->nr_settled[to]);
+		average_join(&sim->averages[(task->load + 1) * sim->nr_cpus + to],
+			     sim->nr_settled[to]);
+	}
+	if (task->cpu != NOBODY && task->cpu != to)
 		task->vruntime += min - sim->cpus[task->cpu].min_vruntime;
 	if (is_wakeup && task->vruntime < min - back)
 		task->vruntime = min - back;

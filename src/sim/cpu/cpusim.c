@@ -114,8 +114,8 @@ static int check_load(const struct cpusim_load *load, uint32_t number, const str
 {
 	if (load->nr == 0 || load->work_ns == 0)
 		return refuse(err, number, "it has nothing to do; give it tasks and work");
-	if (load->kind == CPUSIM_HACKBENCH && load->nr_loops == 0)
-		return refuse(err, number, "hackbench without messages; give it loops");
+	if (load->kind == CPUSIM_HACKBENCH && (load->nr_loops == 0 || load->nr_deep == 0))
+		return refuse(err, number, "hackbench without messages; give it loops and depth");
 	if (load->kind == CPUSIM_PERIODIC && load->sleep_ns == 0)
 		return refuse(err, number, "a period of 0; give it one");
 	if (load->work_ns > 1000000000000 || load->sleep_ns > 1000000000000 ||

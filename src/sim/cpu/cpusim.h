@@ -19,10 +19,11 @@
  * half a latency back, pre-emption at wake-up beyond a granularity: Linux 5.2's rules and figures
  * (the RFC of 2019 was measured on that), which differ from EEVDF of 6.6 and later in who goes
  * first, not in where. Placement and balancing are the same in 5.2 and 6.12's kernel/sched/fair.c
- * but for what this page leaves out:
+ * but for the limit of the idle search (5.2's SIS_PROP; 6.12 has SIS_UTIL) and for what this page
+ * leaves out:
  *   no active balancing (a running task is never pulled), no NUMA balancing, no priorities, no
- *   cgroup weights, no limit to the idle search, load is the number of tasks and not their
- *   average, busy balancing of a group is done by the CPU whose interval is over.
+ *   cgroup weights, load is the number of tasks and not their average, no balancing between the
+ *   threads of a core.
  *
  * Cost: O(log(CPUs + tasks)) per event, O(CPUs) per wake-up; 100 to 200 bytes per task and CPU.
  */
@@ -37,8 +38,7 @@
 #define CPUSIM_LOADS_MAX 64
 
 enum cpusim_kind {
-	CPUSIM_HACKBENCH, /* groups of 20 senders and 20 receivers over pipes; ends when all is read
-			   */
+	CPUSIM_HACKBENCH, /* groups of 20 senders and 20 receivers; ends when all is read */
 	CPUSIM_USERS,	  /* think, then a transaction on buffers that all users share */
 	CPUSIM_BATCH,	  /* works and never sleeps */
 	CPUSIM_PERIODIC,  /* wakes up every period and works */
@@ -50,6 +50,7 @@ struct cpusim_load { /* one job */
 	uint64_t work_ns;	 /* per message and side, transaction, batch unit or period */
 	uint64_t sleep_ns;	 /* think time on average, or the period */
 	uint32_t nr_loops;	 /* hackbench: messages from each sender to each receiver */
+	uint32_t nr_deep;	 /* hackbench: messages that wait for one receiver at most */
 	uint32_t memory_bp;	 /* share of the work that waits for the job's own memory */
 	uint32_t shared_bp;	 /* share added when all data was last written in another cache */
 	uint64_t refill_near_ns; /* work added after a move within the cache */
@@ -65,6 +66,7 @@ struct cpusim_params {
 	uint32_t smt_slow_bp; /* time a task takes beside a busy thread; 10000: no matter */
 	uint64_t latency_ns, min_granularity_ns, wakeup_granularity_ns;
 	uint64_t tick_ns, migration_cost_ns;
+	uint64_t scan_ns; /* of a search for an idle CPU, as the kernel measures it; 0: no limit */
 	uint64_t switch_ns; /* to put another task on a CPU */
 	uint64_t idle_exit_ns;
 	uint64_t fork_ns; /* between the starts of two tasks of a job */

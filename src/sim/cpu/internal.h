@@ -18,8 +18,6 @@
 #define ALL_BP 10000
 
 #define SENDERS		20 /* per hackbench group, and as many receivers */
-#define PAGE_MESSAGES	40 /* of 100 bytes in 4096 */
-#define PIPE_MESSAGES	(16 * PAGE_MESSAGES)
 #define LATENCY_BUCKETS 512
 
 enum task_state { TASK_NEW, TASK_ASLEEP, TASK_WAITING, TASK_RUNNING, TASK_DONE };
@@ -119,6 +117,7 @@ void queue_add(struct cpusim *sim, uint32_t cpu, uint32_t task);
 void queue_del(struct cpusim *sim, uint32_t cpu, uint32_t task);
 /* average.c */
 void average_add(struct average *average, uint64_t from_ns, uint64_t to_ns, bool is_busy);
+void average_join(struct average *average, uint32_t nr_there);
 uint32_t average_bp(const struct average *average);
 /* place.c */
 uint32_t place(struct cpusim *sim, uint32_t task, uint32_t waker_cpu, bool is_sync);

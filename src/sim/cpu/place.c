@@ -2,14 +2,17 @@
 /*
  * Where a task goes that wakes up or starts: the policy narrows the search or names a CPU, then
  * Linux's search as in kernel/sched/fair.c: wake_wide, wake_affine (idle, then weight),
- * select_idle_sibling within the cache (target, previous, recently used, idle core, idle thread),
- * and the slow path at a start (idlest cache, idlest CPU in it). O(CPUs).
+ * select_idle_sibling within the cache (target, previous, recently used, idle core, idle thread up
+ * to a limit, sibling), and the slow path at a start (idlest cache, then the CPU with fewest tasks
+ * that went idle last). O(CPUs).
  */
 #include "sim/cpu/internal.h"
 
 #define VIEW_NS		  1000000 /* how fresh the utilisation is that policies see */
 #define IMBALANCE_PCT	  117
 #define IMBALANCE_FAR_PCT 125
+#define IDLE_SHARE	  512 /* of the idle time that a search may take */
+#define LEAST_SEARCHED	  4
 #define FLIPS_NS	  1000000000 /* after that, a waker's changes of partner count half */
 
 struct search {
@@ -56,29 +59,65 @@ static bool shares_cache(const struct cpusim *sim, uint32_t a, uint32_t b)
 	return sim->states[a].cache == sim->states[b].cache;
 }
 
-static uint32_t idle_in_cache(const struct cpusim *sim, const struct set *mask, uint32_t target)
+/* select_idle_core: all of the cache is looked at. */
+static uint32_t idle_core(const struct cpusim *sim, const struct set *mask, uint32_t target)
 {
-	uint32_t found = NOBODY;
-	for (uint32_t i = 0; i < sim->nr_cpus; i++) {
+	for (uint32_t i = 0; mask && i < sim->nr_cpus; i++) {
 		uint32_t cpu = (target + i) % sim->nr_cpus;
-		if (!is_idle(sim, cpu) || !shares_cache(sim, cpu, target) || !set_has(mask, cpu))
-			continue;
-		if (sim->states[cpu].is_core_idle)
+		if (sim->states[cpu].is_core_idle && is_idle(sim, cpu) &&
+		    shares_cache(sim, cpu, target) && set_has(mask, cpu))
 			return cpu;
-		found = found == NOBODY ? cpu : found;
 	}
-	return found;
+	return NOBODY;
+}
+
+/* select_idle_cpu: CPUs of the cache in order from the target on, until the budget is used up, to
+ * which those outside of the mask count too. */
+static uint32_t idle_thread(const struct cpusim *sim, const struct set *mask, uint32_t target,
+			    uint64_t *budget)
+{
+	for (uint32_t i = 0; mask && i < sim->nr_cpus; i++) {
+		uint32_t cpu = (target + i) % sim->nr_cpus;
+		if (!shares_cache(sim, cpu, target))
+			continue;
+		if (*budget == 0 || --*budget == 0)
+			return NOBODY;
+		if (is_idle(sim, cpu) && set_has(mask, cpu))
+			return cpu;
+	}
+	return NOBODY;
+}
+
+/* How many CPUs a search may look at: fewer the shorter the CPU that searches is used to be idle
+ * (the kernel's SIS_PROP), but a few always. */
+static uint64_t search_budget(const struct cpusim *sim, uint32_t searcher)
+{
+	uint64_t scan_ns = sim->params->scan_ns;
+	uint64_t idle_ns = sim->cpus[searcher].average_idle_ns / IDLE_SHARE;
+	uint64_t span_ns = idle_ns * (sim->nr_cpus / sim->nr_caches);
+	if (scan_ns == 0)
+		return sim->nr_cpus + 1;
+	return span_ns > LEAST_SEARCHED * scan_ns ? span_ns / scan_ns : LEAST_SEARCHED;
 }
 
 static uint32_t idle_sibling(const struct cpusim *sim, const struct task *task,
-			     const struct set *mask, uint32_t target)
+			     const struct search *search, uint32_t target, uint32_t searcher)
 {
-	const uint32_t first[] = { target, task->cpu, task->recent_cpu };
+	const struct set *any = search->rest ? search->rest : search->first;
+	const uint32_t quick[] = { target, task->cpu, task->recent_cpu };
 	for (uint32_t i = 0; i < 3; i++)
-		if (first[i] != NOBODY && is_idle(sim, first[i]) &&
-		    shares_cache(sim, first[i], target) && set_has(mask, first[i]))
-			return first[i];
-	return idle_in_cache(sim, mask, target);
+		if (quick[i] != NOBODY && is_idle(sim, quick[i]) &&
+		    shares_cache(sim, quick[i], target) && set_has(any, quick[i]))
+			return quick[i];
+	uint64_t budget = search_budget(sim, searcher);
+	uint32_t found = idle_core(sim, search->first, target);
+	found = found == NOBODY ? idle_core(sim, search->rest, target) : found;
+	found = found == NOBODY ? idle_thread(sim, search->first, target, &budget) : found;
+	found = found == NOBODY ? idle_thread(sim, search->rest, target, &budget) : found;
+	uint32_t sibling = sim->cpus[target].sibling;
+	if (found == NOBODY && sibling != NOBODY && is_idle(sim, sibling) && set_has(any, sibling))
+		return sibling;
+	return found;
 }
 
 /* Of tasks per CPU. The load of one that went to sleep a moment ago still counts, so that a job
@@ -95,8 +134,16 @@ static uint64_t busy_share(const struct cpusim *sim, const struct set *mask, uin
 	return nr_cpus ? nr_settled * 1000000 / nr_cpus : NEVER;
 }
 
+/* Fewer tasks, then the one that went idle last, whose caches are the warmest. */
+static bool is_idler(const struct cpusim *sim, uint32_t a, uint32_t b)
+{
+	if (sim->states[a].nr_running != sim->states[b].nr_running)
+		return sim->states[a].nr_running < sim->states[b].nr_running;
+	return is_idle(sim, a) && sim->cpus[a].idle_since_ns > sim->cpus[b].idle_since_ns;
+}
+
 /* The slow path. The cache of `near` wins unless another one is clearly less busy. */
-static uint32_t idlest(const struct cpusim *sim, const struct set *mask, uint32_t near)
+static uint32_t idlest(struct cpusim *sim, const struct set *mask, uint32_t near)
 {
 	uint32_t cache = sim->states[near].cache, best = NOBODY;
 	uint64_t least = busy_share(sim, mask, cache);
@@ -109,14 +156,12 @@ static uint32_t idlest(const struct cpusim *sim, const struct set *mask, uint32_
 		cache = other;
 		least = share;
 	}
+	uint32_t start = (uint32_t)random_below(&sim->random, sim->nr_cpus);
 	for (uint32_t i = 0; i < sim->nr_cpus; i++) {
-		uint32_t cpu = (near + i) % sim->nr_cpus;
-		const struct cpu_state *state = &sim->states[cpu];
-		if (state->cache != cache || !set_has(mask, cpu))
+		uint32_t cpu = (start + i) % sim->nr_cpus;
+		if (sim->states[cpu].cache != cache || !set_has(mask, cpu))
 			continue;
-		if (best == NOBODY || state->nr_running < sim->states[best].nr_running ||
-		    (state->nr_running == sim->states[best].nr_running && state->is_core_idle &&
-		     !sim->states[best].is_core_idle))
+		if (best == NOBODY || is_idler(sim, cpu, best))
 			best = cpu;
 	}
 	return best;
@@ -173,9 +218,8 @@ static uint32_t linux_place(struct cpusim *sim, uint32_t number, const struct se
 		target = affine(sim, waker_cpu, target, is_sync);
 	if (!set_has(search->mask, target) && search->is_strict)
 		target = idlest(sim, search->mask, task->cpu);
-	uint32_t found = idle_sibling(sim, task, search->first, target);
-	if (found == NOBODY && search->rest)
-		found = idle_sibling(sim, task, search->rest, target);
+	uint32_t searcher = waker_cpu == NOBODY ? task->cpu : waker_cpu;
+	uint32_t found = idle_sibling(sim, task, search, target, searcher);
 	return found == NOBODY ? target : found;
 }
 

@@ -4,7 +4,8 @@
  * done, what it brings about happens now (a message is sent, a reader woken), and the next step's
  * work is set, or the task sleeps or ends.
  *
- *   hackbench:  sender:   work, put into the next receiver's pipe (full: sleep); until all are sent
+ *   hackbench:  sender:   work, put into the next receiver's pipe (full: sleep until half of it is
+ *                         read); until all are sent
  *               receiver: pipe empty: sleep; take a message, work; until all are read
  *   users:      think (twice the average at most), work on a transaction (half to one and a half)
  *   batch:      work without end
@@ -83,7 +84,7 @@ static bool send(struct cpusim *sim, uint32_t number)
 	struct pipe *pipe = &job->pipes[group * SENDERS + receiver];
 	if (!task->is_finishing)
 		return begin(task, message_ns(sim, job));
-	if (pipe->nr_messages >= PIPE_MESSAGES)
+	if (pipe->nr_messages >= job->spec->nr_deep)
 		return block(sim, number, pipe);
 	pipe->nr_messages++;
 	pipe->writer_cpu = task->cpu;
@@ -118,7 +119,7 @@ static bool receive(struct cpusim *sim, uint32_t number)
 		return false;
 	}
 	pipe->nr_messages--;
-	if (pipe->nr_messages <= PIPE_MESSAGES - PAGE_MESSAGES) /* a page is empty */
+	if (pipe->nr_messages <= job->spec->nr_deep / 2) /* half is empty */
 		wake_blocked(sim, pipe, task->cpu);
 	uint64_t work_ns = message_ns(sim, job);
 	if (sim->states[pipe->writer_cpu].cache != sim->states[task->cpu].cache)

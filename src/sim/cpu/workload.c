@@ -13,6 +13,7 @@ enum {
 	WORK,
 	SLEEP,
 	LOOPS,
+	DEPTH,
 	MEMORY,
 	SHARED,
 	REFILL_NEAR,
@@ -53,6 +54,8 @@ enum {
 			    "think time on average, or the period"),                               \
 			COUNT_("loops", loops, 1, MANY_LOOPS,                                      \
 			       "messages from each sender to each receiver"),                      \
+			COUNT_("depth", 278, 1, MANY_LOOPS,                                        \
+			       "messages that wait for one receiver at most"),                     \
 			BP_("memory", memory, ALL_BP,                                              \
 			    "share of the work that waits for its own memory"),                    \
 			BP_("shared", shared, WORST_BP,                                            \
@@ -100,6 +103,7 @@ enum {
 	WAKEUP_GRANULARITY,
 	TICK,
 	MIGRATION_COST,
+	SCAN,
 	SWITCH,
 	IDLE_EXIT,
 	FORK,
@@ -117,6 +121,8 @@ static const struct tunable params_keys[NR_PARAMS] = {
 	NS_("wakeup_granularity", 4000000, 0, SECOND_NS, "lead that pre-empts at a wake-up"),
 	NS_("tick", 4000000, 1000, SECOND_NS, "timer tick"),
 	NS_("migration_cost", 500000, 0, SECOND_NS, "time for which a task's cache is hot"),
+	NS_("scan", 1000, 0, SECOND_NS,
+	    "time of a search for an idle CPU, which limits how many are looked at; 0: all"),
 	NS_("switch", 1500, 0, SECOND_NS, "cost of a switch to another task"),
 	NS_("idle_exit", 2000, 0, SECOND_NS, "cost of waking an idle CPU"),
 	NS_("fork", 50000, 0, SECOND_NS, "between the starts of a job's tasks"),
@@ -183,6 +189,7 @@ static struct cpusim_load load_of(const struct kind *kind, const uint64_t *value
 		.work_ns = values[WORK],
 		.sleep_ns = values[SLEEP],
 		.nr_loops = (uint32_t)values[LOOPS],
+		.nr_deep = (uint32_t)values[DEPTH],
 		.memory_bp = (uint32_t)values[MEMORY],
 		.shared_bp = (uint32_t)values[SHARED],
 		.refill_near_ns = values[REFILL_NEAR],
@@ -241,6 +248,7 @@ int cpusim_params_parse(const char *text, struct cpusim_params *ret, struct prin
 		.wakeup_granularity_ns = values[WAKEUP_GRANULARITY],
 		.tick_ns = values[TICK],
 		.migration_cost_ns = values[MIGRATION_COST],
+		.scan_ns = values[SCAN],
 		.switch_ns = values[SWITCH],
 		.idle_exit_ns = values[IDLE_EXIT],
 		.fork_ns = values[FORK],
