@@ -79,7 +79,9 @@ static __always_inline struct soft_preferred preferred_now(struct job_state *job
 		 * seeing that all turns of the loop are alike. */
 		job->utilisation_bp = job->nr_cpus ? (uint32_t)(sum_bp / job->nr_cpus) : 0;
 	}
-	return (struct soft_preferred){ job->nr_cpus, nr_idle, job->utilisation_bp };
+	return (struct soft_preferred){ .nr_cpus = job->nr_cpus,
+					.nr_idle = nr_idle,
+					.utilisation_bp = job->utilisation_bp };
 }
 
 /* Tasks of the jobs that prefer this CPU, but for those of `slot`, that wait in their queues. */

@@ -16,13 +16,14 @@
 static const char *const default_policies[] = { "none", "hard", "soft" };
 
 static const struct column columns[] = {
-	{ "policy", "policy", COLUMN_TEXT, 0 },	    { "job", "job", COLUMN_TEXT, 0 },
-	{ "done", "done", COLUMN_U64, 0 },	    { "time_ns", "time", COLUMN_NS, 0 },
-	{ "gain", "gain", COLUMN_PERCENT, 2 },	    { "home", "home", COLUMN_PERCENT, 1 },
-	{ "spilled", "spilled", COLUMN_U64, 0 },    { "held", "held", COLUMN_U64, 0 },
-	{ "called_home", "called", COLUMN_U64, 0 }, { "yielded", "yielded", COLUMN_U64, 0 },
-	{ "moves_node", "to node", COLUMN_U64, 0 }, { "wait_ns", "waited", COLUMN_NS, 0 },
-	{ "latency_p50_ns", "p50", COLUMN_NS, 0 },  { "latency_p99_ns", "p99", COLUMN_NS, 0 },
+	{ "policy", "policy", COLUMN_TEXT, 0 },	   { "job", "job", COLUMN_TEXT, 0 },
+	{ "done", "done", COLUMN_U64, 0 },	   { "time_ns", "time", COLUMN_NS, 0 },
+	{ "gain", "gain", COLUMN_PERCENT, 2 },	   { "preferred", "preferred", COLUMN_U64, 0 },
+	{ "home", "home", COLUMN_PERCENT, 1 },	   { "spilled", "spilled", COLUMN_U64, 0 },
+	{ "held", "held", COLUMN_U64, 0 },	   { "called_home", "called", COLUMN_U64, 0 },
+	{ "evicted", "evicted", COLUMN_U64, 0 },   { "moves_node", "to node", COLUMN_U64, 0 },
+	{ "wait_ns", "waited", COLUMN_NS, 0 },	   { "latency_p50_ns", "p50", COLUMN_NS, 0 },
+	{ "latency_p99_ns", "p99", COLUMN_NS, 0 },
 };
 
 struct cpu_run {
@@ -111,6 +112,7 @@ static void put_row(struct cpu_run *run, const char *policy, uint32_t job,
 	else
 		table_none(table);
 	put_gain(table, &run->first[job], result);
+	table_u64(table, result->nr_wakeups - result->nr_spilled);
 	if (result->run_ns)
 		table_double(table, (double)result->home_run_ns / (double)result->run_ns);
 	else

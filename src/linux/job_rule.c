@@ -105,6 +105,7 @@ static int decide_at_home(struct job_rule *rule, const struct job_look *look, st
 	int error = set_copy(mask, &rule->preferred);
 	switch (soft_decide(&rule->soft, &rule->memory, &preferred, nr_borrowable, look->now_ns)) {
 	case SOFT_SPILL:
+	case SOFT_ANYWHERE:
 		return error ? error : borrow(rule, look, mask);
 	case SOFT_HELD:
 		rule->counts.nr_held++;

@@ -5,10 +5,11 @@
 #include "policy/cpu_policy.h"
 
 extern const struct cpu_policy_ops cpu_policy_dynamic_affinity, cpu_policy_hard, cpu_policy_none,
-	cpu_policy_rfc2019, cpu_policy_soft;
+	cpu_policy_rfc2019, cpu_policy_soft, cpu_policy_soft_at;
 
 const struct cpu_policy_ops *const cpu_policies[] = {
 	&cpu_policy_soft,
+	&cpu_policy_soft_at,
 	&cpu_policy_hard,
 	&cpu_policy_none,
 	&cpu_policy_rfc2019,

@@ -26,8 +26,8 @@ expect 'not KIND' --cpu :nr=1
 expect "there is no key 'x'" --cpu batch:x=1
 expect 'no such node' --cpu batch:home=2
 expect 'no such node' --cpu users:memory_node=7
-expect 'there are soft, hard, none' --cpu batch -P optimal
-expect 'out of range' --cpu batch -P soft:spill_at=101%
+expect 'there are soft, soft-at, hard, none' --cpu batch -P optimal
+expect 'out of range' --cpu batch -P soft-at:spill_at=101%
 expect 'out of range' --cpu batch --scheduler threads=3
 expect 'whole cores' --cpu batch --scheduler caches=5,threads=2
 expect 'a period of 0' --cpu periodic:sleep=0ns
@@ -35,7 +35,7 @@ expect 'takes no recording' --cpu batch file.berth
 
 run() {
 	sim --cpu hackbench:nr=1,loops=5 --cpu users:nr=6 --cpu periodic --cpu batch:nr=9 \
-		-P none -P hard -P soft -P rfc2019 -P dynamic-affinity --seed "$1" --format csv \
+		-P none -P hard -P soft -P soft-at -P rfc2019 -P dynamic-affinity --seed "$1" --format csv \
 		--scheduler threads=2,end=30ms,check=on
 }
 
@@ -47,7 +47,7 @@ golden=$TOP/tests/golden/cpu/sim_cpu.csv
 [ "${BERTH_GOLDEN:-}" = tables ] && cp "$TMP/a" "$golden"
 cmp "$TMP/a" "$golden" || { echo "look at the difference, then tests/golden/update"; status=1; }
 if cmp -s "$TMP/a" "$TMP/c"; then echo "the seed changes nothing"; status=1; fi
-[ "$(wc -l <"$TMP/a")" = 21 ] || { echo "rows: $(wc -l <"$TMP/a")"; status=1; }
+[ "$(wc -l <"$TMP/a")" = 25 ] || { echo "rows: $(wc -l <"$TMP/a")"; status=1; }
 # hard never leaves home: nothing spilled, all of the time there
 grep '^hard,' "$TMP/a" | grep -v ',1\.000,0,0,0,0,0,' && status=1
 exit $status

@@ -163,18 +163,18 @@ static void test_soft_spills_to_the_best_and_remembers(void **state)
 	struct scene scene;
 	scene_init(&scene, "0-3", "0-7");
 	busy(&scene, 0, 2, 10000);
-	assert_int_equal(choose(&scene, "soft").where, CPU_PREFERRED);
+	assert_int_equal(choose(&scene, "soft-at").where, CPU_PREFERRED);
 	busy(&scene, 3, 3, 10000);
 	busy(&scene, 4, 4, 10000);
 	scene.cpus[5].is_core_idle = false;
-	struct cpu_choice choice = choose(&scene, "soft");
+	struct cpu_choice choice = choose(&scene, "soft-at");
 	assert_int_equal(choice.where, CPU_EXACTLY);
 	assert_int_equal(choice.cpu, 6); /* 5 shares a core with 4, which is busy */
 	assert_true(scene.memory.is_spilling);
 	scene.cpus[6].stolen_bp = scene.cpus[7].stolen_bp = 100;
-	assert_int_equal(choose(&scene, "soft").cpu, 5);
+	assert_int_equal(choose(&scene, "soft-at").cpu, 5);
 	scene.cpus[1].nr_running = 0;
-	assert_int_equal(choose(&scene, "soft").where, CPU_PREFERRED);
+	assert_int_equal(choose(&scene, "soft-at").where, CPU_PREFERRED);
 	assert_false(scene.memory.is_spilling);
 	scene_fini(&scene);
 }
@@ -185,16 +185,16 @@ static void test_soft_is_held_below_the_threshold(void **state)
 	struct scene scene;
 	scene_init(&scene, "0-3", "0-7");
 	busy(&scene, 0, 3, 8499);
-	struct cpu_choice choice = choose(&scene, "soft");
+	struct cpu_choice choice = choose(&scene, "soft-at");
 	assert_int_equal(choice.where, CPU_PREFERRED);
 	assert_true(choice.is_held);
 	assert_int_equal(scene.memory.held_since_ns, 1000);
-	const struct cpu_policy_ops *ops = policy(&scene, "soft");
+	const struct cpu_policy_ops *ops = policy(&scene, "soft-at");
 	assert_false(ops->may_take(&scene.request, &scene.view, 4, scene.values));
 	scene.view.now_ns += SOFT_PATIENCE_NS;
 	assert_true(ops->may_take(&scene.request, &scene.view, 4, scene.values));
 	assert_int_equal(scene.memory.held_since_ns, 1000); /* asked, not told */
-	assert_int_equal(choose(&scene, "soft").cpu, 4);
+	assert_int_equal(choose(&scene, "soft-at").cpu, 4);
 	scene_fini(&scene);
 }
 
@@ -205,7 +205,7 @@ static void test_soft_borrower_yields_and_goes_home(void **state)
 	scene_init(&scene, "0-3", "0-7");
 	busy(&scene, 0, 7, 10000);
 	scene.request.previous_cpu = 5;
-	const struct cpu_policy_ops *ops = policy(&scene, "soft");
+	const struct cpu_policy_ops *ops = policy(&scene, "soft-at");
 	assert_int_equal(ops->tick(&scene.request, &scene.view, scene.values), CPU_STAYS);
 	scene.cpus[5].nr_owner_waiting = 1;
 	assert_int_equal(ops->tick(&scene.request, &scene.view, scene.values), CPU_YIELDS);
@@ -228,16 +228,121 @@ static void test_soft_keeps_to_its_distance(void **state)
 	scene_init(&scene, "0-3", "0-7");
 	busy(&scene, 0, 3, 10000);
 	scene.view.distances = distances;
-	const struct cpu_policy_ops *ops = policy(&scene, "soft");
-	assert_int_equal(tunables_parse("max_distance=31", ops->tunables, ops->nr_tunables, "soft",
-					scene.values, NULL),
+	const struct cpu_policy_ops *ops = policy(&scene, "soft-at");
+	assert_int_equal(tunables_parse("max_distance=31", ops->tunables, ops->nr_tunables,
+					"soft-at", scene.values, NULL),
 			 0);
 	assert_int_equal(ops->choose(&scene.request, &scene.view, scene.values).where,
 			 CPU_PREFERRED);
-	assert_int_equal(tunables_parse("max_distance=32", ops->tunables, ops->nr_tunables, "soft",
-					scene.values, NULL),
+	assert_int_equal(tunables_parse("max_distance=32", ops->tunables, ops->nr_tunables,
+					"soft-at", scene.values, NULL),
 			 0);
 	assert_int_equal(ops->choose(&scene.request, &scene.view, scene.values).cpu, 4);
+	scene_fini(&scene);
+}
+
+/* Home 0-3, all used, and not a whole core idle there. */
+static void crowd(struct scene *scene, uint32_t load_bp)
+{
+	scene_init(scene, "0-3", "0-7");
+	busy(scene, 0, 3, load_bp);
+	scene->request.previous_cpu = 0;
+}
+
+static void test_soft_asks_what_the_others_leave(void **state)
+{
+	(void)state;
+	uint32_t own_bp[NR_CPUS] = { 0 };
+	struct scene scene;
+	crowd(&scene, 8000);
+	assert_int_equal(choose(&scene, "soft").cpu, 4);
+	busy(&scene, 4, 4, 5999);
+	scene.cpus[5].is_core_idle = false;
+	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
+		scene.cpus[cpu].load_bp = 5999;
+	assert_int_equal(choose(&scene, "soft").cpu, 6); /* 5 shares its core with 4 */
+	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
+		scene.cpus[cpu].load_bp = 6000; /* three quarters of what home is used: theirs */
+	assert_true(choose(&scene, "soft").is_held);
+	scene.view.now_ns += SOFT_PATIENCE_NS;
+	assert_int_equal(choose(&scene, "soft").cpu, 6); /* nobody waits for ever */
+	/* What the job itself runs there is not the others'. */
+	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
+		own_bp[cpu] = 4000;
+	scene.request.job_load_bp = own_bp;
+	assert_int_equal(choose(&scene, "soft").where, CPU_ANYWHERE);
+	scene_fini(&scene);
+}
+
+static void test_soft_stays_for_a_whole_core_only(void **state)
+{
+	(void)state;
+	struct scene scene;
+	crowd(&scene, 8000);
+	scene.cpus[3].nr_running = 0; /* beside 2, which is busy */
+	assert_int_equal(choose(&scene, "soft").cpu, 4);
+	busy(&scene, 4, 7, 100);
+	scene.cpus[5].nr_running = 0; /* no better there */
+	assert_int_equal(choose(&scene, "soft").where, CPU_ANYWHERE);
+	scene.cpus[2].nr_running = 0;
+	scene.cpus[2].is_core_idle = scene.cpus[3].is_core_idle = true;
+	assert_int_equal(choose(&scene, "soft").cpu, 2);
+	scene_fini(&scene);
+}
+
+static void test_soft_lets_tasks_that_talk_stay_together(void **state)
+{
+	(void)state;
+	struct scene scene;
+	crowd(&scene, 8000);
+	scene.request.waker_cpu = 5;
+	assert_int_equal(choose(&scene, "soft").where, CPU_ANYWHERE);
+	scene.request.waker_cpu = 1;
+	assert_int_equal(choose(&scene, "soft").where, CPU_EXACTLY);
+	scene.request.previous_cpu = 6; /* away: there until home is the less busy */
+	assert_int_equal(choose(&scene, "soft").where, CPU_ANYWHERE);
+	const struct cpu_policy_ops *ops = policy(&scene, "soft");
+	assert_true(ops->may_take(&scene.request, &scene.view, 4, scene.values));
+	scene.cpus[4].nr_owner_waiting = 1;
+	assert_false(ops->may_take(&scene.request, &scene.view, 4, scene.values));
+	uint32_t own_bp[NR_CPUS] = { 0, 0, 0, 0, 8100, 8100, 8100, 8100 };
+	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
+		scene.cpus[cpu].load_bp = 8100;
+	scene.request.job_load_bp = own_bp;
+	assert_int_equal(choose(&scene, "soft").where, CPU_PREFERRED);
+	scene_fini(&scene);
+}
+
+static void test_soft_is_called_home_to_a_whole_core(void **state)
+{
+	(void)state;
+	struct scene scene;
+	crowd(&scene, 8000);
+	scene.request.previous_cpu = 6;
+	const struct cpu_policy_ops *ops = policy(&scene, "soft");
+	scene.cpus[3].nr_running = 0;
+	assert_int_equal(ops->tick(&scene.request, &scene.view, scene.values), CPU_STAYS);
+	scene.cpus[2].nr_running = 0;
+	scene.cpus[2].is_core_idle = scene.cpus[3].is_core_idle = true;
+	assert_int_equal(ops->tick(&scene.request, &scene.view, scene.values), CPU_GOES_HOME);
+	scene.cpus[6].nr_owner_waiting = 1;
+	assert_int_equal(ops->tick(&scene.request, &scene.view, scene.values), CPU_YIELDS);
+	scene_fini(&scene);
+}
+
+static void test_soft_goes_nowhere_that_is_too_far(void **state)
+{
+	(void)state;
+	struct scene scene;
+	crowd(&scene, 8000);
+	const struct cpu_policy_ops *ops = policy(&scene, "soft");
+	assert_int_equal(tunables_parse("max_distance=19", ops->tunables, ops->nr_tunables, "soft",
+					scene.values, NULL),
+			 0);
+	scene.request.waker_cpu = 5;
+	struct cpu_choice answer = ops->choose(&scene.request, &scene.view, scene.values);
+	assert_int_equal(answer.where, CPU_PREFERRED);
+	assert_false(ops->may_take(&scene.request, &scene.view, 4, scene.values));
 	scene_fini(&scene);
 }
 
@@ -293,17 +398,21 @@ static void test_soft_never_borrows_what_is_not_free(void **state)
 	for (uint32_t i = 0; i < NR_RANDOM; i++) {
 		struct scene scene;
 		scramble(&random, &scene);
-		struct cpu_choice choice = choose(&scene, "soft");
+		const char *name = i % 2 ? "soft" : "soft-at";
+		struct cpu_choice choice = choose(&scene, name);
+		bool is_abroad = choice.where == CPU_EXACTLY &&
+				 !set_has(&scene.preferred, choice.cpu);
 		for (uint32_t cpu = 0; choice.where == CPU_EXACTLY && cpu < NR_CPUS; cpu++) {
 			const struct cpu_state *seen = &scene.cpus[cpu];
-			if (cpu_is_home(&scene.request, &scene.view, cpu))
-				assert_true(seen->nr_running > 0 || seen->stolen_bp >= 5000);
+			bool is_shared = i % 2 && !seen->is_core_idle;
+			if (cpu_is_home(&scene.request, &scene.view, cpu) && is_abroad)
+				assert_true(is_shared || seen->nr_running > 0 ||
+					    seen->stolen_bp >= 5000);
 		}
 		if (choice.where == CPU_EXACTLY) {
 			assert_int_equal(scene.cpus[choice.cpu].nr_running, 0);
-			assert_false(set_has(&scene.preferred, choice.cpu));
 			assert_true(scene.cpus[choice.cpu].stolen_bp < SOFT_HALF_STOLEN_BP);
-			nr_spilled++;
+			nr_spilled += is_abroad;
 		}
 		scene_fini(&scene);
 	}

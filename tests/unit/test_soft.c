@@ -8,6 +8,8 @@ static const struct soft_job plain = { SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE, SOFT_
 static const struct soft_job eager = { 0, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
 static const struct soft_job hard = { SOFT_HARD, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
 
+static const struct soft_job automatic = { SOFT_AUTO, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
+
 static void test_prefers_what_is_idle(void **state)
 {
 	(void)state;
@@ -137,6 +139,60 @@ static void test_utilisation_leaves_out_what_was_stolen(void **state)
 	assert_int_equal(soft_utilisation_bp(0, 100, 100), SOFT_ALL_BP);
 	assert_int_equal(soft_utilisation_bp(UINT64_MAX / 4, 0, UINT64_MAX / 2), 4999);
 	assert_int_equal(soft_utilisation_bp(UINT64_MAX, 0, UINT64_MAX), SOFT_ALL_BP);
+}
+
+/* A caller that knows no more than before: as soon as home is busy and something else idle. */
+static void test_auto_without_knowing_the_rest_spills_at_once(void **state)
+{
+	(void)state;
+	struct soft_memory memory = { 0 };
+	struct soft_preferred preferred = { 4, 0, 3000 };
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_SPILL);
+	preferred.nr_idle = 1;
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_PREFERRED);
+	assert_true(soft_comes_home(&automatic, &preferred));
+	preferred.nr_shared = 1;
+	assert_false(soft_comes_home(&automatic, &preferred));
+}
+
+static void test_auto_stays_home_while_others_use_the_rest(void **state)
+{
+	(void)state;
+	struct soft_memory memory = { 0 };
+	struct soft_preferred preferred = { .nr_cpus = 4,
+					    .nr_idle = 1,
+					    .nr_shared = 1,
+					    .utilisation_bp = 8000,
+					    .nr_whole = 1,
+					    .rest_bp = 6000,
+					    .others_bp = 6000 };
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_PREFERRED);
+	assert_int_equal(memory.held_since_ns, 0);
+	preferred.nr_idle = preferred.nr_shared = 0;
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_HELD);
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100 + SOFT_PATIENCE_NS),
+			 SOFT_SPILL);
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 0, 100), SOFT_PREFERRED);
+	preferred.is_away = true; /* they came back: home, whether there is room or not */
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_PREFERRED);
+}
+
+static void test_auto_spreads_over_what_is_left(void **state)
+{
+	(void)state;
+	struct soft_memory memory = { 0 };
+	struct soft_preferred preferred = {
+		.nr_cpus = 4, .utilisation_bp = 8000, .rest_bp = 5999, .others_bp = 5999
+	};
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_SPILL);
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 0, 100), SOFT_ANYWHERE);
+	preferred.rest_bp = 6000; /* with what the job runs there itself: even enough */
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_ANYWHERE);
+	preferred.is_away = true;
+	preferred.rest_bp = 8000;
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_ANYWHERE);
+	preferred.rest_bp = 8001;
+	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_PREFERRED);
 }
 
 /* Whatever comes: never spilled past an idle preferred CPU or onto nothing, never hard and away,

@@ -9,24 +9,62 @@ static enum soft_verdict forget(struct soft_memory *memory, enum soft_verdict ve
 	return verdict;
 }
 
-enum soft_verdict soft_decide(const struct soft_job *job, struct soft_memory *memory,
-			      const struct soft_preferred *preferred, uint32_t nr_borrowable,
+/* On preferred, until it has waited there for as long as it has patience. */
+static enum soft_verdict hold(const struct soft_job *job, struct soft_memory *memory,
 			      uint64_t now_ns)
 {
-	if (preferred->nr_idle > 0)
-		return forget(memory, SOFT_PREFERRED);
-	/* Without a preferred CPU even a hard job has to run somewhere. */
-	if (preferred->nr_cpus == 0)
-		return forget(memory, SOFT_SPILL);
-	if (job->spill_at_bp == SOFT_HARD || nr_borrowable == 0)
-		return forget(memory, SOFT_PREFERRED);
-	if (preferred->utilisation_bp >= job->spill_at_bp || memory->is_spilling)
-		return forget(memory, SOFT_SPILL);
 	if (memory->held_since_ns == 0)
 		memory->held_since_ns = now_ns ? now_ns : 1;
 	if (now_ns >= memory->held_since_ns && now_ns - memory->held_since_ns >= job->patience_ns)
 		return forget(memory, SOFT_SPILL);
 	return SOFT_HELD;
+}
+
+static bool is_clearly_less(uint32_t rest_bp, uint32_t home_bp)
+{
+	return rest_bp * 4 < home_bp * 3;
+}
+
+static bool is_borrowing_better(const struct soft_preferred *preferred)
+{
+	return is_clearly_less(preferred->rest_bp, preferred->utilisation_bp) &&
+	       (preferred->nr_idle == 0 || preferred->nr_whole > 0);
+}
+
+static enum soft_verdict decide_alone(const struct soft_job *job, struct soft_memory *memory,
+				      const struct soft_preferred *preferred,
+				      uint32_t nr_borrowable, uint64_t now_ns)
+{
+	bool is_left = is_clearly_less(preferred->others_bp, preferred->utilisation_bp);
+	if (preferred->is_away && is_left && preferred->rest_bp <= preferred->utilisation_bp)
+		return forget(memory, SOFT_ANYWHERE);
+	if (preferred->is_away || preferred->nr_idle > preferred->nr_shared)
+		return forget(memory, SOFT_PREFERRED);
+	if (!is_left && (preferred->nr_idle > 0 || nr_borrowable == 0))
+		return forget(memory, SOFT_PREFERRED);
+	if (!is_left)
+		return hold(job, memory, now_ns);
+	if (!preferred->is_waker_away && nr_borrowable > 0 && is_borrowing_better(preferred))
+		return forget(memory, SOFT_SPILL);
+	return forget(memory, SOFT_ANYWHERE);
+}
+
+enum soft_verdict soft_decide(const struct soft_job *job, struct soft_memory *memory,
+			      const struct soft_preferred *preferred, uint32_t nr_borrowable,
+			      uint64_t now_ns)
+{
+	/* Without a preferred CPU even a hard job has to run somewhere. */
+	if (preferred->nr_cpus == 0)
+		return forget(memory, SOFT_SPILL);
+	if (job->spill_at_bp == SOFT_AUTO)
+		return decide_alone(job, memory, preferred, nr_borrowable, now_ns);
+	if (preferred->nr_idle > 0)
+		return forget(memory, SOFT_PREFERRED);
+	if (job->spill_at_bp == SOFT_HARD || nr_borrowable == 0)
+		return forget(memory, SOFT_PREFERRED);
+	if (preferred->utilisation_bp >= job->spill_at_bp || memory->is_spilling)
+		return forget(memory, SOFT_SPILL);
+	return hold(job, memory, now_ns);
 }
 
 bool soft_may_borrow(const struct soft_job *job, const struct soft_cpu *cpu)
@@ -54,6 +92,8 @@ bool soft_comes_home(const struct soft_job *job, const struct soft_preferred *pr
 {
 	if (preferred->nr_cpus == 0 || preferred->nr_idle == 0)
 		return false;
+	if (job->spill_at_bp == SOFT_AUTO)
+		return preferred->nr_idle > preferred->nr_shared;
 	uint32_t own_bp = SOFT_ALL_BP / preferred->nr_cpus;
 	if (job->spill_at_bp <= own_bp || job->spill_at_bp == SOFT_HARD)
 		return true;

@@ -5,6 +5,8 @@
  * simulator, the engine in user space and the scheduler in bpf/ compile the same source: no
  * library, no floats, no pointers to functions, no loops.
  *
+ * With a threshold (spill_at):
+ *
  *                       a preferred CPU is idle? --yes--> PREFERRED
  *                              | no
  *          hard, or nothing idle that may be borrowed? --yes--> PREFERRED (it queues there)
@@ -18,6 +20,27 @@
  * spilling at once gives locality away for every short burst. So a burst is waited out, but never
  * longer than `patience`: the rule is work-conserving but for that long.
  *
+ * Without one (SOFT_AUTO) two questions take its place. Do the others leave the rest of the
+ * allowed CPUs to the job: is what they use there, `others`, clearly less than what home is used?
+ * Then the rest is the job's as much as home is, and it is spread over both. If not, it stays home
+ * as if the mask were hard, for everybody is better off at home. A fixed utilisation cannot tell
+ * the two cases apart: one job whose home is 70 % busy beside idle cores should spread, two jobs
+ * each 70 % busy at home should not. And is the idle CPU at home a whole core, or a thread beside a
+ * busy one? The latter is worth half a core, and does not keep a task from a whole one elsewhere.
+ *
+ *   at home:  a whole core is idle there?             --yes--> PREFERRED
+ *             others leave the rest (others < 3/4 home)? -no-> nothing idle at home, something to
+ *                  | yes                                       borrow: HELD, after `patience` SPILL
+ *             woken from the rest?                    --yes--> ANYWHERE (it may follow its waker)
+ *             a CPU to borrow, as good as what is idle at home, and the rest, with what the job
+ *             itself runs there, still lighter?       --yes--> SPILL    --no--> ANYWHERE
+ *   away:     others leave the rest, and the rest is no busier than home? --yes--> ANYWHERE
+ *                  | no
+ *             PREFERRED
+ *
+ * ANYWHERE rather than a CPU, because two tasks that talk are best side by side, on whichever side:
+ * to send each one to the idlest CPU costs more than it brings (docs/affinity.md).
+ *
  * Home: a wake-up goes home as soon as a preferred CPU is idle (rule one). A task that never sleeps
  * is called home when a preferred CPU has been idle and the set's utilisation is below `home_at`,
  * which lies below spill_at by what the task itself will add, so that it does not bounce.
@@ -27,6 +50,7 @@
  *
  * Sources: RFC of 26 June 2019 "Scheduler Soft Affinity" (the two masks, and Zijlstra's reply: be
  * work-conserving); openEuler's dynamic_affinity.c (threshold of 85 %, held-back counter);
+ * numad (another thread of a busy core counts for a fraction of one);
  * scx_mitosis and scx_layered (what goes wrong with borrowing: facts/affinity.md 2.8).
  */
 #ifndef BERTH_POLICY_CPU_SOFT_H
@@ -39,6 +63,7 @@
 #define SOFT_ALL_BP	    10000 /* all of a CPU's time, per ten thousand */
 #define SOFT_SPILL_AT_BP    8500
 #define SOFT_HARD	    0xffffffffu /* spill_at_bp: never spill */
+#define SOFT_AUTO	    0xfffffffeu /* spill_at_bp: by what the others leave, see above */
 #define SOFT_NO_DISTANCE    0xffffffffu /* max_distance: any */
 #define SOFT_PATIENCE_NS    4000000u	/* one tick at HZ=250 */
 #define SOFT_HALF_STOLEN_BP 5000	/* a CPU stolen for more than that is not really idle */
@@ -58,6 +83,14 @@ struct soft_preferred {		 /* the preferred CPUs that are online and allowed now 
 	uint32_t nr_cpus;	 /* 0: none is left: the job runs wherever it is allowed */
 	uint32_t nr_idle;	 /* of these, idle and not stolen */
 	uint32_t utilisation_bp; /* average over them, corrected (soft_utilisation_bp) */
+	/* Only SOFT_AUTO asks for these; zero where not known: the rest is taken for idle, and what
+	 * is idle for whole cores. */
+	uint32_t nr_shared; /* of nr_idle, beside a busy thread of the same core */
+	uint32_t nr_whole;  /* whole idle cores among the CPUs outside that may be borrowed */
+	uint32_t rest_bp;   /* utilisation of the allowed CPUs outside, on average */
+	uint32_t others_bp; /* of that, by others than this job */
+	bool is_away;	    /* the task ran on one of these last */
+	bool is_waker_away; /* who wakes it runs on one of these */
 };
 
 struct soft_cpu {	   /* a CPU outside the preferred set */
@@ -67,11 +100,12 @@ struct soft_cpu {	   /* a CPU outside the preferred set */
 	bool is_idle;
 };
 
-enum soft_verdict { SOFT_PREFERRED, SOFT_HELD, SOFT_SPILL };
+enum soft_verdict { SOFT_PREFERRED, SOFT_HELD, SOFT_SPILL, SOFT_ANYWHERE };
 
 /* Where a task that wakes up shall look: on preferred (PREFERRED, HELD) or among CPUs that it may
- * borrow (SPILL). nr_borrowable: idle CPUs for which soft_may_borrow() holds; a caller that finds
- * them later may pass 1 and fall back to preferred. */
+ * borrow (SPILL), or on all that are allowed (ANYWHERE: only with SOFT_AUTO). nr_borrowable: idle
+ * CPUs for which soft_may_borrow() holds; a caller that finds them later may pass 1 and fall back
+ * to preferred. */
 enum soft_verdict soft_decide(const struct soft_job *job, struct soft_memory *memory,
 			      const struct soft_preferred *preferred, uint32_t nr_borrowable,
 			      uint64_t now_ns);
