@@ -17,7 +17,7 @@
 #define CHECK_PART __attribute__((noinline))
 #define CHECK_STATE
 #else
-#define CHECK_PART static
+#define CHECK_PART  static
 #define CHECK_STATE static
 #endif
 
