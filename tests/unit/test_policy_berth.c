@@ -87,8 +87,8 @@ static void test_berth_leaves_alone_what_is_even(void **state)
 	play_even(8, moves); /* one miss per touch: 16,000 of them */
 	assert_in_range(moves[0] + moves[1], 0, 300);
 	play_even(POLICY_UNKNOWN,
-		  moves); /* nobody counts misses: it tries, and the account ends it */
-	assert_in_range(moves[1], 0, 20);
+		  moves); /* nobody counts misses: it tries, and the account ends it, but fades */
+	assert_in_range(moves[1], 0, 100);
 }
 
 /* A table larger than fast memory, scanned over and over: each touch looks like the beginning of
@@ -105,6 +105,27 @@ static void test_berth_learns_that_a_scan_is_worth_nothing(void **state)
 		paper_turn(&world, ROUND);
 	}
 	assert_in_range(nr_moves(&world), 0, 20);
+	paper_close(&world);
+}
+
+/* The first pass over memory, 8 pages a round, writes as many new ones: those that it has not come
+ * to yet look idle, but nobody knows that they are. */
+static void test_berth_doubts_that_idle_is_useless(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	paper_open(&world, "berth", "", 600, 4096);
+	births(&world, 512);
+	for (uint64_t round = 0; round < 60; round++) {
+		for (uint64_t i = 0; i < 8; i++) {
+			touch(&world, round * 8 + i);
+			paper_birth(&world, 1024 + round * 8 + i);
+		}
+		for (uint64_t i = 0; i < MIN(round + 1, 4) * 8; i++)
+			touch(&world, 1024 + round * 8 + 7 - i);
+		paper_turn(&world, ROUND);
+	}
+	assert_in_range(world.nr_demoted, 0, 300); /* 400 without the doubt */
 	paper_close(&world);
 }
 
@@ -199,8 +220,8 @@ static void test_berth_lends_what_is_idle(void **state)
 	struct two_jobs two = { .jobs = { { 0, UINT64_MAX, 64, 0 }, { 0, UINT64_MAX, 0, 64 } } };
 	const char *why = "";
 	(void)state;
-	assert_int_equal(play_two_jobs(&two, &why), 64);
-	assert_string_equal(why, "makes room");
+	/* The rest goes ahead of new pages, since no move is done. */
+	assert_in_range(play_two_jobs(&two, &why), 16, 64);
 }
 
 static void test_berth_keeps_floors(void **state)
@@ -209,7 +230,7 @@ static void test_berth_keeps_floors(void **state)
 	const char *why = "";
 	(void)state;
 	/* Asked for anew each round, but never more than 24 in one. */
-	assert_in_range(play_two_jobs(&two, &why), 24, 64);
+	assert_in_range(play_two_jobs(&two, &why), 8, 64);
 	two.jobs[0].floor_pages = 64;
 	assert_int_equal(play_two_jobs(&two, &why), 0);
 }

@@ -28,9 +28,13 @@
  *   fast memory holds, room is made ahead of them.
  * - The account: what exchanges were expected to gain (touches of what went up less those of what
  *   went down), against what they gained; expectations are cut by that ratio. So chasing noise ends
- *   by itself.
+ *   by itself. What the account says fades, or a policy that stopped would never learn that the
+ *   program has changed.
+ * - Doubt: until enough pages of its class were watched over the horizon, a page of fast memory is
+ *   taken to get what any page gets, the less the longer it has lain idle. Otherwise the first pass
+ *   over memory pushes out what it is about to come to.
  * - A moved folio stays for 10 s of the kernel's clock; one that goes back within 40 s pays twice
- * as much the next time, and so on.
+ *   as much the next time, and so on; it stands behind others by that much, never in their way.
  * - Jobs lend what lies above their floor. Latency is what it is under load, where a PMU tells:
  *   when the fast node is not faster any more, nothing is worth promoting.
  *
@@ -78,8 +82,9 @@
 #define NOBODY		UINT32_MAX
 #define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
 #define FAILURES_MAX	16 /* candidates in a row order that do not pay, before the rest is left */
-#define ACCOUNT_MAX	(1 << 20)
-#define ACCOUNT_TRUST	256 /* touches that the account begins with */
+#define ACCOUNT_MAX	(1 << 24)
+#define ACCOUNT_TRUST	(256 * PREDICT_ONE) /* touches that the account begins with */
+#define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
 #define BAR_MAX		6
 #define MISSES_GUESS	8 /* that one touch stands for, where nothing counts misses */
 
@@ -253,7 +258,7 @@ static void close_trial(struct berth *berth, uint32_t id, struct past *past)
 {
 	if (past->trial_class == CLASS_PAID || past->trial_class == CLASS_LEFT) {
 		int64_t sign = past->trial_class == CLASS_PAID ? 1 : -1;
-		berth->paid += sign * past->trial_touches;
+		berth->paid += sign * past->trial_touches * PREDICT_ONE;
 		berth->expected += sign * past->trial_expected;
 		if (berth->expected > ACCOUNT_MAX || berth->paid < -ACCOUNT_MAX) {
 			berth->paid /= 2;
@@ -409,6 +414,14 @@ static uint64_t prior_of(const struct berth *berth, const struct folio *folio,
 	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
 }
 
+/* Touches to expect of a page of which nothing is known but that nobody used it lately: as many as
+ * of any, the fewer the longer ago. Who would be pushed out deserves the benefit of the doubt: "not
+ * used again yet" says little before a whole pass over memory is through. */
+static uint64_t unknown_of(const struct berth *berth, const struct folio *folio, uint64_t horizon)
+{
+	return horizon * PREDICT_ONE / (berth->unit + (berth->now - folio->seen) / 4);
+}
+
 static struct predict_mean mean_of_class(const struct berth *berth, uint32_t class,
 					 unsigned horizon, uint64_t prior)
 {
@@ -432,6 +445,8 @@ static void worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZON
 	uint64_t got = past->samples / SAMPLE_ONE, expected = samples_expected(berth, folio);
 	for (unsigned i = 0; i < NR_HORIZONS; i++) {
 		uint64_t prior = prior_of(berth, folio, past, berth->horizon[i]);
+		if (room_is_fast(berth->machine, folio->node))
+			prior = MAX(prior, unknown_of(berth, folio, berth->horizon[i]));
 		struct predict_mean mean = mean_of_class(berth, class, i, prior);
 		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
 			      (expected + OWN_TRUST);
@@ -439,9 +454,20 @@ static void worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZON
 	}
 }
 
+/* What moving it costs beyond the price of a page that was not moved back and forth. */
+static uint64_t surcharge(const struct berth *berth, uint32_t id)
+{
+	return berth->promote_ps * ((1u << berth->pasts[id].bar) - 1);
+}
+
+static unsigned bin_of(const struct berth *berth, uint32_t id, uint64_t worth)
+{
+	return MIN(half_octave(worth + surcharge(berth, id)), NR_BINS - 1);
+}
+
 static void push_victim(struct berth *berth, uint32_t id, uint64_t worth)
 {
-	struct bin *bin = &berth->bins[MIN(half_octave(worth), NR_BINS - 1)];
+	struct bin *bin = &berth->bins[bin_of(berth, id, worth)];
 	struct folio *folio = folio_get(berth->table, id);
 	if (folio->bits & FOLIO_MARK)
 		return;
@@ -475,7 +501,7 @@ static uint32_t pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
 			if (is_settling(berth, id))
 				continue;
 			worth_of(berth, id, worth);
-			if (half_octave(worth[LONG]) <= i + 1)
+			if (bin_of(berth, id, worth[LONG]) <= i + 1)
 				return id;
 			push_victim(berth, id, worth[LONG]);
 		}
@@ -492,8 +518,9 @@ static void forget(struct berth *berth, uint32_t id)
 
 static void add_candidate(struct berth *berth, uint32_t id, uint64_t worth)
 {
-	if (berth->nr_candidates < CANDIDATES_MAX && worth > berth->promote_ps)
-		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth, id };
+	uint64_t extra = surcharge(berth, id);
+	if (berth->nr_candidates < CANDIDATES_MAX && worth > extra + berth->promote_ps)
+		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth - extra, id };
 }
 
 static void sweep(struct berth *berth)
@@ -566,13 +593,17 @@ static bool pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 	return false;
 }
 
-static void expect(struct berth *berth, uint32_t id, uint64_t worth, uint16_t class)
+/* A trial of its own: what a moved folio gets, for the account. */
+static void expect(struct berth *berth, uint32_t id, uint16_t class)
 {
 	struct past *past = &berth->pasts[id];
+	struct folio *folio = folio_get(berth->table, id);
+	uint64_t prior = prior_of(berth, folio, past, berth->horizon[LONG]);
+	struct predict_mean mean = mean_of_class(berth, class_of(berth, folio, past), LONG, prior);
 	if (past->trial_class != CLASS_NONE && past->trial_class >= CLASS_LEFT)
 		close_trial(berth, id, past);
 	open_trial(berth, past, class);
-	uint64_t touches = berth->touch_ps ? worth * 16 / berth->touch_ps : 0;
+	uint64_t touches = mean.touches * mean.weight / PREDICT_WEIGHT;
 	past->trial_expected = (uint16_t)MIN(touches, UINT16_MAX);
 }
 
@@ -669,7 +700,7 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 			returns ? "borrowed memory returned" : "makes room"))
 		return -ENOSPC;
 	berth->fast_of[giver]--;
-	expect(berth, victim, loss[LONG], CLASS_LEFT);
+	expect(berth, victim, CLASS_LEFT);
 	return plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
 		       ? 0
 		       : -ENOSPC;
@@ -701,7 +732,7 @@ static void trade(struct berth *berth, const struct policy_view *view, struct pl
 			nr_failed++;
 			continue;
 		}
-		expect(berth, id, gain[LONG], CLASS_PAID);
+		expect(berth, id, CLASS_PAID);
 		berth->fast_of[job]++;
 		free_pages -= has_room;
 		budget -= (has_room ? 1u : 2u);
@@ -819,6 +850,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 	berth->births_peak = MAX(berth->births_now,
 				 berth->births_peak - (berth->births_peak + 15) / 16);
 	berth->touches_now = berth->births_now = 0;
+	berth->paid -= berth->paid / ACCOUNT_FADE;
+	berth->expected -= berth->expected / ACCOUNT_FADE;
 	uint64_t per_round = MAX(berth->touches_avg / 4096, 1);
 	berth->unit = MIN(MAX(berth->nr_pages / per_round, 1), 1u << 16);
 	berth->half[SHORT] = (uint32_t)MAX(berth->unit / 2, 2);
