@@ -23,37 +23,58 @@ static const char *value_of(const struct job_note *note, int key)
 
 static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr)
 {
-	static const enum job_note_key columns[] = {
-		NOTE_PID,	  NOTE_ENGINE,	NOTE_HELD_BY,	NOTE_PREFER,
-		NOTE_ALLOW,	  NOTE_NOW,	NOTE_HELD_BACK, NOTE_SPILLED,
-		NOTE_CALLED_HOME, NOTE_EVICTED, NOTE_PROGRAM,
+	static const struct {
+		const char *title;
+		enum job_note_key key;
+	} columns[] = {
+		{ "PID", NOTE_PID },
+		{ "SINCE", NOTE_SINCE },
+		{ "ENGINE", NOTE_ENGINE },
+		{ "HELD BY", NOTE_HELD_BY },
+		{ "PREFER", NOTE_PREFER },
+		{ "ALLOW", NOTE_ALLOW },
+		{ "NOW", NOTE_NOW },
+		{ "SPILLED", NOTE_SPILLED },
+		{ "HELD BACK", NOTE_HELD_BACK },
+		{ "CALLED HOME", NOTE_CALLED_HOME },
+		{ "EVICTED", NOTE_EVICTED },
+		{ "PROGRAM", NOTE_PROGRAM },
 	};
 	PRINTBUF(rows);
 	if (nr == 0) {
 		prt_str(out, "no jobs\n");
 		return;
 	}
-	prt_str(&rows, "PID\tENGINE\tHELD BY\tPREFER\tALLOW\tNOW\tHELD BACK\tSPILLED\tCALLED "
-		       "HOME\tEVICTED\t"
-		       "PROGRAM\n");
+	for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
+		prt_printf(&rows, "%s%c", columns[j].title,
+			   j + 1 < ARRAY_SIZE(columns) ? '\t' : '\n');
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(columns); j++) {
-			prt_str(&rows, value_of(&notes[i], columns[j]));
+			const char *value = value_of(&notes[i], columns[j].key);
+			prt_safe(&rows, value, strlen(value));
 			prt_char(&rows, j + 1 < ARRAY_SIZE(columns) ? '\t' : '\n');
 		}
 	prt_aligned(out, printbuf_str(&rows));
 }
 
+/* Of the berth that holds it, as in the names of its journal and its group. */
+static void add_id(struct printbuf *out, const struct journal_owner *owner)
+{
+	prt_printf(out, "%llu-%llu", (unsigned long long)owner->pid,
+		   (unsigned long long)owner->start_ticks);
+}
+
 static void to_csv(struct printbuf *out, const struct job_note *notes, size_t nr)
 {
+	prt_str(out, "job");
 	for (int key = 0; key < NR_NOTE_KEYS; key++)
-		prt_printf(out, "%s%s", key ? "," : "", job_note_names[key]);
+		prt_printf(out, ",%s", job_note_names[key]);
 	prt_char(out, '\n');
 	for (size_t i = 0; i < nr; i++) {
+		add_id(out, &notes[i].owner);
 		for (int key = 0; key < NR_NOTE_KEYS; key++) {
 			const char *value = value_of(&notes[i], key);
-			if (key)
-				prt_char(out, ',');
+			prt_char(out, ',');
 			prt_csv_field(out, value, strlen(value));
 		}
 		prt_char(out, '\n');
@@ -80,7 +101,10 @@ static void to_json(struct printbuf *out, const struct job_note *notes, size_t n
 	json_object_begin(&json, NULL);
 	json_array_begin(&json, "jobs");
 	for (size_t i = 0; i < nr; i++) {
+		PRINTBUF(id);
+		add_id(&id, &notes[i].owner);
 		json_object_begin(&json, NULL);
+		json_str(&json, "job", printbuf_str(&id));
 		for (int key = 0; key < NR_NOTE_KEYS; key++)
 			add_json(&json, &notes[i], key);
 		json_object_end(&json);
@@ -154,8 +178,11 @@ const struct command command_status = {
 	.about = "Shows the programs that `berth run` holds: their preferred and allowed CPUs, "
 		 "where they may run now, by which means they are held, and how often tasks were "
 		 "held back, CPUs were borrowed (spilled), given back because the work fitted at "
-		 "home again (called home), or because somebody else needed them (evicted).",
-	.examples = "  berth status --watch\n",
+		 "home again (called home), or because somebody else needed them (evicted). A "
+		 "job's counters are at most a second old.",
+	.examples = "  berth status --watch\n"
+		    "  # for a program: one JSON object a second\n"
+		    "  berth status --watch --format json\n",
 	.options = status_options,
 	.nr_options = ARRAY_SIZE(status_options),
 	.options_size = sizeof(struct status_options),
