@@ -19,6 +19,7 @@ const struct command *const commands[] = {
 	&command_doctor,
 	&command_config_check,
 	&command_config_show,
+	&command_config_match,
 	&command_lab_setup,
 	&command_lab_run,
 	&command_lab_compare,

@@ -14,6 +14,7 @@ extern const struct command command_machine;
 extern const struct command command_doctor;
 extern const struct command command_config_check;
 extern const struct command command_config_show;
+extern const struct command command_config_match;
 extern const struct command command_sim;
 extern const struct command command_sweep;
 extern const struct command command_explain;

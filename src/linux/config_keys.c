@@ -318,9 +318,11 @@ static const char *check_pattern(struct config_match *match, const char *text)
 		return text[0] != '/'	      ? "a group begins with a slash: /app.slice/web*"
 		       : strstr(text, "//")   ? "two slashes with nothing between"
 		       : strstr(text, "/../") ? "a group's path has no .."
-		       : text[1] == '\0'      ? "the root group is every process; name a group "
-						"below it"
-					      : NULL;
+		       : text[1] && text[strlen(text) - 1] == '/'
+			       ? "a group's path ends without a slash"
+		       : text[1] == '\0' ? "the root group is every process; name a group "
+					   "below it"
+					 : NULL;
 	case CONFIG_MATCH_UNIT:
 		return is_unit(text) ? NULL : "a unit ends in .service, .scope or .slice";
 	case CONFIG_MATCH_COMMAND:

@@ -78,6 +78,22 @@ assert web["FastMin"] == {"value": None, "from": "default"}
 assert batch["Goal"]["value"] == "background"
 END
 
+# Whose is what: a process of ours by its pid, of a tree of files, and names with control characters.
+sleep 30 &
+printf '[Job us]\nMatch=pid:%s\nGoal=background\n' $! >us.conf
+expect 0 'us.conf' "$BERTH" config show us.conf
+expect 0 "pid:$!" "$BERTH" config match us.conf
+kill $!
+mkdir -p root/proc/77
+printf '77 (nginx\033[2J) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0\n' >root/proc/77/stat
+printf '/usr/sbin/nginx\0-g\0' >root/proc/77/cmdline
+printf '0::/system.slice/web.service\n' >root/proc/77/cgroup
+expect 0 'nginx\x1b[2J  unit:web.service' "$BERTH" config match --root root
+expect 0 'web,77,nginx\x1b[2J,unit:web.service' "$BERTH" config match --root root --format csv
+expect 0 "no process is a job's" "$BERTH" config match root/usr/lib/berth --root root
+expect 0 '"pid": 77' "$BERTH" config match --root root --format json
+expect 1 'No such file' "$BERTH" config match us.conf --root none
+
 # The man page comes from the table that the parser has.
 "$BERTH" help --man berth.conf >page || wrong "no man page"
 for key in $(sed -n 's/^\t{ \(true\|false\), "\([A-Za-z]*\)".*/\2/p' "$TOP/src/linux/config_keys.c"); do
