@@ -256,13 +256,13 @@ static void test_soft_asks_what_the_others_leave(void **state)
 	struct scene scene;
 	crowd(&scene, 8000);
 	assert_int_equal(choose(&scene, "soft").cpu, 4);
-	busy(&scene, 4, 4, 5999);
+	busy(&scene, 4, 4, 6000);
 	scene.cpus[5].is_core_idle = false;
 	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
-		scene.cpus[cpu].load_bp = 5999;
+		scene.cpus[cpu].load_bp = 6000;
 	assert_int_equal(choose(&scene, "soft").cpu, 6); /* 5 shares its core with 4 */
 	for (uint32_t cpu = 4; cpu < NR_CPUS; cpu++)
-		scene.cpus[cpu].load_bp = 6000; /* three quarters of what home is used: theirs */
+		scene.cpus[cpu].load_bp = 6001; /* 3/4 of home: theirs */
 	assert_true(choose(&scene, "soft").is_held);
 	scene.view.now_ns += SOFT_PATIENCE_NS;
 	assert_int_equal(choose(&scene, "soft").cpu, 6); /* nobody waits for ever */
@@ -344,6 +344,25 @@ static void test_soft_goes_nowhere_that_is_too_far(void **state)
 	assert_int_equal(answer.where, CPU_PREFERRED);
 	assert_false(ops->may_take(&scene.request, &scene.view, 4, scene.values));
 	scene_fini(&scene);
+}
+
+/* Idle for a moment but half eaten by interrupts: such CPUs trapped a job (layered). */
+static void test_soft_does_not_count_on_stolen_cpus(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "soft", "soft-at" };
+	for (uint32_t i = 0; i < 2; i++) {
+		struct scene scene;
+		crowd(&scene, 9000);
+		scene.cpus[2].nr_running = scene.cpus[3].nr_running = 0;
+		scene.cpus[2].is_core_idle = scene.cpus[3].is_core_idle = true;
+		scene.cpus[2].stolen_bp = scene.cpus[3].stolen_bp = 5000;
+		assert_int_equal(choose(&scene, names[i]).cpu, 4);
+		scene.cpus[3].stolen_bp = 4999;
+		uint32_t cpu = choose(&scene, names[i]).cpu;
+		assert_int_equal(cpu, i == 0 ? 3 : CPU_POLICY_NONE);
+		scene_fini(&scene);
+	}
 }
 
 static void scramble(struct random *random, struct scene *scene)

@@ -164,8 +164,8 @@ static void test_auto_stays_home_while_others_use_the_rest(void **state)
 					    .nr_shared = 1,
 					    .utilisation_bp = 8000,
 					    .nr_whole = 1,
-					    .rest_bp = 6000,
-					    .others_bp = 6000 };
+					    .rest_bp = 6001,
+					    .others_bp = 6001 };
 	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_PREFERRED);
 	assert_int_equal(memory.held_since_ns, 0);
 	preferred.nr_idle = preferred.nr_shared = 0;
@@ -182,11 +182,11 @@ static void test_auto_spreads_over_what_is_left(void **state)
 	(void)state;
 	struct soft_memory memory = { 0 };
 	struct soft_preferred preferred = {
-		.nr_cpus = 4, .utilisation_bp = 8000, .rest_bp = 5999, .others_bp = 5999
+		.nr_cpus = 4, .utilisation_bp = 8000, .rest_bp = 6000, .others_bp = 5999
 	};
 	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_SPILL);
 	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 0, 100), SOFT_ANYWHERE);
-	preferred.rest_bp = 6000; /* with what the job runs there itself: even enough */
+	preferred.rest_bp = 6001; /* with what the job runs there itself: even enough */
 	assert_int_equal(soft_decide(&automatic, &memory, &preferred, 1, 100), SOFT_ANYWHERE);
 	preferred.is_away = true;
 	preferred.rest_bp = 8000;

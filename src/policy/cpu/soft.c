@@ -22,7 +22,7 @@ static enum soft_verdict hold(const struct soft_job *job, struct soft_memory *me
 
 static bool is_clearly_less(uint32_t rest_bp, uint32_t home_bp)
 {
-	return rest_bp * 4 < home_bp * 3;
+	return rest_bp * 4 <= home_bp * 3; /* true of two that are not used at all */
 }
 
 static bool is_borrowing_better(const struct soft_preferred *preferred)

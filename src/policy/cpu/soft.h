@@ -29,7 +29,7 @@
  * busy one? The latter is worth half a core, and does not keep a task from a whole one elsewhere.
  *
  *   at home:  a whole core is idle there?             --yes--> PREFERRED
- *             others leave the rest (others < 3/4 home)? -no-> nothing idle at home, something to
+ *             others leave the rest (others <= 3/4 home)? -no-> nothing idle at home, something to
  *                  | yes                                       borrow: HELD, after `patience` SPILL
  *             woken from the rest?                    --yes--> ANYWHERE (it may follow its waker)
  *             a CPU to borrow, as good as what is idle at home, and the rest, with what the job

@@ -76,6 +76,23 @@ struct sums {
 	uint64_t home_bp, rest_bp, others_bp, nr_rest;
 };
 
+static uint32_t others_bp(const struct cpu_request *request, const struct cpu_view *view,
+			  uint32_t cpu)
+{
+	uint32_t all_bp = view->cpus[cpu].load_bp;
+	uint32_t own_bp = request->job_load_bp ? request->job_load_bp[cpu] : 0;
+	return own_bp < all_bp ? all_bp - own_bp : 0;
+}
+
+/* Idle, or used by this job for the most part: a task more there takes nothing from the owner. */
+static bool is_left_to_job(const struct cpu_request *request, const struct cpu_view *view,
+			   uint32_t cpu)
+{
+	const struct cpu_state *state = &view->cpus[cpu];
+	return state->nr_owner_waiting == 0 &&
+	       (state->nr_running == 0 || others_bp(request, view, cpu) * 4 <= state->load_bp);
+}
+
 static void see(const struct cpu_request *request, const struct cpu_view *view, uint32_t cpu,
 		struct soft_preferred *seen, struct sums *sums)
 {
@@ -88,10 +105,9 @@ static void see(const struct cpu_request *request, const struct cpu_view *view, 
 		sums->home_bp += state->load_bp;
 		return;
 	}
-	uint32_t own_bp = request->job_load_bp ? request->job_load_bp[cpu] : 0;
 	seen->nr_whole += is_idle && state->is_core_idle;
 	sums->rest_bp += state->load_bp;
-	sums->others_bp += own_bp < state->load_bp ? state->load_bp - own_bp : 0;
+	sums->others_bp += others_bp(request, view, cpu);
 	sums->nr_rest++;
 }
 
@@ -228,7 +244,8 @@ static bool may_take_as(const struct cpu_request *request, const struct cpu_view
 	bool may_borrow = soft_may_borrow(job, &candidate);
 	enum soft_verdict verdict = soft_decide(job, &memory, &seen, may_borrow, view->now_ns);
 	if (verdict == SOFT_ANYWHERE)
-		return candidate.nr_owner_waiting == 0 && candidate.distance <= job->max_distance;
+		return candidate.distance <= job->max_distance &&
+		       is_left_to_job(request, view, cpu);
 	return verdict == SOFT_SPILL && may_borrow;
 }
 
