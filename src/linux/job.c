@@ -263,6 +263,7 @@ static int follow_hotplug(struct job *job, struct printbuf *err)
 	error = set_first_mask(job);
 	if (!error && !set_is_empty(&job->mask))
 		error = job_place(job, err);
+	job_note_write(job);
 	return !error && job->engine->change ? job->engine->change(job, err) : error;
 }
 
