@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/run_tier.h"
 #include "linux/job.h"
 #include "linux/spawn.h"
 #include "linux/undo.h"
@@ -12,6 +13,7 @@ struct run_options {
 	const char *prefer, *allow, *spill_at, *engine, *state;
 	uint64_t max_distance;
 	bool no_cgroup;
+	struct run_tier_options tier;
 };
 
 static int parse_cpus(const char *option, const char *text, struct set *ret)
@@ -131,7 +133,12 @@ static int run_with(const struct job_wish *wish, char **arguments)
 
 static int run(const void *values, int nr_arguments, char **arguments)
 {
+	const struct run_options *options = values;
 	struct job_wish wish = { .no_cgroup = false };
+	if (options->tier.is_wanted && options->prefer)
+		return fail_usage("--tier and --prefer: not together yet; use one of them");
+	if (options->tier.is_wanted)
+		return run_tier(&options->tier, options->state, arguments);
 	int status = parse_wish(values, &wish);
 	if (!status)
 		status = run_with(&wish, arguments);
@@ -160,6 +167,29 @@ static const struct option run_options[] = {
 	  "auto|user|scx" },
 	{ 0, "no-cgroup", NULL, OPTION_FLAG, offsetof(struct run_options, no_cgroup),
 	  "Use the affinity of threads, even where a cpuset can be made.", NULL },
+	{ 0, "tier", NULL, OPTION_FLAG, offsetof(struct run_options, tier.is_wanted),
+	  "Place the program's memory: pages that earn it in the fast tier, others in the slow "
+	  "one.",
+	  NULL },
+	{ 0, "policy", "POLICY", OPTION_STRING, offsetof(struct run_options, tier.policy),
+	  "With --tier: who decides, NAME or NAME:key=value,... as `berth sim --list` shows them; "
+	  "otherwise berth.",
+	  NULL },
+	{ 0, "sampler", "NAME", OPTION_STRING, offsetof(struct run_options, tier.sampler),
+	  "With --tier: how to see which pages are used; otherwise the best that works here.",
+	  NULL },
+	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct run_options, tier.machine),
+	  "With --tier: this machine as you know it, where its firmware does not tell latencies; "
+	  "otherwise host. Nodes are the kernel's.",
+	  NULL },
+	{ 0, "rate", "SIZE", OPTION_BYTES, offsetof(struct run_options, tier.rate_bytes),
+	  "With --tier: move at most as much in a second; otherwise 1GiB.", NULL },
+	{ 0, "fast-floor", "SIZE", OPTION_BYTES, offsetof(struct run_options, tier.floor_bytes),
+	  "With --tier: never move memory out of the fast tier below this.", NULL },
+	{ 0, "fast-cap", "SIZE", OPTION_BYTES, offsetof(struct run_options, tier.cap_bytes),
+	  "With --tier: never move more than this into the fast tier.", NULL },
+	{ 0, "report", "FILE", OPTION_STRING, offsetof(struct run_options, tier.report),
+	  "With --tier: write there what was seen and moved, and what that cost.", NULL },
 	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct run_options, state),
 	  "Directory of the restore journal; otherwise /run/berth for root, "
 	  "$XDG_RUNTIME_DIR/berth for users.",

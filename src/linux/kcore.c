@@ -15,7 +15,7 @@
 
 #define TEXT_BEGIN	 0xffffffff80000000u /* the kernel's image, mapped a second time */
 #define FOUR_LEVELS_BASE 0xffff800000000000u /* lower bases are those of five levels */
-#define LINE_BYTES	 256
+#define NOTES_MAX_BYTES	 ((size_t)1 << 20)
 
 static int read_exactly(int fd, void *ret, size_t nr_bytes, uint64_t offset)
 {
@@ -44,7 +44,11 @@ static int keep_segments(struct kcore *kcore, const Elf64_Phdr *headers, uint32_
 	kcore->segments = calloc(MAX(nr, 1), sizeof(*kcore->segments));
 	if (!kcore->segments)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < nr; i++)
+	for (uint32_t i = 0; i < nr; i++) {
+		if (headers[i].p_type == PT_NOTE) {
+			kcore->notes_offset = headers[i].p_offset;
+			kcore->notes_bytes = headers[i].p_filesz;
+		}
 		if (headers[i].p_type == PT_LOAD)
 			kcore->segments[kcore->nr_segments++] = (struct kcore_segment){
 				.virtual = headers[i].p_vaddr,
@@ -52,6 +56,7 @@ static int keep_segments(struct kcore *kcore, const Elf64_Phdr *headers, uint32_
 				.nr_bytes = headers[i].p_memsz,
 				.offset = headers[i].p_offset,
 			};
+	}
 	return find_map_base(kcore);
 }
 
@@ -79,29 +84,44 @@ int kcore_parse_segments(struct kcore *kcore, struct printbuf *err)
 	return 0;
 }
 
-static int find_init_task(const struct root *root, uint64_t *ret, struct printbuf *err)
+/* The note is the reader's own task_struct: its list leads to all others. The bytes of a note's
+ * name and of its content are rounded up to four. */
+static int take_notes(struct kcore *kcore, const unsigned char *notes, size_t nr_bytes)
 {
-	char line[LINE_BYTES];
-	int fd = rootfile_open(root, "proc/kallsyms", O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	uint64_t address = 0;
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
-		return error_file(err, fd < 0 ? fd : -ENOMEM, "/proc/kallsyms", "read");
+	size_t at = 0;
+	while (nr_bytes - at >= sizeof(Elf64_Nhdr)) {
+		Elf64_Nhdr note;
+		memcpy(&note, notes + at, sizeof(note));
+		at += sizeof(note);
+		uint64_t name = ((uint64_t)note.n_namesz + 3) & ~(uint64_t)3;
+		uint64_t content = ((uint64_t)note.n_descsz + 3) & ~(uint64_t)3;
+		if (name + content > nr_bytes - at)
+			return -EBADMSG;
+		at += name;
+		if (note.n_type == NT_TASKSTRUCT &&
+		    (uint64_t)kcore->tasks + sizeof(kcore->first_task) <= note.n_descsz) {
+			memcpy(&kcore->first_task, notes + at + kcore->tasks,
+			       sizeof(kcore->first_task));
+			return 0;
+		}
+		at += content;
 	}
-	while (!address && fgets(line, sizeof(line), file)) {
-		char *name = strchr(line, ' ');
-		if (name && strncmp(name + 2, " init_task", 10) == 0 &&
-		    (name[12] == '\n' || name[12] == '\t'))
-			address = strtoull(line, NULL, 16);
-	}
-	fclose(file);
-	if (!address)
-		return error_set(err, -EPERM,
-				 "/proc/kallsyms: hides addresses; needs CAP_SYSLOG, or "
-				 "kernel.kptr_restrict below 2");
-	*ret = address;
+	return -ENODATA;
+}
+
+static int find_first_task(struct kcore *kcore, struct printbuf *err)
+{
+	unsigned char *notes = kcore->notes_bytes <= NOTES_MAX_BYTES
+				       ? malloc(kcore->notes_bytes + 1)
+				       : NULL;
+	int error = notes ? read_exactly(kcore->fd, notes, kcore->notes_bytes, kcore->notes_offset)
+			  : -ENOMEM;
+	if (!error)
+		error = take_notes(kcore, notes, kcore->notes_bytes);
+	free(notes);
+	if (error)
+		return error_set(err, error, "/proc/kcore: tells of no task: %s",
+				 error_text(error));
 	return 0;
 }
 
@@ -150,7 +170,6 @@ static int open_file(const struct root *root, struct printbuf *err)
 
 int kcore_probe(const struct root *root, struct printbuf *err)
 {
-	uint64_t init_task;
 	int fd = open_file(root, err);
 	if (fd < 0)
 		return fd;
@@ -159,7 +178,7 @@ int kcore_probe(const struct root *root, struct printbuf *err)
 		return error_set(err, -EOPNOTSUPP,
 				 "/sys/kernel/btf/vmlinux: not there; the kernel needs "
 				 "CONFIG_DEBUG_INFO_BTF");
-	return find_init_task(root, &init_task, err);
+	return 0;
 }
 
 int kcore_open(const struct root *root, struct kcore *ret, struct printbuf *err)
@@ -169,9 +188,9 @@ int kcore_open(const struct root *root, struct kcore *ret, struct printbuf *err)
 		return kcore.fd;
 	int error = kcore_parse_segments(&kcore, err);
 	if (!error)
-		error = find_init_task(root, &kcore.init_task, err);
-	if (!error)
 		error = find_offsets(root, &kcore, err);
+	if (!error)
+		error = find_first_task(&kcore, err);
 	if (error)
 		kcore_fini(&kcore);
 	else
@@ -217,23 +236,21 @@ int kcore_read_physical(const struct kcore *kcore, uint64_t physical, void *ret,
 
 int kcore_find_task(const struct kcore *kcore, pid_t pid, uint64_t *ret_task)
 {
-	uint64_t list = kcore->init_task + kcore->tasks;
+	uint64_t list = kcore->first_task;
 	for (uint32_t i = 0; i < KCORE_MAX_TASKS; i++) {
-		uint64_t task;
+		uint64_t task = list - kcore->tasks;
 		int32_t found;
-		int error = kcore_read(kcore, list, &list, sizeof(list));
-		if (error)
-			return error;
-		task = list - kcore->tasks;
-		if (task == kcore->init_task)
-			return -ESRCH;
-		error = kcore_read(kcore, task + kcore->pid, &found, sizeof(found));
-		if (error)
-			return error;
-		if (found == pid) {
+		int error = kcore_read(kcore, task + kcore->pid, &found, sizeof(found));
+		if (!error && found == pid) {
 			*ret_task = task;
 			return 0;
 		}
+		if (!error)
+			error = kcore_read(kcore, list, &list, sizeof(list));
+		if (error)
+			return error;
+		if (list == kcore->first_task)
+			return -ESRCH;
 	}
 	return -ESRCH;
 }

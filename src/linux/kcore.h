@@ -2,10 +2,10 @@
 /*
  * The kernel's memory, read only: /proc/kcore, to find a process's page tables.
  *
- *     /proc/kallsyms  init_task --+
- *     /sys/kernel/btf offsets     |
- *                                 v
- *     init_task -> tasks.next -> task_struct of the process -> mm -> pgd  (pagetable.h from there)
+ *     its note NT_TASKSTRUCT: our own task_struct --+
+ *     /sys/kernel/btf: offsets of members           |
+ *                                                   v
+ *       tasks.next -> ... -> task_struct of the process -> mm -> pgd     (pagetable.h from there)
  *
  * Why: where the kernel keeps accessed bits no interface of Debian's kernels tells them for a page
  * (CONFIG_IDLE_PAGE_TRACKING is off in 6.12 and 7.3), but the page tables themselves can be read.
@@ -38,7 +38,8 @@ struct kcore {
 	struct kcore_segment *segments;
 	uint32_t nr_segments;
 	uint64_t map_base; /* of the direct map: virtual less physical */
-	uint64_t init_task;
+	uint64_t notes_offset, notes_bytes;
+	uint64_t first_task;	      /* address of the `tasks` of one: the list is a ring */
 	uint32_t tasks, pid, mm, pgd; /* offsets */
 	unsigned levels;	      /* of page tables, 4 or 5 */
 };

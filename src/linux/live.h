@@ -63,7 +63,9 @@ struct live {
 	/* A sampler that has something to do before the next tick lowers it. */
 	uint64_t wake_ns;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
-	uint64_t sampling_share_bp;	 /* of a CPU that samplers may take, all together */
+	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
+	 * something to find. */
+	uint64_t sampling_share_bp;
 	uint64_t nr_unwatched;		 /* processes beyond LIVE_MAX_SPACES */
 };
 

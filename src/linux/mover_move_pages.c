@@ -156,7 +156,8 @@ static int push_item(struct mover *mover, const struct item *item, enum move_out
 	return push_result(mover, &result);
 }
 
-/* Where each page is, into before or after. A process that ended has no pages any more. */
+/* Where each page is, into before or after. A process that ended has no pages any more; -EINVAL is
+ * what the kernel says of one that is ending. */
 static void ask_where(struct mover *mover, pid_t pid, bool is_before)
 {
 	uint64_t page_bytes = mover->live->machine->page_bytes;
@@ -166,7 +167,8 @@ static void ask_where(struct mover *mover, pid_t pid, bool is_before)
 	}
 	int error = move_calls.where(pid, mover->nr_items, mover->addresses, mover->statuses);
 	for (uint32_t i = 0; i < mover->nr_items; i++) {
-		int node = error == -ESRCH ? -ESRCH : error ? -EIO : mover->statuses[i];
+		bool has_ended = error == -ESRCH || error == -EINVAL;
+		int node = has_ended ? -ESRCH : error ? -EIO : mover->statuses[i];
 		*(is_before ? &mover->items[i].before : &mover->items[i].after) = node;
 	}
 }

@@ -74,15 +74,46 @@ static bool find(struct pagetable *table, uint64_t page, struct found *ret)
 	return false;
 }
 
+/* The entries of the last level after one that was found: the table is at hand. Returns the page
+ * where it goes on; *ret_stopped when visit has refused that. */
+static uint64_t walk_last(const struct pagetable *table, uint64_t page, uint64_t end,
+			  bool (*visit)(void *context, const struct pagetable_page *page),
+			  void *context, bool *ret_stopped)
+{
+	uint64_t last = MIN(end, (page | (PAGETABLE_ENTRIES - 1)) + 1);
+	struct pagetable_page mapped = { .order = 0 };
+	for (; page < last; page++) {
+		uint64_t entry = table->entries[0][page & (PAGETABLE_ENTRIES - 1)];
+		if (!is_mapped(entry))
+			continue;
+		mapped.page = page;
+		mapped.frame = frame_of(entry);
+		mapped.is_accessed = entry & BIT_ACCESSED;
+		mapped.is_written = entry & BIT_DIRTY;
+		if (!visit(context, &mapped)) {
+			*ret_stopped = true;
+			return page;
+		}
+	}
+	return last;
+}
+
 uint64_t pagetable_walk(struct pagetable *table, uint64_t first, uint64_t end,
 			bool (*visit)(void *context, const struct pagetable_page *page),
 			void *context)
 {
 	uint64_t page = first;
+	bool is_stopped = false;
 	while (page < end) {
 		struct found found = { .nr_pages = 1 };
 		bool is_there = find(table, page, &found);
 		uint64_t begin = page & ~(found.nr_pages - 1);
+		if (is_there && found.level == 0) {
+			page = walk_last(table, page, end, visit, context, &is_stopped);
+			if (is_stopped)
+				return page;
+			continue;
+		}
 		if (is_there) {
 			struct pagetable_page mapped = {
 				.page = begin,

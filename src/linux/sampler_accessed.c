@@ -17,8 +17,9 @@
  * emulated guest) and holds the process's mmap_lock, so that is what the rests are for: samplers
  * get their share of a CPU (live.h), with a second saved up for when something changes.
  *
- * The window is as long as it takes for at most a quarter of what is mapped to be used, 10 ms to
- * 2 s: in a longer one every page looks alike.
+ * The window is as long as it takes for a sixteenth of what is mapped to be used, 10 ms to 2 s: in
+ * a longer one every page looks alike. It begins with half of the last one, and is doubled for as
+ * long as counting finds too few.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -31,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -40,17 +42,20 @@
 #include "linux/samplers.h"
 #include "linux/seen.h"
 
-#define WINDOW_FIRST_NS (100 * NS_PER_MS)
-#define WINDOW_MIN_NS	(10 * NS_PER_MS)
-#define WINDOW_MAX_NS	(2 * NS_PER_S)
-#define REST_MIN_NS	(100 * NS_PER_MS)
-#define SAVED_MAX_NS	((int64_t)NS_PER_S)
-#define SAVED_FIRST_NS	((int64_t)NS_PER_S)
-#define RUN_MAX_PAGES	65536
-#define VISITS_MAX	64 /* CPUs */
-#define SHARE_MAX_BP	10000
+#define WINDOW_MIN_NS  (10 * NS_PER_MS)
+#define WINDOW_MAX_NS  (2 * NS_PER_S)
+#define REST_MIN_NS    (100 * NS_PER_MS)
+#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
+#define SAVED_FIRST_NS ((int64_t)NS_PER_S)
+#define RUN_MAX_PAGES  65536
+#define SLEEP_MAX_NS   (50 * NS_PER_MS)
+#define VISITS_MAX     64 /* CPUs */
+#define SHARE_MAX_BP   10000
+#define CHUNK_PAGES    ((uint64_t)512)
+#define COUNTED_EVERY  4 /* chunks */
+#define REST_COSTS     3 /* a check takes at most a quarter of a CPU, whatever was saved up */
 
-enum phase { RESTING, READING_NEW, WINDOW, READING };
+enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
 
 struct accessed {
 	struct live *live;
@@ -58,7 +63,7 @@ struct accessed {
 	struct pagetable table;
 	struct seen seen;
 	enum phase phase;
-	uint64_t due_ns, window_ns;
+	uint64_t due_ns, window_ns, cleared_ns;
 	uint64_t paid_ns, cost_ns; /* credit was settled until; CPU time of this check */
 	int64_t saved_ns;
 	bool keeps_translations;
@@ -116,7 +121,7 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "accessed-bits: out of memory");
 	accessed->live = live;
 	accessed->kcore.fd = -1;
-	accessed->window_ns = WINDOW_FIRST_NS;
+	accessed->window_ns = WINDOW_MIN_NS;
 	accessed->saved_ns = SAVED_FIRST_NS;
 	accessed->paid_ns = live_now_ns();
 	accessed->keeps_translations = has_pcid(live->root);
@@ -183,13 +188,15 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 	return true;
 }
 
-static void count(struct accessed *accessed, const struct sample *sample, bool is_accessed)
+/* False: the batch is full. A page that was used before the window is told of once. */
+static bool tell(struct accessed *accessed, const struct sample *sample, bool is_accessed)
 {
-	if (accessed->phase != READING)
-		return;
-	accessed->pages_of_node[sample->node] += sample->nr_pages;
-	accessed->nr_mapped += sample->nr_pages;
-	accessed->nr_used += is_accessed ? sample->nr_pages : 0;
+	if (accessed->batch->nr == accessed->batch->max)
+		return false; /* before anything is taken note of */
+	if (is_accessed)
+		seen_mark(&accessed->seen, sample->space, sample->page);
+	bool is_new = seen_take_new(&accessed->seen, sample->space, sample->page);
+	return (!is_accessed && !is_new) || add_to_run(accessed, sample);
 }
 
 /* All pages of the entry that lie in the area. */
@@ -197,25 +204,26 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 {
 	struct accessed *accessed = context;
 	const struct live_area *area = &accessed->areas.items[accessed->area];
+	uint64_t begin = MAX(mapped->page, accessed->page);
 	uint64_t end = MIN(mapped->page + ((uint64_t)1 << mapped->order), area->end);
-	struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns, accessed->space,
-					      MAX(mapped->page, accessed->page));
-	sample.nr_pages = end - sample.page;
-	sample.hits = sample.checks = 1;
-	sample.order = (uint8_t)mapped->order;
-	sample.node = frames_node(&accessed->live->frames, mapped->frame);
-	if (sample.node == FRAMES_NO_NODE)
+	uint32_t node = frames_node(&accessed->live->frames, mapped->frame);
+	if (node == FRAMES_NO_NODE)
 		return true;
-	bool is_told = mapped->is_accessed;
-	if (is_told && accessed->batch->nr == accessed->batch->max)
-		return false; /* before it is marked */
-	if (is_told && accessed->phase == READING_NEW)
-		is_told = !seen_mark(&accessed->seen, sample.space, sample.page);
-	if (is_told && !add_to_run(accessed, &sample))
-		return false;
-	if (mapped->is_accessed && accessed->phase == READING)
-		seen_mark(&accessed->seen, sample.space, sample.page);
-	count(accessed, &sample, mapped->is_accessed);
+	if (accessed->phase == READING_NEW && mapped->is_accessed)
+		seen_mark(&accessed->seen, accessed->space, begin);
+	if (accessed->phase == READING && (mapped->is_accessed || accessed->seen.nr_new > 0)) {
+		struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns,
+						      accessed->space, begin);
+		sample.nr_pages = end - begin;
+		sample.hits = sample.checks = 1;
+		sample.order = (uint8_t)mapped->order;
+		sample.node = node;
+		if (!tell(accessed, &sample, mapped->is_accessed))
+			return false;
+	}
+	accessed->pages_of_node[node] += end - begin;
+	accessed->nr_mapped += end - begin;
+	accessed->nr_used += mapped->is_accessed ? end - begin : 0;
 	return true;
 }
 
@@ -229,11 +237,24 @@ static bool begin_space(struct accessed *accessed)
 	return accessed->has_areas;
 }
 
+/* A quarter of the chunks tells how many are used: counting must not make the window longer. */
+static void count_area(struct accessed *accessed, const struct live_area *area)
+{
+	for (uint64_t chunk = area->first & ~(CHUNK_PAGES - 1); chunk < area->end;
+	     chunk += COUNTED_EVERY * CHUNK_PAGES)
+		pagetable_walk(&accessed->table, MAX(chunk, area->first),
+			       MIN(chunk + CHUNK_PAGES, area->end), visit, accessed);
+}
+
 /* The rest of one process. False: the batch is full. */
 static bool read_space(struct accessed *accessed)
 {
 	for (; accessed->area < accessed->areas.nr; accessed->area++, accessed->page = 0) {
 		const struct live_area *area = &accessed->areas.items[accessed->area];
+		if (accessed->phase == COUNTING) {
+			count_area(accessed, area);
+			continue;
+		}
 		accessed->page = MAX(accessed->page, area->first);
 		accessed->page = pagetable_walk(&accessed->table, accessed->page, area->end, visit,
 						accessed);
@@ -298,12 +319,11 @@ static void clear_bits(struct accessed *accessed)
 	visit_cpus(accessed);
 }
 
-static void choose_window(struct accessed *accessed)
+/* Too few were used to tell pages apart: the window goes on, twice as long. */
+static bool is_window_short(const struct accessed *accessed)
 {
-	if (accessed->nr_used * 4 > accessed->nr_mapped)
-		accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
-	else if (accessed->nr_used * 64 < accessed->nr_mapped)
-		accessed->window_ns = MIN(accessed->window_ns * 2, WINDOW_MAX_NS);
+	return accessed->nr_used * 16 < accessed->nr_mapped &&
+	       accessed->window_ns * 2 <= WINDOW_MAX_NS;
 }
 
 /* When the next check may begin, by what this one took. */
@@ -313,13 +333,23 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
 	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
 	accessed->saved_ns -= (int64_t)accessed->cost_ns;
+	uint64_t rest_ns = MAX(MAX(accessed->window_ns, REST_MIN_NS),
+			       accessed->cost_ns * REST_COSTS);
 	accessed->paid_ns = now_ns;
 	accessed->cost_ns = 0;
-	uint64_t rest_ns = MAX(accessed->window_ns, REST_MIN_NS);
+	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
 	if (accessed->saved_ns < 0)
 		rest_ns = MAX(rest_ns, (uint64_t)-accessed->saved_ns * 10000 / share_bp);
 	accessed->due_ns = now_ns + rest_ns;
 	accessed->phase = RESTING;
+}
+
+/* A short window is not left to the loop, which has other things to do and would make it longer. */
+static void sleep_through(uint64_t left_ns)
+{
+	struct timespec left = { .tv_nsec = (long)left_ns };
+	if (left_ns <= SLEEP_MAX_NS)
+		nanosleep(&left, NULL);
 }
 
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
@@ -329,22 +359,33 @@ static int step(struct accessed *accessed)
 	switch (accessed->phase) {
 	case RESTING:
 	case WINDOW:
-		if (now_ns < accessed->due_ns)
+		if (accessed->phase == WINDOW && now_ns < accessed->due_ns)
+			sleep_through(accessed->due_ns - now_ns);
+		if (live_now_ns() < accessed->due_ns)
 			return 0;
-		begin_reading(accessed, accessed->phase == WINDOW ? READING : READING_NEW);
+		begin_reading(accessed, accessed->phase == WINDOW ? COUNTING : READING_NEW);
 		return -EAGAIN;
 	case READING_NEW:
-		if (!read_all(accessed))
-			return 1;
+		read_all(accessed); /* puts nothing: it comes to its end */
 		clear_bits(accessed);
-		accessed->due_ns = live_now_ns() + accessed->window_ns;
+		accessed->cleared_ns = live_now_ns();
+		accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
 		accessed->phase = WINDOW;
-		return 0;
+		return -EAGAIN;
+	case COUNTING:
+		read_all(accessed);
+		if (!is_window_short(accessed)) {
+			begin_reading(accessed, READING);
+			return -EAGAIN;
+		}
+		accessed->window_ns *= 2;
+		accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
+		accessed->phase = WINDOW;
+		return -EAGAIN;
 	case READING:
 		if (!read_all(accessed))
 			return 1;
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
-		choose_window(accessed);
 		accessed->phase = RESTING;
 		accessed->due_ns = LIVE_NEVER;
 		return 0;

@@ -35,24 +35,48 @@ static bool grow(struct seen *seen)
 	return true;
 }
 
-bool seen_mark(struct seen *seen, uint32_t space, uint64_t page)
+static struct seen_chunk *chunk_of(struct seen *seen, uint32_t space, uint64_t page)
 {
-	uint64_t number = page >> CHUNK_SHIFT, bit = (uint64_t)1 << (page & 63);
+	uint64_t number = page >> CHUNK_SHIFT;
+	struct seen_chunk *chunk = &seen->chunks[seen->last];
+	if (chunk->is_used && chunk->number == number && chunk->space == space)
+		return chunk;
+	seen->last = find(seen->chunks, seen->max, space, number);
+	return &seen->chunks[seen->last];
+}
+
+void seen_mark(struct seen *seen, uint32_t space, uint64_t page)
+{
+	uint64_t bit = (uint64_t)1 << (page & 63);
 	unsigned word = page >> 6 & 7;
 	if (seen->nr * 2 >= seen->max && !grow(seen))
-		return true;
-	struct seen_chunk *chunk = &seen->chunks[seen->last];
-	if (!chunk->is_used || chunk->number != number || chunk->space != space) {
-		seen->last = find(seen->chunks, seen->max, space, number);
-		chunk = &seen->chunks[seen->last];
-	}
+		return;
+	struct seen_chunk *chunk = chunk_of(seen, space, page);
 	if (!chunk->is_used) {
-		*chunk = (struct seen_chunk){ .number = number, .space = space, .is_used = true };
+		*chunk = (struct seen_chunk){ .number = page >> CHUNK_SHIFT,
+					      .space = space,
+					      .is_used = true };
 		seen->nr++;
 	}
-	bool was_marked = chunk->bits[word] & bit;
+	if (chunk->bits[word] & bit)
+		return;
 	chunk->bits[word] |= bit;
-	return was_marked;
+	chunk->is_new[word] |= bit;
+	seen->nr_new++;
+}
+
+bool seen_take_new(struct seen *seen, uint32_t space, uint64_t page)
+{
+	uint64_t bit = (uint64_t)1 << (page & 63);
+	unsigned word = page >> 6 & 7;
+	if (seen->nr_new == 0)
+		return false;
+	struct seen_chunk *chunk = chunk_of(seen, space, page);
+	if (!chunk->is_used || !(chunk->is_new[word] & bit))
+		return false;
+	chunk->is_new[word] &= ~bit;
+	seen->nr_new--;
+	return true;
 }
 
 void seen_fini(struct seen *seen)

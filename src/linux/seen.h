@@ -2,9 +2,10 @@
 /*
  * Which pages were told of before: a bit for each, in chunks of 512 (2 MiB).
  *
- *     (space, chunk) -> 512 bits         open addressing, at most half full, 80 bytes a chunk
+ *     (space, chunk) -> 512 bits seen, 512 bits new      open addressing, at most half full
  *
- * Cost: 40 bytes per MiB that was ever mapped; O(1) per page, the last chunk is remembered.
+ * A page that is met for the first time is new until it is told of.
+ * Cost: 144 bytes per 2 MiB that were ever mapped; O(1) per page, the last chunk is remembered.
  */
 #ifndef BERTH_LINUX_SEEN_H
 #define BERTH_LINUX_SEEN_H
@@ -17,16 +18,19 @@ struct seen_chunk {
 	uint64_t number; /* page / 512 */
 	uint32_t space;
 	bool is_used;
-	uint64_t bits[8];
+	uint64_t bits[8], is_new[8];
 };
 
 struct seen {
 	struct seen_chunk *chunks;
 	uint32_t nr, max, last;
+	uint64_t nr_new; /* pages */
 };
 
-/* Marks the page. True: it was marked before, or there is no memory to remember it. */
-bool seen_mark(struct seen *seen, uint32_t space, uint64_t page);
+/* Marks the page; new if it was not marked before. Without memory for it nothing is new. */
+void seen_mark(struct seen *seen, uint32_t space, uint64_t page);
+/* Is it new? Not from now on. */
+bool seen_take_new(struct seen *seen, uint32_t space, uint64_t page);
 void seen_fini(struct seen *seen);
 
 #endif

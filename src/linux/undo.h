@@ -8,6 +8,8 @@
  *     cgroup       its path       group before    processes moved back, group removed
  *     controller   group's path   -cpuset         written to cgroup.subtree_control; a refusal
  *                                                 means that others use it by now
+ *     file         path           its value       written, if the value is one that berth wrote
+ *                                                 (hold.h)
  *
  * The threads of a job without a cgroup are found by a mark in the environment that its programs
  * inherit (BERTH_JOB=PID-START, of berth), so that those are found too whose parents have ended.

@@ -43,7 +43,7 @@
  * fixed part of a move (Cori; docs/cost-model.md) and 1.5 misses under way at once.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
- * the table and 36 beside it, 1 MiB for the classes.
+ * the table and 36 beside it, 1 MiB for the classes, 4 MiB for victims where rounds are long.
  */
 #include <stdlib.h>
 
@@ -75,7 +75,9 @@
 #define REGION_SHIFT	6
 #define NR_REGIONS	4096
 #define NR_BINS		128
-#define BIN_ROOM	128
+#define BIN_ROOM	8192
+#define BIN_ROOM_QUICK	128 /* where rounds are short: there is a next one soon */
+#define QUICK_ROUND_MS	200
 #define CANDIDATES_MAX	32768
 #define RANGE_PAGES_MAX 65536
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
@@ -126,7 +128,8 @@ struct berth {
 	struct candidate *candidates;
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
-	uint32_t now, hand, now_ms;
+	uint32_t now, hand, now_ms, round_ms;
+	uint32_t bin_room; /* as many victims per bin as the time until the next round asks */
 	uint64_t last_ns;
 	uint32_t page_bytes;
 	bool has_new, has_bits;
@@ -471,7 +474,7 @@ static void push_victim(struct berth *berth, uint32_t id, uint64_t worth)
 	struct folio *folio = folio_get(berth->table, id);
 	if (folio->bits & FOLIO_MARK)
 		return;
-	if (bin->nr == BIN_ROOM)
+	if (bin->nr >= berth->bin_room)
 		return;
 	folio->bits |= FOLIO_MARK;
 	bin->ids[bin->nr++] = id;
@@ -833,6 +836,15 @@ static void price(struct berth *berth, const struct policy_view *view)
 	berth->promote_ps = berth->demote_ps = 1000000 + copy_ps;
 }
 
+/* The most births in a round, forgotten by a sixteenth per 100 ms, at least per round. */
+static void age_births(struct berth *berth)
+{
+	uint32_t steps = (berth->now_ms - berth->round_ms) / (QUICK_ROUND_MS / 2);
+	for (uint32_t i = 0; i < MIN(MAX(steps, 1), 256); i++)
+		berth->births_peak -= (berth->births_peak + 15) / 16;
+	berth->births_peak = MAX(berth->births_now, berth->births_peak);
+}
+
 static void pace(struct berth *berth, const struct policy_view *view)
 {
 	uint64_t misses = 0, pages = 0;
@@ -847,8 +859,7 @@ static void pace(struct berth *berth, const struct policy_view *view)
 		return;
 	berth->touches_avg += berth->touches_now * 16 * 16;
 	berth->touches_avg -= berth->touches_avg / 16;
-	berth->births_peak = MAX(berth->births_now,
-				 berth->births_peak - (berth->births_peak + 15) / 16);
+	age_births(berth);
 	berth->touches_now = berth->births_now = 0;
 	berth->paid -= berth->paid / ACCOUNT_FADE;
 	berth->expected -= berth->expected / ACCOUNT_FADE;
@@ -887,8 +898,12 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		return -ENOMEM;
 	price(berth, view);
 	pace(berth, view);
-	if (berth->has_new)
+	if (berth->has_new) {
+		bool is_quick = berth->now_ms - berth->round_ms < QUICK_ROUND_MS;
+		berth->bin_room = is_quick ? BIN_ROOM_QUICK : BIN_ROOM;
+		berth->round_ms = berth->now_ms;
 		sweep(berth);
+	}
 	uint64_t headroom = make_headroom(berth, view, plan);
 	for (uint32_t i = 0; i < berth->nr_touched; i++) {
 		uint32_t id = berth->touched[i];
@@ -945,6 +960,7 @@ static int berth_new(const struct policy_config *config, void **ret_policy, stru
 	berth->page_bytes = config->page_bytes;
 	berth->now = 2;
 	berth->unit = 1;
+	berth->bin_room = BIN_ROOM_QUICK;
 	berth->half[SHORT] = 2;
 	berth->half[LONG] = 32;
 	berth->horizon[SHORT] = 2;

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* `berth run --tier`: a program whose memory is placed (linux/tier.h). */
+#ifndef BERTH_CLI_RUN_TIER_H
+#define BERTH_CLI_RUN_TIER_H
+
+#include "base/types.h"
+
+struct run_tier_options { /* a part of `berth run`'s */
+	bool is_wanted;
+	const char *policy, *sampler, *machine, *report;
+	uint64_t rate_bytes, floor_bytes, cap_bytes;
+};
+
+/* Returns the exit status. */
+int run_tier(const struct run_tier_options *options, const char *state, char **arguments);
+
+#endif

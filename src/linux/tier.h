@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A program whose memory berth places: started held, watched with all its children, its pages moved
+ * between the tiers until it ends.
+ *
+ *     journal, then kernel.numa_balancing=0      the kernel's own moves are held back
+ *     spawn_held -> live_watch -> release
+ *     tick: refresh (once a second), sampler -> policy -> mover      (engine/engine.h)
+ *           sleeps until the sampler has something to do, at most a second
+ *     the program ends: journal undone
+ *
+ * The engine and the policy are those of the simulation. A failure of either ends the placing, not
+ * the program, which goes on as it is.
+ *
+ * Cost: what sampler and mover take (both are measured and told), and a wake-up a second.
+ */
+#ifndef BERTH_LINUX_TIER_H
+#define BERTH_LINUX_TIER_H
+
+#include "engine/engine.h"
+#include "machine/root.h"
+
+struct tier_wish {
+	const struct policy_ops *policy;
+	const uint64_t *values; /* of its tunables; NULL: defaults */
+	const char *sampler;	/* name; NULL: the best that works here */
+	const char *machine;	/* as -M; NULL: what this one tells of itself */
+	struct engine_budget budget;
+	uint64_t sampling_share_bp; /* of a CPU; 0: the default */
+	const char *state;	    /* directory of the journal, or NULL */
+};
+
+struct tier_report {
+	struct engine_stats stats;
+	const char *sampler, *mover, *policy;
+	uint64_t sampling_ns, moving_ns; /* CPU time of them */
+	uint64_t ticking_ns, all_ns;	 /* of all ticks; of all berth, its start included */
+	uint64_t passed_ns, policy_bytes;
+	uint32_t nr_processes;
+	bool has_failed; /* placing ended before the program; the reason is in err */
+};
+
+/* Runs the program to its end. 0: *ret_status is its exit status; else it was never started, but
+ * for *ret_exec_error, which is set when it could not be executed. */
+int tier_run(const struct root *root, const struct tier_wish *wish, char *const arguments[],
+	     int *ret_status, int *ret_exec_error, struct tier_report *ret_report,
+	     struct printbuf *err);
+void tier_report_to_text(struct printbuf *out, const struct tier_report *report);
+
+#endif
