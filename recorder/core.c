@@ -120,11 +120,20 @@ static void emit(uint64_t ticks, uint64_t page, uint8_t flags, const struct thre
 			thread ? thread->number : 0);
 }
 
-static struct page *page_of_line(uint64_t line)
+/* What a program touches first the kernel has just cleared: its lines are in the cache. Not so
+ * code, which comes from a file. */
+static void hand_out_frame(struct page *page, bool is_cleared)
+{
+	page->frame = ++core.pages.nr_frames;
+	for (uint32_t i = 0; is_cleared && i < LINES_PER_PAGE; i++)
+		cache_access(&core.cache, page->frame * LINES_PER_PAGE + i);
+}
+
+static struct page *page_of_line(uint64_t line, bool is_cleared)
 {
 	struct page *page = pages_get(&core.pages, line / LINES_PER_PAGE);
 	if (page && unlikely(!page->frame))
-		page->frame = ++core.pages.nr_frames;
+		hand_out_frame(page, is_cleared);
 	return page;
 }
 
@@ -160,7 +169,7 @@ static bool fill_filter(struct thread *thread, uint64_t line, bool is_store)
 /* is_first: in `all`, the line that stands for the access (others only when they miss). */
 static inline void look_at_line(struct thread *thread, uint64_t line, uint8_t flags, bool is_first)
 {
-	struct page *page = page_of_line(line);
+	struct page *page = page_of_line(line, !(flags & TRACE_FETCH));
 	if (!page)
 		return;
 	flags |= touch(page, flags);
