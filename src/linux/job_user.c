@@ -141,6 +141,13 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 	return 0;
 }
 
+/* Looks cost time: they take it where the job is at home, not from who is at home beside it. Refused
+ * (another cpuset): they run where they may. */
+static void look_from_home(const struct job *job)
+{
+	(void)affinity_set(0, &job->rule.preferred);
+}
+
 static int probe(const struct root *root, struct printbuf *err)
 {
 	return 0; /* any kernel */
@@ -152,6 +159,7 @@ static int start(struct job *job, struct printbuf *err)
 	int error = job_meter_init(job);
 	if (error)
 		return error;
+	look_from_home(job);
 	if (!is_settled(job))
 		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
 	job->looked_ns = job_now_ns();
@@ -164,6 +172,7 @@ static void end(struct job *job)
 	if (job->psi_fd >= 0)
 		close(job->psi_fd);
 	job->psi_fd = -1;
+	(void)affinity_set(0, &job->original);
 	job_meter_fini(&job->meter);
 }
 

@@ -36,6 +36,8 @@ for how in --no-cgroup --engine=user; do
 	check "mask with $how" "$first" "$(run --spill-at hard $how -- sh -c \
 		'grep Cpus_allowed_list /proc/self/status' | cut -f 2)"
 done
+# berth's own looks cost time at home only.
+check "berth's own mask" "$first" "$(run -- sh -c 'grep Cpus_allowed_list /proc/$PPID/status' | cut -f 2)"
 # A mask that the program chose is left alone (it narrowed itself to all of its CPUs: the same).
 last=${cpus##*[-,]}
 check "own choice" "$last" "$(run --no-cgroup -- sh -c "taskset -cp $last \$\$ >/dev/null; sleep 0.3
@@ -87,6 +89,8 @@ for how in --no-cgroup --engine=user; do
 	pid=$!
 	for _ in $(seq 200); do [ -s "$TMP/pid" ] && break; sleep 0.05; done
 	program=$(cat "$TMP/pid"); : >"$TMP/pid"
+	# The program may speak before berth has told of it.
+	for _ in $(seq 200); do [ "$("$BERTH" status --state "$state")" != "no jobs" ] && break; sleep 0.05; done
 	says "status" 0 '"now": "'"$first"'",' -- status --state "$state" --format json
 	says "status in text" 0 "sh" -- status --state "$state"
 	says "running" 0 "1 still running" -- restore --state "$state"
