@@ -207,6 +207,8 @@ def both_busy(table):
     out += head("policy", "A against hard", "B against hard", "together against hard",
                 "A's share of the two")
     for policy in table.policies():
+        if not table.runs.get(("both-stress", policy)):
+            continue
         ratios = [spread(table.ratios("both-stress", policy, "hard", figure))
                   for figure in (throughput, lambda run: run["b"], both)]
         out += row(NAMES[policy], *ratios,
