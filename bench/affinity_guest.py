@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Runs in a guest of the lab: two jobs, each at home on one of two CPUs, under each policy in turn.
 
-    affinity_guest.py BERTH PERIODIC [--seconds S] [--rounds N] [--budget S] [--cells A,B]
-                      [--policies A,B]
+    affinity_guest.py BERTH PERIODIC [--seconds S] [--rounds N] [--turn N] [--budget S]
+                      [--cells A,B] [--policies A,B]
 
 One JSON object a line on standard output: what the guest is, then one for each cell, policy and
 round. Round robin over the policies within each cell, and the first one another each round, so that
@@ -94,7 +94,7 @@ class Bench:
     def load(self, name):
         if name == "stress":
             return ["stress-ng", "--cpu", "2", "--cpu-method", "int64", "--metrics-brief",
-                    "--timeout", "%gs" % self.seconds]
+                    "--timeout", "%ds" % round(self.seconds)]
         if name == "spin":
             releases = self.seconds * 1e3 / PERIOD_MS
             return [self.periodic, "--threads", "2", "--period", "1ms", "--jitter", "0",
@@ -194,8 +194,9 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("berth")
     parser.add_argument("periodic")
-    parser.add_argument("--seconds", type=float, default=2.4, help="of each cell")
+    parser.add_argument("--seconds", type=float, default=2, help="of each cell; whole ones for stress-ng")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--turn", type=int, default=0, help="of the first round: who begins")
     parser.add_argument("--budget", type=float, default=3600, help="seconds; no round after that")
     parser.add_argument("--cells")
     parser.add_argument("--policies")
@@ -219,7 +220,7 @@ def main():
             break
         for cell in cells:
             for i in range(len(policies)):
-                policy = policies[(i + number) % len(policies)]
+                policy = policies[(i + number + arguments.turn) % len(policies)]
                 say(round=number, cell=cell, policy=policy, **bench.run(cell, policy))
         longest = max(longest, time.monotonic() - start)
     return 0

@@ -10,7 +10,7 @@ import statistics
 NAMES = {"none": "none", "hard": "hard", "user": "soft, user engine", "scx": "soft, scx engine"}
 LOADS = {"stress": "stress-ng, 2 workers", "hackbench": "hackbench, 20 tasks",
          "spin": "periodic, always behind"}
-WARM_UP_S, US = 0.8, 1e3
+WARM_UP_S, US, GAIN = 0.8, 1e3, 1.7
 
 HEAD = """# Soft affinity, measured
 
@@ -130,7 +130,7 @@ def checks(table):
                            ("alone-spin", "periodic")):
             found += [
                 ("%s, one job idle: %s against hard" % (name, load),
-                 median_ratio(table.ratios(cell, policy, "hard", throughput)), 1.7, True),
+                 median_ratio(table.ratios(cell, policy, "hard", throughput)), GAIN, True),
                 ("%s, one job idle: %s against none" % (name, load),
                  median_ratio(table.ratios(cell, policy, "none", throughput)), 0.95, True)]
         for cell, load in (("owner-stress", "stress-ng"), ("owner-hackbench", "hackbench")):
@@ -247,6 +247,17 @@ def host(table):
     return out
 
 
+def out_of_reach(table):
+    """No placement gains from a second CPU what `none`, which has both, does not gain."""
+    out = ""
+    for cell, load in (("alone-stress", "stress-ng"), ("alone-hackbench", "hackbench")):
+        ratio = median_ratio(table.ratios(cell, "none", "hard", throughput))
+        if ratio is not None and ratio < GAIN:
+            out += ("\n%s gains little from a second CPU here: with both of them (none) it reaches "
+                    "%s of hard, where %.1f is asked of soft.\n" % (load, number(ratio), GAIN))
+    return out
+
+
 def promised(table):
     out = "\n**What is promised of soft, and what was seen.**\n"
     out += head("", "seen", "promised", "")
@@ -254,7 +265,7 @@ def promised(table):
         out += row(sentence, "%.3f" % ratio, "%s %.2f" % ("at least" if is_least else "at most",
                                                           limit),
                    "kept" if is_kept(ratio, limit, is_least) else "**missed**")
-    return out
+    return out + out_of_reach(table)
 
 
 def of_kernel(kernel, table):
