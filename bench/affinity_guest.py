@@ -94,7 +94,7 @@ class Bench:
     def load(self, name):
         if name == "stress":
             return ["stress-ng", "--cpu", "2", "--cpu-method", "int64", "--metrics-brief",
-                    "--timeout", "%ds" % round(self.seconds)]
+                    "--timeout", "%ds" % self.seconds]
         if name == "spin":
             releases = self.seconds * 1e3 / PERIOD_MS
             return [self.periodic, "--threads", "2", "--period", "1ms", "--jitter", "0",

@@ -10,7 +10,7 @@ import statistics
 NAMES = {"none": "none", "hard": "hard", "user": "soft, user engine", "scx": "soft, scx engine"}
 LOADS = {"stress": "stress-ng, 2 workers", "hackbench": "hackbench, 20 tasks",
          "spin": "periodic, always behind"}
-WARM_UP_S, US, GAIN = 0.8, 1e3, 1.7
+WARM_UP_S, US, GAIN, QUIET_PERCENT = 0.8, 1e3, 1.7, 5
 
 HEAD = """# Soft affinity, measured
 
@@ -19,10 +19,10 @@ Printed by `make bench-affinity` (`bench/affinity BUILD page` prints it again); 
 Two jobs share a machine of two CPUs in the lab: job A prefers CPU 0, job B prefers CPU 1, both may
 run on either. **none** starts them without berth, **hard** is `berth run --prefer N --spill-at hard`,
 **soft** is `berth run --prefer N` with an engine. Each load says itself what it got done in a
-run of %(seconds)g s; the policies take turns within every round of one boot, so that whatever drifts hits all
-alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of throughput are taken
-within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a quarter of that), computes for
-its share of the time and sleeps: how late it woke up is what it feels of its neighbour.
+run of about %(seconds)s s; the policies take turns within every round of one boot, so that whatever
+drifts hits all alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of throughput are taken
+within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a quarter of that), computes 
+for its share of the time and sleeps: how late it woke up is what it feels of its neighbour.
 
 **Read ratios, not figures.** The machine is emulated (QEMU's TCG, an order of magnitude slower than
 hardware, most of all where a kernel switches between tasks): a wake-up takes hundreds of
@@ -74,7 +74,7 @@ class Table:
             elif "round" in record:
                 key = record["cell"], record["policy"]
                 self.runs.setdefault(key, {})[self.boots, record["round"]] = {
-                    **record, "loops": loops}
+                    **record, "loops": loops, "seconds": self.about.get("seconds", 0)}
 
     def policies(self):
         return [policy for policy in NAMES if any(key[1] == policy for key in self.runs)]
@@ -175,11 +175,11 @@ def used_cpus(run, table):
     """Stress-ng runs a known time, hackbench the time that its loops take; the other a number of
     releases."""
     if run["cell"].endswith("stress"):
-        seconds = table.about["seconds"]
+        seconds = int(run["seconds"])  # stress-ng takes whole ones
     elif run["cell"].endswith("hackbench"):
         seconds = run["loops"] / run["a"]
     else:
-        seconds = 2 * int(table.about["seconds"] * 500 / table.about["period_ms"]) / run["a"]
+        seconds = 2 * int(run["seconds"] * 500 / table.about["period_ms"]) / run["a"]
     return run["a_cpu_s"] / seconds
 
 
@@ -244,6 +244,9 @@ def host(table):
     out += ("Meanwhile the host's other programs took %s %% of its CPUs and the hypervisor %s %%."
             % tuple(number(max(record[key] for record in hosts))
                     for key in ("others_percent", "stolen_percent")))
+    if max(record["others_percent"] for record in hosts) > QUIET_PERCENT:
+        out += (" **That is not a quiet machine**: figures swing by more than the limits below, p99 "
+                "most of all; see the quartiles.")
     return out
 
 
@@ -287,7 +290,10 @@ def of_kernel(kernel, table):
 def page(records):
     tables = {kernel: Table(lines) for kernel, lines in records.items()}
     about = next((table.about for table in tables.values() if table.about), {})
-    out = HEAD % {"seconds": about.get("seconds", 0), "period": about.get("period_ms", 0)}
+    lengths = sorted({run["seconds"] for table in tables.values() for runs in table.runs.values()
+                      for run in runs.values()})
+    out = HEAD % {"seconds": " or ".join("%g" % length for length in lengths),
+                  "period": about.get("period_ms", 0)}
     return out + "".join(of_kernel(kernel, table) for kernel, table in tables.items())
 
 
