@@ -20,14 +20,13 @@ Two jobs share a machine of two CPUs in the lab: job A prefers CPU 0, job B pref
 run on either. **none** starts them without berth, **hard** is `berth run --prefer N --spill-at hard`,
 **soft** is `berth run --prefer N` with an engine. Each load says itself what it got done in a
 run of about %(seconds)s s; the policies take turns within every round of one boot, so that whatever
-drifts hits all alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of throughput are taken
-within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a quarter of that), computes 
-for its share of the time and sleeps: how late it woke up is what it feels of its neighbour.
+drifts hits all alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of
+throughput are taken within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a
+quarter of that), computes for its share of the time and sleeps: how late it woke up is what it feels
+of its neighbour.
 
-**Read ratios, not figures.** The machine is emulated (QEMU's TCG, an order of magnitude slower than
-hardware, most of all where a kernel switches between tasks): a wake-up takes hundreds of
-microseconds, and a look of berth at a job of 20 tasks takes milliseconds of CPU where hardware needs
-a fraction of one.
+**Read ratios, not figures.** The machine is emulated (QEMU's TCG): a wake-up alone takes hundreds of
+microseconds, and what berth itself does costs in proportion.
 """
 
 

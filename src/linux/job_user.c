@@ -141,8 +141,8 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 	return 0;
 }
 
-/* Looks cost time: they take it where the job is at home, not from who is at home beside it. Refused
- * (another cpuset): they run where they may. */
+/* Looks cost time: they take it where the job is at home, not from who is at home beside it.
+ * Refused (another cpuset): they run where they may. */
 static void look_from_home(const struct job *job)
 {
 	(void)affinity_set(0, &job->rule.preferred);
