@@ -60,8 +60,10 @@ static bool find(struct pagetable *table, uint64_t page, struct found *ret)
 		unsigned shift = level * LEVEL_BITS;
 		ret->level = level;
 		ret->nr_pages = (uint64_t)1 << shift;
-		if (!hold(table, level, physical))
+		if (!hold(table, level, physical)) {
+			ret->nr_pages <<= LEVEL_BITS; /* all of that table */
 			return false;
+		}
 		ret->entry = table->entries[level][page >> shift & (PAGETABLE_ENTRIES - 1)];
 		if (!is_mapped(ret->entry))
 			return false;
