@@ -14,13 +14,13 @@
  * adapts the period, so neither do we. That event has no latency (the tracepoint of the fault and
  * the page's arming time have), hence hint-faults-no-latency.
  *
- * By default only pages of slow tiers are armed, as in mode 2; hint_nodes=all arms all (mode 3).
- * The bits (KERNEL_HINT) belong to one owner: above a kernel whose own NUMA balancing is on, the
- * sampler refuses. A large folio is armed as one and faults once, naming the page used (one that is
- * used for the first time in an armed folio goes by unseen). Moving a page disarms it, as a
- * page-table entry made anew does. Times are exact to a tick. Arming runs in the program's own
- * task; as for the kernel's own scanner it is counted (sampler_ns) and holds back the next scan,
- * but is not charged: a tenth of the fault that follows.
+ * Only pages of slow tiers are armed, as in mode 2; hint_nodes=all arms all (mode 3), and so does
+ * auto for a policy that takes any kind of sample. The bits (KERNEL_HINT) belong to one owner:
+ * above a kernel whose own NUMA balancing is on, the sampler refuses. A large folio is armed as one
+ * and faults once, naming the page used (one that is used for the first time in an armed folio goes
+ * by unseen). Moving a page disarms it, as a page-table entry made anew does. Times are exact to a
+ * tick. Arming runs in the program's own task; as for the kernel's own scanner it is counted
+ * (sampler_ns) and holds back the next scan, but is not charged: a tenth of the fault that follows.
  *
  * Cost: 8 bytes per page number, 104 per area, 4.5 MiB of samples; O(pages of the window) per run.
  * Follows kernel/sched/fair.c task_numa_work and mm/mprotect.c change_pte_range (6.12).

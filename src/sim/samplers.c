@@ -19,7 +19,8 @@ static const char *const kind_names[SIM_NR_SAMPLER_KINDS] = {
 	[SIM_SAMPLER_HARDWARE] = "hardware",
 };
 
-static const char *const hint_nodes[] = { "slow", "all" };
+static const char *const hint_nodes[] = { "auto", "all", "slow" };
+enum { HINT_NODES_AUTO, HINT_NODES_ALL };
 
 const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
 	[SIM_SAMPLER] = { "sampler", TUNABLE_CHOICE, SIM_SAMPLER_AUTO, 0, SIM_NR_SAMPLER_KINDS - 1,
@@ -27,7 +28,9 @@ const struct tunable sim_sampler_tunables[SIM_NR_SAMPLER_KEYS] = {
 	[SIM_SAMPLE_PERIOD] = { "sample_period", TUNABLE_NS, 0, 0, 3600 * NS_PER_S,
 				"of the sampler, in the kernel's time; 0: the sampler's own" },
 	[SIM_HINT_NODES] = { "hint_nodes", TUNABLE_CHOICE, 0, 0, ARRAY_SIZE(hint_nodes) - 1,
-			     "whose pages take hint faults for the sampler", hint_nodes },
+			     "whose pages take hint faults; auto: slow, but all for who has no "
+			     "other way to see pages of fast nodes",
+			     hint_nodes },
 	[SIM_AGGR_PERIOD] = { "aggr_period", TUNABLE_NS, DAMON_AGGR_NS, 1, 3600 * NS_PER_S,
 			      "of DAMON's snapshots, in the kernel's time" },
 	[SIM_UPDATE_PERIOD] = { "update_period", TUNABLE_NS, DAMON_UPDATE_NS, 1, 3600 * NS_PER_S,
@@ -140,6 +143,13 @@ uint64_t samplers_tick_ns(const uint64_t *values, uint32_t needs)
 	return tick_ns;
 }
 
+/* Who takes any kind of sample must learn from this one what fast memory holds, too. */
+static bool arms_all(const uint64_t *values, uint32_t needs)
+{
+	return values[SIM_HINT_NODES] == HINT_NODES_ALL ||
+	       (values[SIM_HINT_NODES] == HINT_NODES_AUTO && needs & SAMPLE_ANY);
+}
+
 uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, uint32_t needs,
 			 uint64_t seed, struct engine_sampler *ret)
 {
@@ -150,7 +160,7 @@ uint32_t samplers_choose(struct simulation *simulation, const uint64_t *values, 
 	struct choice choice = choose(values, needs);
 	simulation->sampling = (struct sampling){ .period_ns = choice.period_ns,
 						  .next_ns = choice.period_ns,
-						  .arms_all = values[SIM_HINT_NODES] != 0,
+						  .arms_all = arms_all(values, needs),
 						  .aggr_ns = values[SIM_AGGR_PERIOD],
 						  .update_ns = values[SIM_UPDATE_PERIOD],
 						  .min_regions = values[SIM_MIN_REGIONS],

@@ -58,7 +58,7 @@ enum sim_sampler_kind { /* values of SIM_SAMPLER */
 enum sim_sampler_key {
 	SIM_SAMPLER,
 	SIM_SAMPLE_PERIOD,
-	SIM_HINT_NODES, /* 0: slow, 1: all */
+	SIM_HINT_NODES, /* 0: as the policy needs, 1: all, 2: slow */
 	SIM_AGGR_PERIOD,
 	SIM_UPDATE_PERIOD,
 	SIM_MIN_REGIONS,

@@ -129,6 +129,32 @@ static void test_berth_doubts_that_idle_is_useless(void **state)
 	paper_close(&world);
 }
 
+static void fault(struct paper_world *world, uint64_t page, uint64_t latency_ns)
+{
+	struct sample sample = sample_of_page(SAMPLE_HINT_FAULT, world->now_ns, 0, page);
+	sample.latency_ns = latency_ns;
+	sample.node = world->node[page];
+	struct sample_batch batch = { &sample, 1, 1 };
+	world->ops->observe(world->policy, &batch);
+}
+
+/* All pages fault once a second, the last 64 at once. */
+static void test_berth_hears_how_soon_a_page_faults(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	paper_open(&world, "berth", "", 128, 1024);
+	for (uint64_t i = 0; i < 512; i++)
+		paper_birth(&world, i);
+	for (int round = 0; round < 300; round++) {
+		for (uint64_t i = 0; i < 512; i++)
+			fault(&world, i, i < 448 ? 900 * NS_PER_MS : 2 * NS_PER_MS);
+		paper_turn(&world, NS_PER_S);
+	}
+	assert_int_equal(nr_fast(&world, 448, 64), 64);
+	paper_close(&world);
+}
+
 /* Whatever comes in, plans are sound and two runs are the same. */
 static uint64_t play_random(uint64_t seed)
 {

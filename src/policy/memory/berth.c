@@ -332,7 +332,7 @@ static void age_lasting(struct berth *berth, struct folio *folio, struct past *p
 	folio->heat = count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
 }
 
-static void touch(struct berth *berth, uint32_t id, struct folio *folio)
+static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigned nr)
 {
 	struct past *past = &berth->pasts[id];
 	close_if_over(berth, id, past);
@@ -341,21 +341,29 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio)
 	age_lasting(berth, folio, past);
 	if (past->born != berth->now ||
 	    !berth->has_scan) { /* the first touch says nothing of a second one */
-		past->short_count = (uint16_t)MIN(past->short_count + RATE_ONE, RATE_MAX);
-		folio->heat = (uint16_t)MIN(folio->heat + RATE_ONE, RATE_MAX);
+		past->short_count = (uint16_t)MIN(past->short_count + nr * RATE_ONE, RATE_MAX);
+		folio->heat = (uint16_t)MIN(folio->heat + nr * RATE_ONE, RATE_MAX);
 	}
-	if (past->trial_class != CLASS_NONE && past->trial_touches < UINT16_MAX)
-		past->trial_touches++;
+	if (past->trial_class != CLASS_NONE)
+		past->trial_touches = (uint16_t)MIN(past->trial_touches + nr, UINT16_MAX);
 	folio->seen = berth->now;
 	struct region *region = region_of(berth, folio->space, folio->page);
 	if (++region->touches > 65536) {
 		region->touches /= 2;
 		region->samples /= 2;
 	}
-	berth->touches_now++;
-	berth->all_touches++;
+	berth->touches_now += nr;
+	berth->all_touches += nr;
 	if (past->trial_class == CLASS_NONE && ((id + berth->now) * 0x9e3779b1u >> 28) == 0)
 		open_trial(berth, past, class_of(berth, folio, past));
+}
+
+/* A page faults once per arming: one that does so within 1/16 s stands for more uses. */
+static unsigned nr_touches(const struct sample *sample)
+{
+	if (sample->kind != SAMPLE_HINT_FAULT || sample->latency_ns == SAMPLE_UNKNOWN)
+		return 1;
+	return (unsigned)MIN(1 + NS_PER_S / 16 / MAX(sample->latency_ns, NS_PER_MS), 8);
 }
 
 static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page)
@@ -384,7 +392,7 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	}
 	if (folio->seen == berth->now)
 		return;
-	touch(berth, id, folio);
+	touch(berth, id, folio, nr_touches(sample));
 	if (!room_is_fast(berth->machine, folio->node) && berth->nr_touched < CANDIDATES_MAX)
 		berth->touched[berth->nr_touched++] = id;
 }
@@ -417,9 +425,7 @@ static uint64_t prior_of(const struct berth *berth, const struct folio *folio,
 	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
 }
 
-/* Touches to expect of a page of which nothing is known but that nobody used it lately: as many as
- * of any, the fewer the longer ago. Who would be pushed out deserves the benefit of the doubt: "not
- * used again yet" says little before a whole pass over memory is through. */
+/* Touches of a page of which nothing is known but how long nobody has used it. */
 static uint64_t unknown_of(const struct berth *berth, const struct folio *folio, uint64_t horizon)
 {
 	return horizon * PREDICT_ONE / (berth->unit + (berth->now - folio->seen) / 4);
@@ -457,7 +463,7 @@ static void worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZON
 	}
 }
 
-/* What moving it costs beyond the price of a page that was not moved back and forth. */
+/* What moving it costs more for having gone back and forth. */
 static uint64_t surcharge(const struct berth *berth, uint32_t id)
 {
 	return berth->promote_ps * ((1u << berth->pasts[id].bar) - 1);
@@ -596,7 +602,6 @@ static bool pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 	return false;
 }
 
-/* A trial of its own: what a moved folio gets, for the account. */
 static void expect(struct berth *berth, uint32_t id, uint16_t class)
 {
 	struct past *past = &berth->pasts[id];
