@@ -22,7 +22,7 @@ void cpusim_params_default(struct cpusim_params *params)
 		.tick_ns = 4000000,
 		.migration_cost_ns = 500000,
 		.switch_ns = 1500,
-		.idle_exit_ns = 6667,
+		.idle_exit_ns = 15000,
 		.scan_ns = 1000,
 		.fork_ns = 50000,
 		.seed = 1,

@@ -55,7 +55,7 @@ enum {
 			    "think time on average, or the period"),                               \
 			COUNT_("loops", loops, 1, MANY_LOOPS,                                      \
 			       "messages from each sender to each receiver"),                      \
-			COUNT_("depth", 24, 1, MANY_LOOPS,                                         \
+			COUNT_("depth", 36, 1, MANY_LOOPS,                                         \
 			       "messages that wait for one receiver at most"),                     \
 			BP_("memory", memory, ALL_BP,                                              \
 			    "share of the work that waits for its own memory"),                    \
@@ -84,7 +84,7 @@ static const struct kind {
 	struct tunable keys[NR_KEYS];
 } kinds[] = {
 	{ "hackbench", "groups of senders and receivers over pipes, until all is read",
-	  CPUSIM_HACKBENCH, KEYS(4, 3333, 0, 100, 0, 8000, 1000, 5000, 0) },
+	  CPUSIM_HACKBENCH, KEYS(4, 8000, 0, 100, 0, 5333, 1500, 7500, 0) },
 	{ "users", "think, then a transaction on buffers that all share", CPUSIM_USERS,
 	  KEYS(32, 500000, 300000, 1, 500, 1000, 5000, 50000, 1) },
 	{ "batch", "works and never sleeps", CPUSIM_BATCH,
@@ -125,7 +125,7 @@ static const struct tunable params_keys[NR_PARAMS] = {
 	NS_("scan", 1000, 0, SECOND_NS,
 	    "time of a search for an idle CPU, which limits how many are looked at; 0: all"),
 	NS_("switch", 1500, 0, SECOND_NS, "cost of a switch to another task"),
-	NS_("idle_exit", 6667, 0, SECOND_NS, "cost of waking an idle CPU"),
+	NS_("idle_exit", 15000, 0, SECOND_NS, "cost of waking an idle CPU"),
 	NS_("fork", 50000, 0, SECOND_NS, "between the starts of a job's tasks"),
 	NS_("end", SECOND_NS, 1, LONGEST_NS, "when the simulation ends"),
 	{ "check", TUNABLE_FLAG, 0, 0, 1, "every invariant after every event (slow)", NULL },
