@@ -338,8 +338,9 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	accessed->paid_ns = now_ns;
 	accessed->cost_ns = 0;
 	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
-	if (accessed->saved_ns < 0)
-		rest_ns = MAX(rest_ns, (uint64_t)-accessed->saved_ns * 10000 / share_bp);
+	int64_t owed_ns = -accessed->saved_ns;
+	if (owed_ns > 0)
+		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);
 	accessed->due_ns = now_ns + rest_ns;
 	accessed->phase = RESTING;
 }
