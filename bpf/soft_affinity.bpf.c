@@ -36,7 +36,8 @@
  *
  * Sources: Documentation/scheduler/sched-ext.rst; kernel/sched/ext (7.3); the faults of others'
  * schedulers, facts/affinity.md 2.8 in docs/scx.md. Constants: a slice of 4 ms (one tick at
- * HZ=250, near EEVDF's 2.8 ms), the watchdog's 10 s.
+ * HZ=250, near EEVDF's 2.8 ms), the watchdog's 30 s,
+ * the kernel's own and longest.
  */
 #include "kernel.h"
 
@@ -639,6 +640,6 @@ struct sched_ext_ops berth_ops = {
 	.init = (void *)berth_init,
 	.exit = (void *)berth_exit_all,
 	.flags = OPS_KEEP_BUILTIN_IDLE | OPS_ENQ_LAST,
-	.timeout_ms = 10000,
+	.timeout_ms = 30000,
 	.name = SCX_NAME,
 };

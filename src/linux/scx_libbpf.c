@@ -26,7 +26,8 @@
 #define ACTS_RESTART  (1LL << 48) /* SCX_ECODE_ACT_RESTART, since 6.12 */
 #define FREED_LONG_NS NS_PER_S	  /* a slot's queue is empty by then */
 #define OPEN_THREAD   O_EXCL	  /* PIDFD_THREAD, since 6.9 */
-#define MAX_JOIN      3
+#define MAX_TRIES     100
+#define TRY_US	      50000
 
 enum { MAP_REQUEST, MAP_TASKS, MAP_COUNTS, MAP_EXIT, MAP_HOLDERS, NR_MAPS };
 
@@ -262,7 +263,7 @@ static int load(struct scx *scx, struct printbuf *err)
 {
 	struct scx_machine *machine = calloc(1, sizeof(*machine));
 	char *path = find_object();
-	int error = machine && path ? scx_machine_read(scx->root, machine, err) : -ENOENT;
+	int error = machine && path ? scx_machine_read(scx->root, machine, err) : -EOPNOTSUPP;
 	if (!error && getrandom(&scx->instance, sizeof(scx->instance), 0) < 0)
 		error = -errno;
 	if (!error) {
@@ -280,7 +281,7 @@ static int load(struct scx *scx, struct printbuf *err)
 			  error_text(error));
 	free(path);
 	free(machine);
-	return error;
+	return error == -ENOENT ? -EOPNOTSUPP : error;
 }
 
 static void drop(struct scx *scx)
@@ -301,26 +302,40 @@ static void drop(struct scx *scx)
 		scx->maps[i] = -1;
 }
 
-/* What is loaded may go away while it is joined: then it is looked for again, or loaded. */
+/* -ENOENT: what was loaded is about to go; to be tried again. */
 static int join_or_load(struct scx *scx, struct printbuf *err)
 {
-	int error = -ENOENT;
-	for (int i = 0; i < MAX_JOIN; i++) {
-		error = find_loaded(scx->root, &scx->instance, err);
-		if (!error)
-			error = join(scx, err);
-		else if (error == -ENOENT)
-			return load(scx, err);
-		if (!error)
-			error = scx_check(scx, NULL) == 0 ? 0 : -ENOENT;
+	int error = find_loaded(scx->root, &scx->instance, err);
+	if (error == -ENOENT)
+		return load(scx, err);
+	if (!error)
+		error = join(scx, err);
+	if (!error)
+		error = scx_check(scx, NULL) == 0 ? 0 : -ENOENT;
+	if (error)
+		drop(scx);
+	return error;
+}
+
+/* A scheduler that has ended is there for a while yet, until the kernel has taken every task from
+ * it: nobody can join it, and none can be loaded. */
+static int open_patiently(struct scx *scx, struct printbuf *err)
+{
+	int error = 0;
+	for (int i = 0; i < MAX_TRIES; i++) {
+		error = lock(scx);
+		if (error)
+			return error_set(err, error, "/" STATE ": %s", error_text(error));
+		error = join_or_load(scx, err);
+		unlock(scx);
 		if (error != -ENOENT)
 			return error;
-		drop(scx);
-		usleep(50 * 1000);
+		usleep(TRY_US);
 	}
-	return error_set(err, error,
-			 "--engine scx: a scheduler of berth's is loaded that nobody can join; see "
-			 "/" ROOT_OPS ", or use --engine user");
+	return error_set(
+		err, -EBUSY,
+		"--engine scx: a scheduler of berth's is loaded that cannot be joined; see "
+		"/" ROOT_OPS ", or use --engine user");
 }
 
 int scx_open(const struct root *root, const struct journal_owner *self, struct scx **ret,
@@ -334,13 +349,9 @@ int scx_open(const struct root *root, const struct journal_owner *self, struct s
 		scx->maps[i] = -1;
 	libbpf_set_print(silent);
 	scx->lock_fd = rootfile_open(root, STATE, O_RDONLY);
-	int error = scx->lock_fd < 0 ? scx->lock_fd : lock(scx);
-	if (error) {
-		error_set(err, error, "/" STATE ": %s", error_text(error));
-	} else {
-		error = join_or_load(scx, err);
-		unlock(scx);
-	}
+	int error = scx->lock_fd < 0 ? error_set(err, scx->lock_fd, "/" STATE ": %s",
+						 error_text(scx->lock_fd))
+				     : open_patiently(scx, err);
 	if (error)
 		scx_close(scx);
 	else
