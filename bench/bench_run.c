@@ -138,7 +138,9 @@ static double wait_away_ms(uint64_t since_ns)
 	while (!page->first_away_ns && now_ns() - since_ns < PATIENCE_NS)
 		sleep_ms(1);
 	uint64_t first_ns = page->first_away_ns;
-	return first_ns ? (double)(first_ns - since_ns) / 1e6 : -1;
+	if (!first_ns)
+		return -1;
+	return first_ns > since_ns ? (double)(first_ns - since_ns) / 1e6 : 0;
 }
 
 static void rest(void)

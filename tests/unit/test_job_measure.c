@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -72,8 +73,10 @@ static void test_a_look_at_10000_threads_is_bounded(void **state)
 	uint64_t ran_ns, waited_ns;
 	assert_int_equal(pipe(ready), 0);
 	pid_t pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
 		be_many(ready[1]);
+	}
 	assert_int_equal(read(ready[0], &nr, sizeof(nr)), sizeof(nr));
 	begin(pid);
 	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
@@ -101,9 +104,11 @@ static void test_who_sleeps_is_quiet(void **state)
 {
 	uint64_t ran_ns, waited_ns;
 	pid_t pid = fork();
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	begin(pid);
 	usleep(100000);
 	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
