@@ -6,6 +6,20 @@
 
 #define PLACE_ROUNDS 16
 
+/* A value of berth's of which nothing is online: the kernel then takes the group above's. */
+static bool has_offline_value(const struct journal_change *change, const struct set *online)
+{
+	bool is_offline = false;
+	for (uint32_t i = 0; i < change->nr_values && !is_offline; i++) {
+		struct set value = SET_EMPTY;
+		if (set_parse(change->values[i], &value) < 0)
+			continue;
+		is_offline = !set_intersects(&value, online);
+		set_fini(&value);
+	}
+	return is_offline;
+}
+
 /* A cpuset that is not what was written last was written by somebody else; fewer CPUs, because some
  * went offline or a group above lost them, is the kernel's doing. */
 static bool was_rewritten(const struct job *job)
@@ -16,7 +30,8 @@ static bool was_rewritten(const struct job *job)
 		return false;
 	bool is_foreign = !set_is_subset(&now, &job->allowed) ||
 			  (!undo_mask_is_known(change, &now, &job->online) &&
-			   set_is_subset(&now, &job->online));
+			   set_is_subset(&now, &job->online) &&
+			   !has_offline_value(change, &job->online));
 	set_fini(&now);
 	return is_foreign;
 }
