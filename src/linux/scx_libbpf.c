@@ -29,10 +29,11 @@
 #define MAX_TRIES     100
 #define TRY_US	      50000
 
-enum { MAP_REQUEST, MAP_TASKS, MAP_COUNTS, MAP_EXIT, MAP_HOLDERS, NR_MAPS };
+enum { MAP_REQUEST, MAP_TASKS, MAP_COUNTS, MAP_EXIT, MAP_HOLDERS, MAP_SHARE, NR_MAPS };
 
 static const char *const map_names[NR_MAPS] = {
-	"berth_request", "berth_tasks", "berth_counts", "berth_exit", "berth_holders",
+	"berth_request", "berth_tasks",	  "berth_counts",
+	"berth_exit",	 "berth_holders", "berth_share",
 };
 
 struct scx {
@@ -136,7 +137,8 @@ int scx_probe(const struct root *root, struct printbuf *err)
 	return error == -ENOENT ? 0 : error;
 }
 
-/* The map berth_share of that instance; its descriptor, or -ENOENT. */
+/* The descriptor of that instance's map berth_share, or -ENOENT. Who joins keeps it: no program
+ * uses this map, so it is there for the next to come only as long as somebody holds it. */
 static int find_share(uint64_t instance, struct scx_share *ret)
 {
 	uint32_t id = 0, key = 0;
@@ -150,9 +152,9 @@ static int find_share(uint64_t instance, struct scx_share *ret)
 			     strcmp(info.name, "berth_share") == 0 &&
 			     info.value_size == sizeof(*ret) &&
 			     bpf_map_lookup_elem(fd, &key, ret) == 0 && ret->instance == instance;
-		close(fd);
 		if (is_it)
-			return 0;
+			return fd;
+		close(fd);
 	}
 	return -ENOENT;
 }
@@ -160,19 +162,20 @@ static int find_share(uint64_t instance, struct scx_share *ret)
 static int join(struct scx *scx, struct printbuf *err)
 {
 	struct scx_share share;
-	int error = find_share(scx->instance, &share);
-	if (error)
-		return error;
+	int fd = find_share(scx->instance, &share);
+	if (fd < 0)
+		return fd;
+	scx->maps[MAP_SHARE] = fd;
 	if (share.version != SCX_ABI_VERSION)
 		return error_set(err, -EBUSY,
 				 "--engine scx: another version of berth has loaded its scheduler; "
 				 "wait for its jobs to end, or use --engine user");
-	const uint32_t ids[NR_MAPS] = { share.request_id, share.tasks_id, share.counts_id,
-					share.exit_id, share.holders_id };
+	const uint32_t ids[MAP_SHARE] = { share.request_id, share.tasks_id, share.counts_id,
+					  share.exit_id, share.holders_id };
 	scx->link_fd = bpf_link_get_fd_by_id(share.link_id);
 	scx->set_fd = bpf_prog_get_fd_by_id(share.set_program_id);
 	bool is_whole = scx->link_fd >= 0 && scx->set_fd >= 0;
-	for (int i = 0; i < NR_MAPS; i++) {
+	for (int i = 0; i < MAP_SHARE; i++) {
 		scx->maps[i] = bpf_map_get_fd_by_id(ids[i]);
 		is_whole = is_whole && scx->maps[i] >= 0;
 	}
