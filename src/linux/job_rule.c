@@ -140,7 +140,9 @@ static bool fits_at_home(const struct job_rule *rule, const struct job_look *loo
 	if (job_look_is_waiting(look) || room_ns == 0)
 		return false;
 	uint64_t needs_bp = MIN(look->ran_ns * SOFT_ALL_BP / room_ns, SOFT_ALL_BP);
-	struct soft_preferred at_home = { nr_cpus, needs_bp < SOFT_ALL_BP, (uint32_t)needs_bp };
+	struct soft_preferred at_home = { .nr_cpus = nr_cpus,
+					  .nr_idle = needs_bp < SOFT_ALL_BP,
+					  .utilisation_bp = (uint32_t)needs_bp };
 	return soft_comes_home(&rule->soft, &at_home);
 }
 
