@@ -237,8 +237,10 @@ int measure_run(struct measure_worker *workers, uint32_t nr_workers, uint64_t ti
 		worker->streamed_bytes = worker->began_ns = worker->ended_ns = 0;
 		threads[i].worker = worker;
 		threads[i].shared = &shared;
-		worker->error = -pthread_create(&threads[i].id, NULL, run_worker, &threads[i]);
-		threads[i].is_started = worker->error == 0;
+		int not_started = pthread_create(&threads[i].id, NULL, run_worker, &threads[i]);
+		if (not_started) /* once it runs, the error is its own to write */
+			worker->error = -not_started;
+		threads[i].is_started = not_started == 0;
 	}
 	for (uint32_t i = 0; i < nr_workers; i++) {
 		if (threads[i].is_started)
