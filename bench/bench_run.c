@@ -195,7 +195,7 @@ static bool judge(const char *name, double *values, int nr, double limit)
 static bool measure_moves(const char *state, const char *first, const char *both, int owner,
 			  const char *path, int nr_rounds)
 {
-	double idle[MAX_ROUNDS], watching[MAX_ROUNDS], home[MAX_ROUNDS];
+	double idle[MAX_ROUNDS] = { 0 }, watching[MAX_ROUNDS] = { 0 }, home[MAX_ROUNDS] = { 0 };
 	char *const program[] = { (char *)"/proc/self/exe", (char *)"--job", (char *)path, NULL };
 	char self[4096];
 	ssize_t nr = readlink("/proc/self/exe", self, sizeof(self) - 1);

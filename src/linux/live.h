@@ -66,7 +66,7 @@ struct live {
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
 	 * something to find. */
 	uint64_t sampling_share_bp;
-	uint64_t nr_unwatched;		 /* processes beyond LIVE_MAX_SPACES */
+	uint64_t nr_unwatched; /* processes beyond LIVE_MAX_SPACES */
 };
 
 /* What watches without processes: enough to probe samplers and movers. */

@@ -92,9 +92,9 @@ struct kernel {
 	struct kernel_start *starts; /* [machine node index] */
 	uint32_t *fallback;	     /* allocation order of home */
 	uint32_t nr_fallback;
-	uint64_t values[TUNABLES_MAX]; /* of ops->tunables */
-	uint64_t now_ns;	       /* the kernel's clock: recording time x dilation */
-	uint64_t recorded_ns;	       /* the recording's, at the last tick */
+	uint64_t values[TUNABLES_MAX];	   /* of ops->tunables */
+	uint64_t now_ns;		   /* the kernel's clock: recording time x dilation */
+	uint64_t recorded_ns;		   /* the recording's, at the last tick */
 	const struct kernel_theft *thefts; /* that have had no effect yet */
 	size_t nr_thefts;
 	uint64_t work_ns; /* of its own work, since whoever moves the clock last looked */
