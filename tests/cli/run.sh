@@ -69,7 +69,7 @@ if [ "$first" != "${cpus##*[-,]}" ]; then
 fi
 says "unknown CPU allowed" 2 "--allow: CPU 4094" -- run --prefer "$first" --allow "$first,4094" true
 says "spill-at" 2 "0 to 100, or hard" -- run --prefer "$first" --spill-at 101 true
-says "engine" 3 "--engine user works" -- run --prefer "$first" --engine scx true
+says "engine" 3 "--engine user" -- run --prefer "$first" --engine scx true
 says "no program" 2 "" -- run --prefer "$first"
 if [ "$first" != "$last" ]; then
 	text=$(taskset -c "$first" "$BERTH" run --state "$state" --prefer "$last" true 2>&1)

@@ -42,7 +42,7 @@ case $text in *"--format json"*) ;; *) check "no terminal" "a remedy" "$text" ;;
 text=$(timeout 2.5 "$BERTH" status --state "$state" --watch --format json | grep -c '"jobs"')
 [ "$text" -ge 2 ] || check "watched" "2 or more" "$text"
 timeout 1 "$BERTH" status --state "$state" --watch --format json | head -1 >/dev/null
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then # a terminal can be had here
 	timeout 3 script -qec "timeout 1.5 $BERTH status --state $state --watch" /dev/null >"$TMP/screen" </dev/null
 	grep -q PROGRAM "$TMP/screen" || check "screen" "a table" "$(cat "$TMP/screen")"
 fi
