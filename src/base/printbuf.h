@@ -127,6 +127,10 @@ void printbuf_tabstops_reset(struct printbuf *out);
 /* Lays out `text`, rows of '\n' and fields of '\t', with columns as wide as their widest field and
  * two spaces between; '\r' instead of '\t' after a field right-justifies it. UTF-8 aware. */
 void prt_aligned(struct printbuf *out, const char *text);
+/* Words, broken at blanks so that no line passes `columns` (a longer word stands alone), and where
+ * the text has a line's end within; then one line's end. The cursor stands at column `indent`,
+ * where further lines begin too. */
+void prt_words(struct printbuf *out, const char *text, size_t indent, size_t columns);
 
 /* Columns a UTF-8 text takes on a terminal (wide = 2, combining = 0, invalid byte = 1). */
 size_t utf8_width(const char *text, size_t nr_bytes);

@@ -410,3 +410,31 @@ void prt_aligned(struct printbuf *out, const char *text)
 	}
 	printbuf_item_end(out, &item);
 }
+
+void prt_words(struct printbuf *out, const char *text, size_t indent, size_t columns)
+{
+	size_t at = indent;
+	struct printbuf_state item = printbuf_item_begin(out);
+	while (*text) {
+		size_t len = strcspn(text, " \n"), width = utf8_width(text, len);
+		if (at > indent && at + 1 + width > columns) {
+			prt_char(out, '\n');
+			prt_chars(out, ' ', indent);
+			at = indent;
+		} else if (at > indent) {
+			prt_char(out, ' ');
+			at++;
+		}
+		prt_mem(out, text, len);
+		at += width;
+		text += len;
+		if (*text == '\n' && text[1] != '\0') {
+			prt_char(out, '\n');
+			prt_chars(out, ' ', indent);
+			at = indent;
+		}
+		text += *text != '\0';
+	}
+	prt_char(out, '\n');
+	printbuf_item_end(out, &item);
+}

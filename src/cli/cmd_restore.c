@@ -96,6 +96,10 @@ static int run(const void *values, int nr_arguments, char **arguments)
 		return fail(&err, error);
 	error = restore(options, &root, &counts, &err);
 	root_fini(&root);
+	bool has_counts = counts.nr_journals || counts.nr_alive || counts.nr_other_boot ||
+			  counts.nr_failed || counts.nr_damaged;
+	if (error && !has_counts)
+		return fail(&err, error); /* not one journal was read */
 	if (options->format == FORMAT_TEXT)
 		to_text(&out, &counts);
 	else

@@ -330,24 +330,6 @@ struct table *report_workingset_table(const struct report *report)
 
 void report_wrapped(struct printbuf *out, const char *text, unsigned indent, unsigned columns)
 {
-	size_t at = 0;
-	while (*text) {
-		size_t len = strcspn(text, " \n");
-		size_t width = utf8_width(text, len);
-		if (at && at + 1 + width > columns) {
-			prt_char(out, '\n');
-			at = 0;
-		} else if (at) {
-			prt_char(out, ' ');
-			at++;
-		}
-		if (!at) {
-			prt_chars(out, ' ', indent);
-			at = indent;
-		}
-		prt_mem(out, text, len);
-		at += width;
-		text += len + (text[len] != '\0');
-	}
-	prt_char(out, '\n');
+	prt_chars(out, ' ', indent);
+	prt_words(out, text, indent, columns);
 }

@@ -134,23 +134,7 @@ static void prt_wrapped(struct printbuf *out, const struct printbuf *text, size_
 {
 	PRINTBUF(safe);
 	prt_safe(&safe, printbuf_str(text), text->pos);
-	const char *word = printbuf_str(&safe);
-	size_t at = column;
-	while (*word) {
-		size_t len = strcspn(word, " "), width = utf8_width(word, len);
-		if (at > column && at + 1 + width > TEXT_COLUMNS) {
-			prt_char(out, '\n');
-			prt_chars(out, ' ', column);
-			at = column;
-		} else if (at > column) {
-			prt_char(out, ' ');
-			at++;
-		}
-		prt_mem(out, word, len);
-		at += width;
-		word += len + (word[len] != '\0');
-	}
-	prt_char(out, '\n');
+	prt_words(out, printbuf_str(&safe), column, TEXT_COLUMNS);
 }
 
 static void note_to_text(struct printbuf *out, const struct doctor_note *note, size_t column)

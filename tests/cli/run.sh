@@ -3,16 +3,7 @@
 # `berth run` and `berth restore`: what passes through, what is refused and how it is said, what is
 # undone. Only programs and groups that berth made for this test.
 set -u
-state=$TMP/state
-cpus=$(taskset -cp $$ | sed 's/.*: //')
-first=${cpus%%[-,]*}
-failures=0
-
-check() { # NAME EXPECTED GOT
-	[ "$2" = "$3" ] && return
-	echo "$1: expected \"$2\", got \"$3\""
-	failures=$((failures + 1))
-}
+. "$TOP/tests/cli/common.sh"
 run() { "$BERTH" run --state "$state" --prefer "$first" "$@"; }
 says() { # NAME STATUS WORDS -- arguments of berth
 	local name=$1 status=$2 words=$3 text got

@@ -41,3 +41,17 @@ lab_required() {
 # lab_run ARGUMENTS...: berth lab run with a wall-clock limit of its own, LAB_LIMIT (90s): a guest
 # that hangs is then named by berth, not by the runner that would kill the whole test.
 lab_run() { "$BERTH" lab run --time-limit "${LAB_LIMIT:-90s}" "$@"; }
+
+# scx_required: after lab_required; ends the test where berth was built without the scheduler.
+scx_required() {
+	[ -e "$BUILD/bpf/soft_affinity.bpf.o" ] && return
+	echo "built without the sched_ext engine"
+	exit 77
+}
+
+# fail WORDS: with what lab_run wrote to `out` and `err` in the folder of the test.
+fail() {
+	echo "FAILED: $*"
+	cat out err
+	exit 1
+}

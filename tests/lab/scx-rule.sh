@@ -5,6 +5,6 @@
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required 6.12
-[ -e "$BUILD/bpf/berth-scx-check" ] || { echo "built without the sched_ext engine"; exit 77; }
+scx_required
 lab_run --kernel 6.12 --no-model -M "$LAB_ONE" -q -- \
 	"$BUILD/bpf/berth-scx-check" "$BUILD/bpf/check.bpf.o" 1000000 1

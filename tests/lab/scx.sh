@@ -5,9 +5,8 @@
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required 7.3
-[ -e "$BUILD/bpf/soft_affinity.bpf.o" ] || { echo "built without the sched_ext engine"; exit 77; }
+scx_required
 cd "$TMP"
-fail() { echo "FAILED: $*"; cat out err; exit 1; }
 
 cat >inside <<'END'
 ops=/sys/kernel/sched_ext/root/ops

@@ -65,6 +65,16 @@ static void fill_home(struct fixture *fixture)
 	busy(fixture, 1, 100);
 }
 
+/* Borrowing CPU 4, which it keeps busy. */
+static void init_away(struct fixture *fixture)
+{
+	init(fixture, SOFT_SPILL_AT_BP);
+	fill_home(fixture);
+	job_did(fixture, 200, 100);
+	expect(fixture, "0-1,4");
+	busy(fixture, 4, 100);
+}
+
 static void test_spills_to_the_nearest_when_tasks_wait(void **state)
 {
 	struct fixture fixture;
@@ -138,11 +148,7 @@ static void test_stolen_and_offline_are_not_borrowed(void **state)
 static void test_owner_evicts_and_keeps_its_cpu_a_while(void **state)
 {
 	struct fixture fixture;
-	init(&fixture, SOFT_SPILL_AT_BP);
-	fill_home(&fixture);
-	job_did(&fixture, 200, 100);
-	expect(&fixture, "0-1,4");
-	busy(&fixture, 4, 100);
+	init_away(&fixture);
 	job_did(&fixture, 270, 30); /* 30 % of a CPU was somebody else's */
 	expect(&fixture, "0-1,4");
 	expect(&fixture, "0-1");
@@ -158,11 +164,7 @@ static void test_owner_evicts_and_keeps_its_cpu_a_while(void **state)
 static void test_comes_home_when_it_fits(void **state)
 {
 	struct fixture fixture;
-	init(&fixture, SOFT_SPILL_AT_BP);
-	fill_home(&fixture);
-	job_did(&fixture, 200, 100);
-	expect(&fixture, "0-1,4");
-	busy(&fixture, 4, 100);
+	init_away(&fixture);
 	job_did(&fixture, 300, 0);
 	expect(&fixture, "0-1,4");
 	for (int i = 0; i < 5; i++)
@@ -178,11 +180,7 @@ static void test_comes_home_when_it_fits(void **state)
 static void test_grows_by_who_waits(void **state)
 {
 	struct fixture fixture;
-	init(&fixture, SOFT_SPILL_AT_BP);
-	fill_home(&fixture);
-	job_did(&fixture, 200, 100);
-	expect(&fixture, "0-1,4");
-	busy(&fixture, 4, 100);
+	init_away(&fixture);
 	job_did(&fixture, 300, 300);
 	expect(&fixture, "0-5");
 	fini(&fixture);

@@ -57,6 +57,18 @@ static void test_drops_whole_items(void **state)
 	assert_true(printbuf_has_error(&out));
 }
 
+static void test_words(void **state)
+{
+	PRINTBUF(out);
+	prt_str(&out, "  ");
+	prt_words(&out, "as far as it goes\nand \303\244\303\244 overlongword on\n", 2, 12);
+	assert_string_equal(printbuf_str(&out), "  as far as\n  it goes\n  and \303\244\303\244\n"
+						"  overlongword\n  on\n");
+	printbuf_reset(&out);
+	prt_words(&out, "", 0, 10);
+	assert_string_equal(printbuf_str(&out), "\n");
+}
+
 static void test_steal(void **state)
 {
 	struct printbuf out;
