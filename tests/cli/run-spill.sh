@@ -3,6 +3,7 @@
 # `berth run` spills and comes home, seen by its counters: two busy tasks at home on one CPU, another
 # CPU idle; then an owner wakes there; then the tasks end. The limits are generous, as other programs
 # may use the CPUs meanwhile; figures are bench_run's.
+# Runs alone: beside other tests no CPU would be idle.
 set -u
 state=$TMP/state
 cpus=$(taskset -cp $$ | sed 's/.*: //')

@@ -3,16 +3,7 @@
 # `berth status`: what it tells of two jobs, in every format; watching; notes that are damaged, of
 # others, or of jobs that have ended.
 set -u
-state=$TMP/state
-cpus=$(taskset -cp $$ | sed 's/.*: //')
-first=${cpus%%[-,]*}
-failures=0
-
-check() { # NAME EXPECTED GOT
-	[ "$2" = "$3" ] && return
-	echo "$1: expected \"$2\", got \"$3\""
-	failures=$((failures + 1))
-}
+. "$TOP/tests/cli/common.sh"
 status() { "$BERTH" status --state "$state" "$@"; }
 python() { status --format json | python3 -c "import json,sys; jobs=json.load(sys.stdin)['jobs']; print($1)"; }
 
@@ -26,8 +17,10 @@ for _ in $(seq 200); do [ "$(ls "$state"/*.job 2>/dev/null | wc -l)" = 2 ] && br
 check jobs "['$one', '$two']" "$(python "sorted((j['job'].split('-')[0] for j in jobs), key=int)")"
 check keys "['job', 'program', 'pid', 'since', 'engine', 'held_by', 'prefer', 'allow', 'spill_at', 'now', 'looks', 'held_back', 'spilled', 'called_home', 'evicted', 'backed_off']" \
 	"$(python "list(jobs[0])")"
-check values "[('sleep', '$first', 'hard', '$first', 0, False), ('sh', '$first', '85.00 %', '$first', 0, False)]" \
-	"$(python "[(j['program'], j['prefer'], j['spill_at'], j['now'], j['spilled'], j['backed_off']) for j in sorted(jobs, key=lambda j: j['program'], reverse=True)]")"
+# The second may spill for a moment where other tests keep the CPUs busy.
+check values "[('sleep', '$first', 'hard', False), ('sh', '$first', '85.00 %', False)]" \
+	"$(python "[(j['program'], j['prefer'], j['spill_at'], j['backed_off']) for j in sorted(jobs, key=lambda j: j['program'], reverse=True)]")"
+check "hard stays" "[('$first', 0)]" "$(python "[(j['now'], j['spilled']) for j in jobs if j['program'] == 'sleep']")"
 check "held by" True "$(python "[j['held_by'] for j in jobs if j['program'] == 'sh'] == ['affinity']")"
 check since True "$(python "all('$began' <= j['since'] < '2999' for j in jobs)")"
 check "allowed" "True" "$(python "all(j['allow'] == '$cpus'.replace(' ', '') or '-' in j['allow'] for j in jobs)")"
