@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the policy `berth` share; berth.c has the picture. */
+#ifndef BERTH_POLICY_MEMORY_BERTH_STATE_H
+#define BERTH_POLICY_MEMORY_BERTH_STATE_H
+
+#include "mem/folio.h"
+#include "mem/predict.h"
+#include "policy/memory/room.h"
+#include "policy/policy.h"
+
+#define NR_IDLE	   10
+#define NR_LONG	   14
+#define NR_SHORT   4
+#define NR_AGE	   3
+#define NR_DENSITY 5
+#define NR_DETAIL  (NR_SHORT * NR_AGE * NR_DENSITY)
+#define NR_PARENTS (NR_IDLE * NR_LONG + 1)
+#define NR_CLASSES (NR_PARENTS * NR_DETAIL)
+#define CLASS_BORN (NR_IDLE * NR_LONG * NR_DETAIL)
+#define CLASS_NONE UINT16_MAX
+#define CLASS_PAID (UINT16_MAX - 1)
+#define CLASS_LEFT (UINT16_MAX - 2)
+
+#define RATE_ONE	256 /* one touch in a decaying count */
+#define RATE_MAX	UINT16_MAX
+#define STEPS		32   /* of decay per half-life */
+#define SAMPLE_ONE	32   /* half a miss in a decaying count of samples */
+#define OWN_TRUST	16   /* samples that a folio needs to be believed as much as its class */
+#define SAMPLE_HZ	4000 /* of the PMU: perf's own default */
+#define REGION_SHIFT	6
+#define NR_REGIONS	4096
+#define NR_BINS		128
+#define BIN_ROOM	8192
+#define BIN_ROOM_QUICK	128 /* where rounds are short: there is a next one soon */
+#define QUICK_ROUND_MS	200
+#define CANDIDATES_MAX	32768
+#define RANGE_PAGES_MAX 65536
+#define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
+#define NOBODY		UINT32_MAX
+#define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
+#define FAILURES_MAX	16 /* candidates in a row order that do not pay, before the rest is left */
+#define ACCOUNT_MAX	(1 << 24)
+#define ACCOUNT_TRUST	(256 * PREDICT_ONE) /* touches that the account begins with */
+#define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
+#define BAR_MAX		6
+#define MISSES_GUESS	8 /* that one touch stands for, where nothing counts misses */
+
+enum { SHORT, LONG, NR_HORIZONS };
+
+struct past {			    /* of a folio, beside its record */
+	uint32_t short_at, long_at; /* until when the counts have decayed */
+	uint32_t born, moved_ms;    /* round; time of the last move, 0: never */
+	uint32_t trial_at;
+	uint16_t short_count;
+	uint16_t trial_class, trial_touches, trial_samples;
+	uint16_t trial_expected;
+	uint16_t samples; /* of the hardware, decaying as the lasting count; in SAMPLE_ONE */
+	uint8_t bar;
+};
+
+struct region {
+	uint32_t touches, samples;
+};
+
+struct bin {
+	uint32_t ids[BIN_ROOM];
+	uint32_t nr, at;
+};
+
+struct candidate {
+	uint64_t worth;
+	uint32_t id;
+};
+
+struct berth {
+	const struct machine *machine;
+	struct folio_table *table;
+	struct past *pasts;
+	uint32_t max_pasts;
+	struct predict predict[NR_HORIZONS];
+	struct region *regions;
+	struct bin *bins;
+	struct candidate *candidates;
+	uint32_t *touched;
+	uint32_t nr_candidates, nr_touched;
+	uint32_t now, hand, now_ms, round_ms;
+	uint32_t bin_room; /* as many victims per bin as the time until the next round asks */
+	uint64_t last_ns;
+	uint32_t page_bytes;
+	bool has_new, has_bits;
+	bool has_scan; /* hits of checks: who is seen first was born since the last round */
+	/* paces */
+	uint64_t nr_pages;
+	uint64_t touches_now, touches_avg;
+	uint64_t unit;
+	uint32_t half[NR_HORIZONS], horizon[NR_HORIZONS];
+	/* misses */
+	uint64_t all_touches, all_samples, all_halves, all_misses, misses_touches;
+	uint64_t births_now, births_peak;
+	uint64_t gain_ps; /* per miss */
+	uint64_t promote_ps, demote_ps;
+	uint64_t touch_ps;	/* what one touch of average weight is worth, x 16 */
+	int64_t paid, expected; /* touches of what was promoted less those of what it replaced */
+	uint64_t reserve, free_seen, spilled;
+	bool is_birth;
+	uint32_t fast, slow;
+	uint64_t *fast_of; /* [job]: fast pages, planned moves included */
+	uint32_t max_jobs;
+	uint64_t queue_ps[2]; /* fast, slow: decaying mean of the latency beyond the idle one */
+};
+
+/* 2^(-i/32) in 1/65536 */
+extern const uint16_t berth_decays[STEPS];
+
+static inline uint16_t berth_decay(uint16_t count, uint64_t steps)
+{
+	if (steps == 0)
+		return count;
+	if (steps >= 16 * STEPS)
+		return 0;
+	return (uint16_t)((uint64_t)count * berth_decays[steps % STEPS] >> 16 >> (steps / STEPS));
+}
+
+/* Value at `now` of a count whose decay reached *at; moves *at by whole steps. */
+static inline uint16_t berth_count_at(uint16_t count, uint32_t *at, uint32_t now, uint32_t half)
+{
+	uint64_t steps = (uint64_t)(now - *at) * STEPS / half;
+	if (steps > 0)
+		*at += (uint32_t)(steps * half / STEPS);
+	return berth_decay(count, steps);
+}
+
+static inline unsigned berth_log2_of(uint64_t value)
+{
+	return value ? 63u - (unsigned)__builtin_clzll(value) : 0;
+}
+
+static inline unsigned berth_half_octave(uint64_t value)
+{
+	if (value < 2)
+		return (unsigned)value;
+	unsigned log = berth_log2_of(value);
+	return log * 2 + (unsigned)(value >> (log - 1) & 1);
+}
+
+static inline struct region *berth_region_of(struct berth *berth, uint32_t space, uint64_t page)
+{
+	uint64_t key = (page >> REGION_SHIFT) * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu;
+	return &berth->regions[key >> 32 & (NR_REGIONS - 1)];
+}
+
+static inline unsigned berth_horizon_of(uint32_t id)
+{
+	return (id * 0x9e3779b1u >> 16 & 3) ? SHORT : LONG;
+}
+
+/* berth_value.c */
+uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio);
+uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct past *past);
+uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
+			const struct past *past, uint32_t horizon);
+struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
+					uint64_t prior);
+uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean);
+void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS]);
+uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
+uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
+bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
+		const uint64_t loss[NR_HORIZONS], uint64_t cost);
+
+/* berth_trials.c */
+void berth_close_trial(struct berth *berth, uint32_t id, struct past *past);
+void berth_close_if_over(struct berth *berth, uint32_t id, struct past *past);
+void berth_open_trial(struct berth *berth, struct past *past, uint32_t class);
+void berth_expect(struct berth *berth, uint32_t id, uint16_t class);
+
+/* berth_victims.c */
+void berth_push_victim(struct berth *berth, uint32_t id, uint64_t worth);
+bool berth_is_settling(const struct berth *berth, uint32_t id);
+uint32_t berth_pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS]);
+
+/* berth_trade.c */
+void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth);
+bool berth_note_jobs(struct berth *berth, const struct policy_view *view);
+void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		 uint64_t keep);
+uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view,
+			     struct plan *plan);
+
+#endif

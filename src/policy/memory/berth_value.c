@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth: what a folio is worth in fast memory, and what moving it costs.
+ *
+ *     history --> class --> touches that such folios got (or a prior, or the benefit of the doubt)
+ *                           x misses per touch (its own samples, its class's) x latency saved
+ *
+ * Cost: two cells of 24 bytes per horizon and folio.
+ */
+#include "policy/memory/berth_state.h"
+
+const uint16_t berth_decays[STEPS] = { 65535, 64132, 62757, 61413, 60097, 58809, 57549, 56316,
+				       55109, 53928, 52773, 51642, 50535, 49452, 48393, 47356,
+				       46341, 45348, 44376, 43425, 42495, 41584, 40693, 39821,
+				       38968, 38133, 37316, 36516, 35734, 34968, 34219, 33486 };
+
+/* Samples that the folio's lasting count of touches would bring if they were average ones. */
+uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio)
+{
+	return berth->all_touches ? folio->heat * berth->all_halves / berth->all_touches / RATE_ONE
+				  : 0;
+}
+
+/* How many misses stand behind a touch here, against an average one: five levels, each twice the
+ * one before. By the folio's own samples as far as there are some, by its region's else. */
+static unsigned density_of(struct berth *berth, const struct folio *folio, const struct past *past)
+{
+	const struct region *region = berth_region_of(berth, folio->space, folio->page);
+	if (berth->all_touches == 0 || berth->all_samples == 0)
+		return 2;
+	uint64_t around = region->touches * berth->all_samples / berth->all_touches;
+	uint64_t weight = (region->samples + 8) * PREDICT_WEIGHT / (around + 8);
+	uint64_t got = (uint64_t)past->samples * PREDICT_WEIGHT / SAMPLE_ONE;
+	weight = (got + weight * OWN_TRUST) / (berth_samples_expected(berth, folio) + OWN_TRUST);
+	if (weight >= 4 * PREDICT_WEIGHT)
+		return 4;
+	if (weight >= 2 * PREDICT_WEIGHT)
+		return 3;
+	if (2 * weight >= PREDICT_WEIGHT)
+		return 2;
+	return 4 * weight >= PREDICT_WEIGHT ? 1 : 0;
+}
+
+static unsigned idle_level(const struct berth *berth, uint32_t idle)
+{
+	uint64_t parts = (uint64_t)idle * 16 / berth->unit;
+	return MIN(parts ? 1 + berth_log2_of(parts) : 0, NR_IDLE - 1);
+}
+
+static unsigned age_level(const struct berth *berth, uint32_t age)
+{
+	return age < berth->unit ? 0 : age < berth->unit * 8 ? 1 : 2;
+}
+
+uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct past *past)
+{
+	uint32_t at = past->short_at;
+	uint16_t brief = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	at = past->long_at;
+	uint16_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	unsigned idle = idle_level(berth, berth->now - folio->seen);
+	unsigned level = MIN(berth_half_octave((uint64_t)lasting * 2 / RATE_ONE), NR_LONG - 1);
+	unsigned brief_level = brief < RATE_ONE / 2	  ? 0
+			       : brief < RATE_ONE * 3 / 2 ? 1
+			       : brief < RATE_ONE * 5	  ? 2
+							  : 3;
+	unsigned age = age_level(berth, berth->now - past->born);
+	return (((idle * NR_LONG + level) * NR_SHORT + brief_level) * NR_AGE + age) * NR_DENSITY +
+	       density_of(berth, folio, past);
+}
+
+/* touches to expect when nothing was learned: as it was, for as long as it was */
+uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
+			const struct past *past, uint32_t horizon)
+{
+	uint32_t at = past->long_at, age = berth->now - past->born + 1;
+	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
+	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
+}
+
+/* Touches of a page of which nothing is known but how long nobody has used it. */
+static uint64_t unknown_of(const struct berth *berth, const struct folio *folio, uint64_t horizon)
+{
+	return horizon * PREDICT_ONE / (berth->unit + (berth->now - folio->seen) / 4);
+}
+
+struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
+					uint64_t prior)
+{
+	uint64_t samples_bp = berth->all_samples && berth->all_touches
+				      ? berth->all_halves * 10000 / berth->all_touches
+				      : 0;
+	return predict_mean(&berth->predict[horizon], class, class / NR_DETAIL, prior, samples_bp);
+}
+
+uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean)
+{
+	return mean->touches * mean->weight / PREDICT_WEIGHT * berth->touch_ps / PREDICT_ONE / 16;
+}
+
+/* What its class got, corrected by what the folio's own samples say of its misses. */
+void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
+{
+	struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	uint32_t class = berth_class_of(berth, folio, past);
+	uint64_t got = past->samples / SAMPLE_ONE, expected = berth_samples_expected(berth, folio);
+	for (unsigned i = 0; i < NR_HORIZONS; i++) {
+		uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[i]);
+		if (room_is_fast(berth->machine, folio->node))
+			prior = MAX(prior, unknown_of(berth, folio, berth->horizon[i]));
+		struct predict_mean mean = berth_mean_of_class(berth, class, i, prior);
+		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
+			      (expected + OWN_TRUST);
+		worth[i] = berth_worth_of_mean(berth, &mean);
+	}
+}
+
+/* What moving it costs more for having gone back and forth. */
+uint64_t berth_surcharge(const struct berth *berth, uint32_t id)
+{
+	return berth->promote_ps * ((1u << berth->pasts[id].bar) - 1);
+}
+
+uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
+{
+	return cost << berth->pasts[id].bar;
+}
+
+bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
+		const uint64_t loss[NR_HORIZONS], uint64_t cost)
+{
+	uint64_t had = (uint64_t)MAX(berth->paid + ACCOUNT_TRUST, 0);
+	uint64_t hoped = (uint64_t)MAX(berth->expected + ACCOUNT_TRUST, 1);
+	for (unsigned i = 0; i < NR_HORIZONS; i++) {
+		uint64_t more = gain[i] > loss[i] ? gain[i] - loss[i] : 0;
+		if (MIN(more, more / hoped * had + more % hoped * had / hoped) > cost)
+			return true;
+	}
+	return false;
+}
