@@ -24,6 +24,7 @@
 
 #include <sys/types.h>
 
+#include "engine/journal.h"
 #include "linux/frames.h"
 #include "policy/policy.h"
 
@@ -67,6 +68,9 @@ struct live {
 	 * something to find. */
 	uint64_t sampling_share_bp;
 	uint64_t nr_unwatched; /* processes beyond LIVE_MAX_SPACES */
+	/* Borrowed: where a sampler or mover that changes the machine journals it first. NULL:
+	 * nothing may be changed, and one that must refuses to open. */
+	struct journal *journal;
 };
 
 /* What watches without processes: enough to probe samplers and movers. */

@@ -143,6 +143,7 @@ static int tier_init(struct tier *tier, struct printbuf *err)
 		return error;
 	recover(tier);
 	error = journal_create(tier->state_fd, &tier->self, &tier->journal, err);
+	tier->live.journal = &tier->journal;
 	if (!error)
 		error = make_engine(tier, err);
 	if (!error)
