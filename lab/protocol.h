@@ -18,6 +18,7 @@
  *     sample NS          series interval in guest nanoseconds; 0: no series
  *     user UID GID       run the program as this user (not given: root)
  *     adopt 1            say LAB_MARK_ADOPT in the child before exec
+ *     report PATH        send this file, which the program leaves, when it has ended
  *     icount 1           guest time races ahead when the guest is idle: do not sleep for the host
  *
  * Up and down, while it runs: frames on one virtio-serial port (LAB_PORT_NAME in the guest).
@@ -33,6 +34,8 @@
 
 #define LAB_PORT_NAME "berth.lab" /* /sys/class/virtio-ports/vportNpM/name */
 #define LAB_FRAME_MAX 65536
+/* Where berth, when it places the program's memory, leaves its report in the guest. */
+#define LAB_REPORT_PATH "/run/berth-lab-report.json"
 
 enum lab_frame_type {
 	/* from the guest */
@@ -49,6 +52,7 @@ enum lab_frame_type {
 	LAB_SAMPLE_PART,    /* text: a beginning of the sample that follows, too long for a frame */
 	LAB_INPUT_ROOM,	    /* u32: so many more bytes of LAB_STDIN may be sent */
 	LAB_FAILED,	    /* a sentence: the guest could not be made ready; LAB_DONE follows */
+	LAB_REPORT, /* bytes: the beginning of the file of `report`; none when it is not there */
 	/* to the guest */
 	LAB_STDIN = 64, /* bytes; none: end of input */
 	LAB_SIGNAL,	/* u32 signal for the program's process group */

@@ -32,7 +32,7 @@ struct agent_setting {
 };
 
 struct agent_conf {
-	const char *host, *share_tag, *share_path, *cwd;
+	const char *host, *share_tag, *share_path, *cwd, *report;
 	const char **modules; /* each of these ends in NULL */
 	char **env, **argv;
 	struct agent_setting *settings;
@@ -104,6 +104,8 @@ bool program_start(const struct agent_conf *conf);
 bool program_reap(void);
 /* Ends all that is left of it. */
 void program_kill_rest(void);
+/* LAB_REPORT, when the launcher wants one. */
+void program_send_report(const struct agent_conf *conf);
 
 /* loop.c */
 

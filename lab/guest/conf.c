@@ -124,6 +124,8 @@ static bool take(struct agent_conf *conf, const char *key, char *value)
 		conf->host = value;
 	else if (!strcmp(key, "cwd"))
 		conf->cwd = value;
+	else if (!strcmp(key, "report"))
+		conf->report = value;
 	else if (!strcmp(key, "sample"))
 		return number(value, UINT64_MAX, &conf->sample_ns);
 	else if (!strcmp(key, "adopt"))

@@ -7,7 +7,7 @@
  *     modules, the host's root, settings
  *     first sample                  LAB_SAMPLE 0
  *     the program                   LAB_STARTED .. LAB_STDOUT LAB_STDERR LAB_SAMPLE 1 ..
- *     last sample, end what is left LAB_SAMPLE 2, LAB_EXITED, LAB_DONE
+ *     last sample, end what is left LAB_SAMPLE 2, LAB_REPORT, LAB_EXITED, LAB_DONE
  *     after LAB_BYE                 power off
  *
  * It must never end: the kernel panics when process 1 does.
@@ -73,6 +73,7 @@ static void run(const struct agent_conf *conf)
 					was_killed(program.exited.status);
 	program_kill_rest();
 	loop_drain();
+	program_send_report(conf);
 	if (conf->share_path)
 		sync();
 	port_send(LAB_EXITED, &program.exited, sizeof(program.exited));

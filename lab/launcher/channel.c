@@ -47,6 +47,7 @@ static int least_length(uint32_t type)
 	case LAB_DONE:
 	case LAB_SAMPLE_PART:
 	case LAB_FAILED:
+	case LAB_REPORT:
 		return 0;
 	}
 	return -1;

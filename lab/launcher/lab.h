@@ -55,6 +55,21 @@ struct lab_node_series { /* per sample; bytes */
 	uint64_t *free_bytes, *anon_bytes, *file_bytes, *used_bytes;
 };
 
+/* What berth said of itself when it placed the program's memory (policy `berth`). */
+struct lab_berth_report {
+	bool is_there;
+	char policy[32], sampler[32], mover[32];
+	uint64_t passed_ns, sampling_ns, moving_ns, deciding_ns, all_ns; /* but for passed: CPU */
+	uint64_t sleeps, max_rss_bytes, policy_bytes;
+	uint64_t promoted_pages, demoted_pages, refused_pages;
+};
+/* Its JSON (src/linux/tier_report.c); members that are not known are passed over. -EBADMSG. */
+int lab_berth_report_read(const char *text, size_t length, struct lab_berth_report *ret,
+			  struct printbuf *err);
+void lab_berth_report_to_text(struct printbuf *out, const struct lab_berth_report *report);
+void lab_berth_report_to_json(struct json_writer *json, const char *key,
+			      const struct lab_berth_report *report);
+
 struct lab_result {
 	enum lab_end end;
 	int status;	  /* exit status for the caller: the program's, or 1 */
@@ -80,6 +95,7 @@ struct lab_result {
 	struct lab_shared *counters; /* a copy; NULL: no model */
 	uint32_t *sample_snapshot;   /* [sample] index into counters->snapshots, UINT32_MAX: none */
 	char *tiers, *demotion, *zoneinfo, *cmdline; /* sections of the first sample */
+	struct lab_berth_report berth;
 	struct printbuf notes; /* sentences, one per line: "2 CPUs became 1 for icount", ... */
 };
 

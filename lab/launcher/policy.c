@@ -20,7 +20,7 @@
 #include "lab/launcher/policy_kind.h"
 
 #define TEXT_MAX 4096 /* bytes of one -P */
-#define WORD_MAX 64   /* bytes of one key or value */
+#define WORD_MAX POLICY_WORD_MAX
 
 /* Taken by every policy; what is not given stays as the guest's kernel has it. */
 static const struct policy_key common_keys[] = {
@@ -46,7 +46,7 @@ static int add_nothing(struct policy_build *build, struct printbuf *err)
 	return 0;
 }
 
-static const struct policy_kind policy_none = {
+const struct policy_kind policy_kind_none = {
 	.name = "none",
 	.summary = "no tiering: pages stay where they were first touched",
 	.add_settings = add_nothing,
@@ -66,12 +66,12 @@ static const struct policy_kind policy_all_fast = {
 	.add_settings = add_nothing,
 };
 
-static const struct policy_kind *const kinds[] = { &policy_none, &policy_kernel, &policy_damon,
+static const struct policy_kind *const kinds[] = { &policy_kind_none,	&policy_kernel,
+						   &policy_damon,	&policy_kind_berth,
 						   &policy_static_best, &policy_all_fast };
 
-const char *const lab_policy_names[] = {
-	"none", "kernel", "damon", "static-best", "all-fast", NULL
-};
+const char *const lab_policy_names[] = { "none",	"kernel",   "damon", "berth",
+					 "static-best", "all-fast", NULL };
 
 static const struct policy_key *key_at(const struct policy_kind *kind, size_t index)
 {
@@ -126,6 +126,29 @@ uint64_t policy_value(const struct policy_build *build, const char *name)
 		return value;
 	}
 	return 0;
+}
+
+const char *policy_text(const struct policy_build *build, const char *name)
+{
+	for (size_t i = 0; i < build->kind->nr_keys; i++)
+		if (strcmp(build->kind->keys[i].name, name) == 0)
+			return build->values[i].text;
+	return NULL;
+}
+
+void policy_add_word(struct policy_build *build, const char *word)
+{
+	struct lab_policy *policy = build->policy;
+	size_t size = (policy->nr_launcher + 2) * sizeof(*policy->launcher);
+	char **words = realloc(policy->launcher, size);
+	if (!words) {
+		build->has_failed = true;
+		return;
+	}
+	policy->launcher = words;
+	words[policy->nr_launcher] = strdup(word);
+	words[policy->nr_launcher + 1] = NULL;
+	build->has_failed |= !words[policy->nr_launcher++];
 }
 
 bool policy_kernel_is_before(const struct policy_build *build, unsigned major, unsigned minor)
@@ -214,6 +237,11 @@ static int set_key(struct policy_build *build, size_t index, const char *text, s
 	if (value->was_given)
 		return error_set(err, -EINVAL, "%s: %s is given twice; write it once",
 				 build->kind->name, key->name);
+	if (key->is_text && build->nr_texts < POLICY_MAX_TEXTS) {
+		value->text = strcpy(build->texts[build->nr_texts++], text);
+		value->was_given = true;
+		return 0;
+	}
 	int error = parse_value(key, text, &value->number);
 	if (error && error != -ERANGE)
 		return bad_value(build->kind, key, text, false, err);
@@ -402,6 +430,9 @@ void lab_policy_fini(struct lab_policy *policy)
 		free(policy->settings[i].path);
 		free(policy->settings[i].value);
 	}
+	for (size_t i = 0; i < policy->nr_launcher; i++)
+		free(policy->launcher[i]);
+	free(policy->launcher);
 	free(policy->settings);
 	free(policy->text);
 	free(policy->name);
@@ -419,6 +450,13 @@ void lab_policy_settings_to_text(struct printbuf *out, const struct lab_policy *
 		prt_str(out, setting->value);
 		prt_char(out, '\n');
 	}
+	for (size_t i = 0; i < policy->nr_launcher; i++) {
+		const char *quote = strchr(policy->launcher[i], ' ') ? "'" : "";
+		prt_printf(out, "%s%s%s%s", i ? " " : "run berth ", quote, policy->launcher[i],
+			   quote);
+	}
+	if (policy->nr_launcher)
+		prt_char(out, '\n');
 }
 
 /* "  scan_size_mb=256  1 to 65536 MiB  how much ..." as fields of prt_aligned(). */
@@ -431,6 +469,8 @@ static void prt_key(struct printbuf *rows, const struct policy_key *key)
 	prt_char(rows, '\t');
 	if (key->words) {
 		prt_str(rows, key->words);
+	} else if (key->is_text) {
+		prt_str(rows, "a name");
 	} else {
 		prt_u64(rows, key->min);
 		prt_str(rows, " to ");

@@ -3,7 +3,7 @@
  * What a lab run places memory with: settings written in the guest before the program starts,
  * and for `static-best` a word to the workload.
  *
- *     none | kernel | damon | static-best | all-fast, each with [:key=value,...]
+ *     none | kernel | damon | berth | static-best | all-fast, each with [:key=value,...]
  *
  * Keys bear the kernel's own names (scan_period_min_ms, swappiness). What no key names stays as the
  * guest's kernel has it: every run boots anew.
@@ -27,6 +27,8 @@ struct lab_policy {
 	size_t nr_settings;
 	bool needs_placement; /* static-best: LAB_PLACE=NODES in the workload's environment */
 	bool is_all_fast;     /* the fast node grows to hold everything; see lab_all_fast() */
+	char **launcher; /* berth: words after this program's path, before PROGRAM; NULL: none */
+	size_t nr_launcher;
 	char *place; /* the NODES of LAB_PLACE, "0-1"; NULL: the workload is told nothing */
 };
 
@@ -43,7 +45,8 @@ int lab_policy_parse_for(const char *text, const struct machine *machine, const 
 			 enum lab_time time, struct lab_policy *ret, struct printbuf *err);
 void lab_policy_fini(struct lab_policy *policy);
 void lab_policy_help(struct printbuf *out); /* names, keys, units, defaults */
-/* One line per setting, in order: "set PATH VALUE" or "try PATH VALUE", as in /lab.conf. */
+/* One line per setting, in order: "set PATH VALUE" or "try PATH VALUE", as in /lab.conf; then what
+ * the program is started by, if anything: "run berth WORD ...". */
 void lab_policy_settings_to_text(struct printbuf *out, const struct lab_policy *policy);
 /* The same machine with all memory in its fastest tier (the yardstick `all-fast`). */
 int lab_all_fast(const struct machine *machine, struct machine **ret, struct printbuf *err);

@@ -17,7 +17,9 @@
 #include "base/error.h"
 #include "lab/launcher/policy.h"
 
-#define POLICY_MAX_KEYS 24 /* of one policy, the common ones included */
+#define POLICY_MAX_KEYS	 24 /* of one policy, the common ones included */
+#define POLICY_MAX_TEXTS 4  /* keys of one policy that are text */
+#define POLICY_WORD_MAX	 64 /* bytes of one key or value */
 
 struct policy_key {
 	const char *name;
@@ -27,10 +29,12 @@ struct policy_key {
 	const char *words; /* "always|madvise|never": one of these, not a number; else NULL */
 	const char *path;  /* the value is written here when given; NULL: the policy uses it */
 	const char *help;
+	bool is_text; /* any text without a comma: policy_text() */
 };
 
 struct policy_value {
-	uint64_t number; /* or the index of the word */
+	uint64_t number;  /* or the index of the word */
+	const char *text; /* of a key that is_text; points into policy_build.texts */
 	bool was_given;
 };
 
@@ -40,6 +44,8 @@ struct policy_build {
 	enum lab_time time;
 	unsigned kernel; /* KERNEL_VERSION(); 0: not known, taken to be new */
 	struct policy_value values[POLICY_MAX_KEYS]; /* the policy's own keys, then common ones */
+	char texts[POLICY_MAX_TEXTS][POLICY_WORD_MAX + 1];
+	size_t nr_texts;
 	struct lab_policy *policy;
 	bool has_failed; /* sticky: out of memory */
 };
@@ -57,10 +63,14 @@ struct policy_kind {
 
 #define KERNEL_VERSION(major, minor) ((major)*1000u + (minor))
 
-extern const struct policy_kind policy_kernel, policy_damon;
+extern const struct policy_kind policy_kind_none, policy_kernel, policy_damon, policy_kind_berth;
 
 /* The value of the policy's own key `name`: as given, else its initial value. */
 uint64_t policy_value(const struct policy_build *build, const char *name);
+/* Of a key that is_text; NULL when it is not given. */
+const char *policy_text(const struct policy_build *build, const char *name);
+/* A word of what the program is started by. */
+void policy_add_word(struct policy_build *build, const char *word);
 bool policy_kernel_is_before(const struct policy_build *build, unsigned major, unsigned minor);
 /* path: "set" unless optional. Formats the value. */
 void policy_set(struct policy_build *build, const char *path, const char *format, ...)

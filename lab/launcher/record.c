@@ -175,6 +175,11 @@ int lab_recorder_check(const struct lab_options *options, struct printbuf *err)
 		return error_set(err, -EINVAL,
 				 "%s: it is the latency model that records; leave it in",
 				 options->record_path);
+	if (options->policy && options->policy->nr_launcher)
+		return error_set(err, -EINVAL,
+				 "%s: berth itself would be recorded as a part of the program; "
+				 "record under another policy",
+				 options->record_path);
 	return 0;
 }
 

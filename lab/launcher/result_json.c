@@ -253,6 +253,7 @@ void lab_result_to_json(struct json_writer *json, const char *key, const struct 
 	json_what(json, result, machine);
 	json_nodes(json, result, machine);
 	json_model(json, result, machine);
+	lab_berth_report_to_json(json, "berth", &result->berth);
 	json_vmstat(json, result);
 	json_object_end(json);
 }

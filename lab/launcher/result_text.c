@@ -222,6 +222,7 @@ void lab_result_to_text(struct printbuf *out, const struct lab_result *result,
 {
 	prt_head(out, result);
 	prt_times(out, result);
+	lab_berth_report_to_text(out, &result->berth);
 	prt_nodes(out, result, machine);
 	prt_misses(out, result, machine);
 	prt_counters(out, result);

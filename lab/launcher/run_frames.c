@@ -133,6 +133,14 @@ static void on_exited(struct run *run, const struct lab_incoming *frame)
 	run->stage = RUN_EXITED;
 }
 
+static void on_report(struct run *run, const struct lab_incoming *frame)
+{
+	PRINTBUF(err);
+	const char *text = (const char *)frame->payload;
+	if (lab_berth_report_read(text, frame->length, &run->result->berth, &err) < 0)
+		note(run, printbuf_str(&err), err.pos);
+}
+
 static void on_done(struct run *run)
 {
 	if (run->stage == RUN_EXITED)
@@ -168,6 +176,9 @@ static void take_frame(struct run *run, const struct lab_incoming *frame)
 		break;
 	case LAB_SAMPLE:
 		on_sample(run, frame);
+		break;
+	case LAB_REPORT:
+		on_report(run, frame);
 		break;
 	case LAB_EXITED:
 		on_exited(run, frame);

@@ -69,6 +69,23 @@ static int find_parts(struct run *run, struct printbuf *err)
 	return error;
 }
 
+/* What the program runs under: this very berth, found in the guest under the same path. */
+static int add_launcher(struct run *run, struct printbuf *conf, struct printbuf *err)
+{
+	const struct lab_policy *policy = run->options->policy;
+	if (!policy || !policy->nr_launcher)
+		return 0;
+	char *self = realpath("/proc/self/exe", NULL);
+	if (!self)
+		return error_set(err, -errno, "/proc/self/exe: %s", error_text(-errno));
+	lab_conf_add(conf, "report", LAB_REPORT_PATH);
+	lab_conf_add(conf, "argv", self);
+	for (size_t i = 0; i < policy->nr_launcher; i++)
+		lab_conf_add(conf, "argv", policy->launcher[i]);
+	free(self);
+	return 0;
+}
+
 /* The words of the program: a workload of ours by its bare name before PATH. */
 static void add_program(struct run *run, struct printbuf *conf)
 {
@@ -159,7 +176,8 @@ static int find_share(const struct run *run, char **ret, struct printbuf *err)
 	return 0;
 }
 
-static void write_conf(struct run *run, const char *share, struct printbuf *conf)
+static int write_conf(struct run *run, const char *share, struct printbuf *conf,
+		      struct printbuf *err)
 {
 	const struct lab_options *options = run->options;
 	char *directory = getcwd(NULL, 0);
@@ -170,6 +188,7 @@ static void write_conf(struct run *run, const char *share, struct printbuf *conf
 	add_settings(run, conf);
 	add_environment(run, conf);
 	lab_conf_add(conf, "cwd", directory ? directory : "/");
+	int error = add_launcher(run, conf, err);
 	add_program(run, conf);
 	lab_conf_add_u64(conf, "sample",
 			 options->sample_ns ? options->sample_ns : SAMPLE_NS_DEFAULT);
@@ -178,6 +197,7 @@ static void write_conf(struct run *run, const char *share, struct printbuf *conf
 	if (options->record_path)
 		lab_conf_add(conf, "adopt", "1");
 	free(directory);
+	return error;
 }
 
 static int make_initrd(struct run *run, const struct printbuf *conf, struct printbuf *err)
@@ -372,8 +392,9 @@ static int make_model(struct run *run, struct printbuf *err)
 static int put_together(struct run *run, const char *share, struct printbuf *err)
 {
 	PRINTBUF(conf);
-	write_conf(run, share, &conf);
-	int error = make_initrd(run, &conf, err);
+	int error = write_conf(run, share, &conf, err);
+	if (!error)
+		error = make_initrd(run, &conf, err);
 	if (!error)
 		error = lab_emulator_init(&run->emulator, err);
 	if (!error)

@@ -190,6 +190,8 @@ static const struct option run_options[] = {
 	  "With --tier: never move more than this into the fast tier.", NULL },
 	{ 0, "report", "FILE", OPTION_STRING, offsetof(struct run_options, tier.report),
 	  "With --tier: write there what was seen and moved, and what that cost.", NULL },
+	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct run_options, tier.format),
+	  "Of that report.", "text|json" },
 	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct run_options, state),
 	  "Directory of the restore journal; otherwise /run/berth for root, "
 	  "$XDG_RUNTIME_DIR/berth for users.",

@@ -42,9 +42,16 @@ static struct engine_budget budget_of(const struct run_tier_options *options)
 static int put_report(const struct run_tier_options *options, const struct tier_report *report)
 {
 	PRINTBUF(text);
+	struct json_writer json;
 	if (!options->report)
 		return 0;
-	tier_report_to_text(&text, report);
+	if (options->format == FORMAT_JSON) {
+		json_writer_init(&json, &text, false);
+		tier_report_to_json(&json, NULL, report);
+		prt_newline(&text);
+	} else {
+		tier_report_to_text(&text, report);
+	}
 	return put_output(&text, options->report);
 }
 

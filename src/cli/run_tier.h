@@ -3,12 +3,13 @@
 #ifndef BERTH_CLI_RUN_TIER_H
 #define BERTH_CLI_RUN_TIER_H
 
-#include "base/types.h"
+#include "cli/options.h"
 
 struct run_tier_options { /* a part of `berth run`'s */
 	bool is_wanted;
 	const char *policy, *sampler, *machine, *report;
 	uint64_t rate_bytes, floor_bytes, cap_bytes;
+	enum output_format format; /* of the report */
 };
 
 /* Returns the exit status. */

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -240,7 +241,9 @@ static int wait_for_end(struct tier *tier, struct printbuf *err)
 static void make_report(const struct tier *tier, struct tier_report *ret)
 {
 	struct timespec used;
+	struct rusage usage = { 0 };
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	getrusage(RUSAGE_SELF, &usage);
 	*ret = (struct tier_report){
 		.stats = *engine_stats(tier->engine),
 		.sampler = tier->sampler->name,
@@ -253,6 +256,8 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.passed_ns = live_now_ns() - tier->begun_ns,
 		.policy_bytes = engine_policy_bytes(tier->engine),
 		.nr_processes = tier->live.nr_spaces,
+		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
+		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
 	};
 }
 

@@ -17,6 +17,7 @@
 #ifndef BERTH_LINUX_TIER_H
 #define BERTH_LINUX_TIER_H
 
+#include "base/json.h"
 #include "engine/engine.h"
 #include "machine/root.h"
 
@@ -36,6 +37,8 @@ struct tier_report {
 	uint64_t sampling_ns, moving_ns; /* CPU time of them */
 	uint64_t ticking_ns, all_ns;	 /* of all ticks; of all berth, its start included */
 	uint64_t passed_ns, policy_bytes;
+	uint64_t max_rss_bytes; /* of berth itself: resident at most */
+	uint64_t nr_sleeps;	/* times that berth slept, so many wake-ups */
 	uint32_t nr_processes;
 	bool has_failed; /* placing ended before the program; the reason is in err */
 };
@@ -46,5 +49,8 @@ int tier_run(const struct root *root, const struct tier_wish *wish, char *const 
 	     int *ret_status, int *ret_exec_error, struct tier_report *ret_report,
 	     struct printbuf *err);
 void tier_report_to_text(struct printbuf *out, const struct tier_report *report);
+/* An object with a member for each figure (docs/live.md). */
+void tier_report_to_json(struct json_writer *json, const char *key,
+			 const struct tier_report *report);
 
 #endif

@@ -36,6 +36,7 @@ static void test_every_key(void **state)
 	lab_conf_add2(&text, "user", "1000", "100");
 	lab_conf_add(&text, "adopt", "1");
 	lab_conf_add(&text, "icount", "0");
+	lab_conf_add(&text, "report", "/run/a b");
 	assert_null(parse(&text, &copy, &conf));
 	assert_int_equal(conf.nr_modules, 2);
 	assert_string_equal(conf.modules[1], "overlay.ko");
@@ -60,6 +61,7 @@ static void test_every_key(void **state)
 	assert_true(conf.has_user && conf.user == 1000 && conf.group == 100);
 	assert_true(conf.adopt);
 	assert_false(conf.is_icount);
+	assert_string_equal(conf.report, "/run/a b");
 	free_lists(&conf);
 	free(copy);
 }

@@ -69,6 +69,9 @@ static void prt_all(struct printbuf *out)
 		{ THREE, "damon:young=0,min_age_ms=250,quota_MBps=50,sample_us=1000,aggr_us=20000",
 		  NULL },
 		{ ASTRIDE, "damon", "7.3" },
+		{ TWO, "berth", "6.12" },
+		{ ASTRIDE, "berth:policy=recency,sampler=accessed-bits,rate_MBps=200,thp=never",
+		  "7.3" },
 		{ ASTRIDE, "static-best", "7.3" },
 		{ TWO, "static-best:thp=never", "6.12" },
 		{ TWO, "all-fast", "6.12" },
@@ -118,8 +121,9 @@ static void test_names_are_those_of_the_table(void **state)
 		assert_string_equal(policy.name, lab_policy_names[i]);
 		assert_true(policy.nr_settings >= 2);
 		assert_non_null(strstr(printbuf_str(&help), lab_policy_names[i]));
-		assert_int_equal(policy.needs_placement, i == 3);
-		assert_int_equal(policy.is_all_fast, i == 4);
+		assert_int_equal(policy.nr_launcher > 0, i == 3);
+		assert_int_equal(policy.needs_placement, i == 4);
+		assert_int_equal(policy.is_all_fast, i == 5);
 		lab_policy_fini(&policy);
 	}
 	machine_free(machine);
@@ -164,6 +168,8 @@ static void test_bad_words_are_refused(void **state)
 		{ "kernel:thp=alway", "thp=alway", "always|madvise|never" },
 		{ "kernel:mode=1,mode=2", "given twice", "once" },
 		{ "kernel:scan_period_max_ms=10", "scan_period_min_ms=1000 is above", "give both" },
+		{ "berth:rate_MBps=0", "out of range", "1 to 65536 (MiB/s, without the unit)" },
+		{ "berth:policy=a,policy=b", "given twice", "once" },
 		{ "damon:sample_us=1000000", "above aggr_us", "give both" },
 		{ "damon:min_nr_regions=2000", "above max_nr_regions", "give both" },
 	};
@@ -176,6 +182,7 @@ static void test_what_cannot_work_is_refused(void **state)
 	assert_refused(ONE, "kernel", "6.12", "one node with memory", "take none");
 	assert_refused(SAME, "kernel", "6.12", "one tier", "kernel:mode=1");
 	assert_refused(SAME, "damon", "6.12", "one tier", "take none");
+	assert_refused(SAME, "berth", "6.12", "one tier", "take none");
 	assert_refused(TWO, "damon", "6.1", "Linux 6.11", "--kernel 6.12");
 	assert_refused(TWO, "damon:goals=1", "6.12", "Linux 6.16", "--kernel 7.3");
 }
@@ -211,6 +218,44 @@ static void test_placement_follows_the_guests_numbers(void **state)
 		set_to_text(&expected, &nodes);
 		assert_string_equal(policy.place, printbuf_str(&expected));
 		set_fini(&nodes);
+		lab_policy_fini(&policy);
+	}
+	machine_free(machine);
+}
+
+/* The word after -M of what the program is started by. */
+static const char *line_told(const struct lab_policy *policy)
+{
+	for (size_t i = 0; i + 1 < policy->nr_launcher; i++)
+		if (strcmp(policy->launcher[i], "-M") == 0)
+			return policy->launcher[i + 1];
+	return "";
+}
+
+/* Berth in the guest is told the guest's nodes; a node that is left without CPUs is seen from the
+ * only one there is. */
+static void test_berth_is_told_the_guests_machine(void **state)
+{
+	static const char *const expected[] = {
+		"node:dram=0:512MiB@80ns/100GBps:cpus=0 node:cxl=2:512MiB@250ns/20GBps "
+		"node:dram=1:512MiB@80ns/100GBps:cpus=1",
+		"node:dram=0:512MiB@80ns/100GBps:cpus=0 node:cxl=1:512MiB@250ns/20GBps "
+		"node:dram=2:512MiB@136ns/60GBps",
+	};
+	struct machine *machine = machine_of("node:dram:512MiB@80ns/100GBps:cpus=0 "
+					     "node:cxl:512MiB@250ns/20GBps "
+					     "node:dram:512MiB@80ns/100GBps:cpus=1");
+	for (int time = LAB_TIME_DELAY; time <= LAB_TIME_ICOUNT; time++) {
+		struct lab_policy policy = { 0 };
+		assert_int_equal(lab_policy_parse_for("berth", machine, "6.12", (enum lab_time)time,
+						      &policy, NULL),
+				 0);
+		struct machine *told = machine_of(line_told(&policy)),
+			       *wanted = machine_of(expected[time == LAB_TIME_ICOUNT]);
+		if (!machine_is_equal(told, wanted))
+			fail_msg("told: %s", line_told(&policy));
+		machine_free(told);
+		machine_free(wanted);
 		lab_policy_fini(&policy);
 	}
 	machine_free(machine);

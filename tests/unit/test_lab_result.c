@@ -197,3 +197,51 @@ static void test_nothing_came_of_it(void **state)
 	lab_result_fini(&result);
 	machine_free(machine);
 }
+
+static const char report_text[] =
+	"{\n \"policy\": \"berth\", \"sampler\": \"accessed-bits\", \"mover\": \"m\\u001b\",\n"
+	" \"has_failed\": false, \"passed_ns\": 1000, \"sampling_ns\": 20, \"moving_ns\": 5,\n"
+	" \"deciding_ns\": 3, \"all_ns\": 40, \"sleeps\": 7, \"max_rss_bytes\": 1048576,\n"
+	" \"policy_bytes\": 9, \"promoted_pages\": 1234, \"demoted_pages\": 2, \"later\": [1, "
+	"{}],\n"
+	" \"outcome_pages\": {\"done\": 1236, \"full\": 10, \"busy\": 1}, \"more\": 99}\n";
+
+static void test_report_of_berth(void **state)
+{
+	PRINTBUF(err);
+	PRINTBUF(out);
+	struct json_writer json;
+	struct lab_berth_report report = { 0 };
+	lab_berth_report_to_text(&out, &report);
+	assert_int_equal(out.pos, 0);
+	assert_int_equal(lab_berth_report_read(report_text, sizeof(report_text) - 1, &report, &err),
+			 0);
+	assert_int_equal(report.refused_pages, 11);
+	assert_int_equal(report.sleeps, 7);
+	assert_string_equal(report.mover, "m\\x1b");
+	lab_berth_report_to_text(&out, &report);
+	assert_string_equal(
+		printbuf_str(&out),
+		"berth    berth by accessed-bits: sampling 2.00 %, deciding 0.30 %, moving 0.50 %, "
+		"in all 4.00 % of a CPU\n"
+		"         1,234 pages promoted, 2 demoted, 11 not moved; 1 MiB at most\n");
+	printbuf_reset(&out);
+	json_writer_init(&json, &out, true);
+	lab_berth_report_to_json(&json, NULL, &report);
+	assert_has(printbuf_str(&out), "\"promoted_pages\":1234,\"demoted_pages\":2,"
+				       "\"refused_pages\":11}");
+}
+
+/* Every beginning of a report, and none, is refused with a sentence and nothing returned. */
+static void test_cut_report_of_berth(void **state)
+{
+	for (size_t length = 0; length < sizeof(report_text) - 3; length++) {
+		PRINTBUF(err);
+		struct lab_berth_report report = { .sleeps = 77 };
+		assert_int_equal(lab_berth_report_read(report_text, length, &report, &err),
+				 -EBADMSG);
+		assert_true(err.pos > 20);
+		assert_int_equal(report.sleeps, 77);
+		assert_false(report.is_there);
+	}
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* What a tiered job came to, for programs (tier.h). */
+#include "linux/tier.h"
+
+void tier_report_to_json(struct json_writer *json, const char *key,
+			 const struct tier_report *report)
+{
+	const struct engine_stats *stats = &report->stats;
+	uint64_t known_ns = report->sampling_ns + report->moving_ns;
+	json_object_begin(json, key);
+	json_str(json, "policy", report->policy);
+	json_str(json, "sampler", report->sampler);
+	json_str(json, "mover", report->mover);
+	json_bool(json, "has_failed", report->has_failed);
+	json_u64(json, "passed_ns", report->passed_ns);
+	json_u64(json, "sampling_ns", report->sampling_ns);
+	json_u64(json, "moving_ns", report->moving_ns);
+	json_u64(json, "deciding_ns",
+		 report->ticking_ns > known_ns ? report->ticking_ns - known_ns : 0);
+	json_u64(json, "all_ns", report->all_ns);
+	json_u64(json, "sleeps", report->nr_sleeps);
+	json_u64(json, "max_rss_bytes", report->max_rss_bytes);
+	json_u64(json, "policy_bytes", report->policy_bytes);
+	json_u64(json, "processes", report->nr_processes);
+	json_u64(json, "samples", stats->nr_samples);
+	json_u64(json, "planned_pages", stats->nr_planned_pages);
+	json_u64(json, "cut_pages", stats->nr_cut_pages);
+	json_u64(json, "promoted_pages", stats->nr_promoted_pages);
+	json_u64(json, "demoted_pages", stats->nr_demoted_pages);
+	json_object_begin(json, "outcome_pages");
+	for (unsigned i = 0; i < MOVE_NR_OUTCOMES; i++)
+		json_u64(json, move_outcome_names[i], stats->nr_outcome_pages[i]);
+	json_object_end(json);
+	json_object_end(json);
+}
