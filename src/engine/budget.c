@@ -3,10 +3,10 @@
  * Budgets: what of a plan may be done now.
  *
  * One pass over the plan in its own order with two running figures: pages still allowed by the
- * rate, and pages of fast memory the job would have by then. A promotion is cut where that figure
- * would pass the cap, a demotion where it would fall below the floor. What is cut spends nothing,
- * so a later move of the other kind may still go ahead. Folios are cut whole: the mover could not
- * move a part of one.
+ * rate, and pages of fast memory that each job would have by then. A promotion is cut where that
+ * figure would pass the cap, a demotion where it would fall below the floor. What is cut spends
+ * nothing, so a later move of the other kind may still go ahead. Folios are cut whole: the mover
+ * could not move a part of one.
  *
  * The bucket holds what one burst earns, but at least one folio of 2 MiB, so that a small rate
  * makes it wait and not stay for ever. Pages that the mover did not move are given back.
@@ -66,20 +66,17 @@ static bool node_is_fast(const struct machine *machine, uint32_t node)
 	return node < machine->nr_nodes && machine->nodes[node].tier == 0;
 }
 
-static uint64_t job_fast_pages(const struct machine *machine, const struct policy_view *view)
-{
-	uint64_t pages = 0;
-	for (uint32_t i = 0; i < view->nr_nodes; i++)
-		if (node_is_fast(machine, i))
-			pages += view->nodes[i].job_pages;
-	return pages;
-}
-
 struct running {       /* figures while a plan is gone through */
 	uint64_t left; /* pages the rate still allows */
-	uint64_t fast; /* pages the job has in fast memory by now */
-	uint64_t cap, floor;
+	const struct policy_view *view;
+	uint64_t fast[ENGINE_JOBS_MAX]; /* pages each job has in fast memory by now */
 };
+
+static uint32_t job_of(const struct policy_view *view, uint32_t space)
+{
+	uint32_t job = space < view->nr_spaces ? view->job_of[space] : 0;
+	return job < view->nr_jobs ? job : 0;
+}
 
 /* Whole folios of `pages`; a range that ends within one ends it. */
 static uint64_t whole_folios(const struct plan_move *move, uint64_t pages)
@@ -96,33 +93,29 @@ static uint64_t allowed_pages(const struct plan_move *move, const struct machine
 	/* An unknown origin counts as the one that could break a budget. */
 	bool from_fast = move->from == PLAN_NODE_ANY ? !to_fast : node_is_fast(machine, move->from);
 	uint64_t pages = MIN(move->nr_pages, running->left);
+	uint32_t index = job_of(running->view, move->space);
+	const struct policy_job *job = &running->view->jobs[index];
+	uint64_t *fast = &running->fast[index];
 	if (to_fast && !from_fast) {
-		pages = running->cap > running->fast ? MIN(pages, running->cap - running->fast) : 0;
-		pages = whole_folios(move, pages);
-		running->fast += MIN(pages, UINT64_MAX - running->fast);
+		uint64_t room = job->cap_pages > *fast ? job->cap_pages - *fast : 0;
+		pages = whole_folios(move, job->is_left_alone ? 0 : MIN(pages, room));
+		*fast += MIN(pages, UINT64_MAX - *fast);
 	} else if (!to_fast && from_fast) {
-		pages = running->fast > running->floor ? MIN(pages, running->fast - running->floor)
-						       : 0;
-		pages = whole_folios(move, pages);
-		running->fast -= pages;
+		uint64_t room = *fast > job->floor_pages ? *fast - job->floor_pages : 0;
+		pages = whole_folios(move, MIN(pages, room));
+		*fast -= pages;
 	}
 	pages = whole_folios(move, pages);
 	running->left -= pages;
 	return pages;
 }
 
-uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct engine_budget *budget,
-		    const struct machine *machine, const struct policy_view *view,
-		    uint32_t page_bytes)
+uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct machine *machine,
+		    const struct policy_view *view)
 {
-	struct running running = {
-		.left = view->budget_pages,
-		.fast = job_fast_pages(machine, view),
-		.cap = budget->cap_fast_bytes == UINT64_MAX ? UINT64_MAX
-							    : budget->cap_fast_bytes / page_bytes,
-		.floor = budget->floor_fast_bytes / page_bytes +
-			 (budget->floor_fast_bytes % page_bytes != 0),
-	};
+	struct running running = { .left = view->budget_pages, .view = view };
+	for (uint32_t i = 0; i < MIN(view->nr_jobs, ENGINE_JOBS_MAX); i++)
+		running.fast[i] = view->jobs[i].fast_pages;
 	uint64_t nr_dropped = 0;
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < plan->nr; i++) {

@@ -27,8 +27,7 @@ void token_bucket_refund(struct token_bucket *bucket, const struct engine_budget
 
 /* Cuts `plan` in place: moves are dropped or shortened, never reordered. What was dropped
  * is put into `dropped`, which has room for as many moves. Returns pages dropped. */
-uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct engine_budget *budget,
-		    const struct machine *machine, const struct policy_view *view,
-		    uint32_t page_bytes);
+uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct machine *machine,
+		    const struct policy_view *view);
 
 #endif

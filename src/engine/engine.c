@@ -19,6 +19,7 @@ struct engine {
 	struct move_result results[RESULTS_MAX];
 	struct plan plan, dropped;
 	struct policy_node *nodes;
+	struct policy_job job; /* where the world does not tell of jobs */
 	struct token_bucket bucket;
 	struct engine_stats stats;
 	uint64_t last_ns;
@@ -232,8 +233,7 @@ static int act(struct engine *engine, const struct policy_view *view)
 		config->watch->planned(config->watch->context, plan);
 	engine->stats.nr_planned_pages += planned;
 	plan_cut(&engine->dropped, 0);
-	engine->stats.nr_cut_pages += budget_cut(plan, &engine->dropped, &config->budget,
-						 config->machine, view, config->page_bytes);
+	engine->stats.nr_cut_pages += budget_cut(plan, &engine->dropped, config->machine, view);
 	forget_moves(engine, engine->dropped.moves, engine->dropped.nr, MOVE_REFUSED_BUDGET);
 	if (plan->nr == 0)
 		return 0;
@@ -247,32 +247,54 @@ static int act(struct engine *engine, const struct policy_view *view)
 	return taken < 0 ? taken : 0;
 }
 
+static struct policy_job only_job(const struct engine *engine)
+{
+	const struct engine_config *config = &engine->config;
+	uint64_t floor_bytes = config->budget.floor_fast_bytes;
+	uint64_t cap_bytes = config->budget.cap_fast_bytes;
+	struct policy_job job = {
+		.floor_pages = floor_bytes / config->page_bytes +
+			       (floor_bytes % config->page_bytes != 0),
+		.cap_pages = cap_bytes == UINT64_MAX ? UINT64_MAX : cap_bytes / config->page_bytes,
+	};
+	for (uint32_t i = 0; i < config->machine->nr_nodes; i++)
+		*(config->machine->nodes[i].tier == 0 ? &job.fast_pages : &job.slow_pages) +=
+			engine->nodes[i].job_pages;
+	return job;
+}
+
+static int look(struct engine *engine, struct engine_jobs *jobs)
+{
+	const struct engine_config *config = &engine->config;
+	int error = config->look(config->look_world, engine->nodes, config->machine->nr_nodes);
+	if (error)
+		return error;
+	engine->job = only_job(engine);
+	*jobs = (struct engine_jobs){ .jobs = &engine->job, .nr_jobs = 1 };
+	if (config->look_jobs)
+		error = config->look_jobs(config->look_world, jobs);
+	return !error && (jobs->nr_jobs == 0 || jobs->nr_jobs > ENGINE_JOBS_MAX) ? -E2BIG : error;
+}
+
 static int decide(struct engine *engine, uint64_t now_ns)
 {
 	const struct engine_config *config = &engine->config;
-	uint32_t nr_nodes = config->machine->nr_nodes;
-	int error = config->look(config->look_world, engine->nodes, nr_nodes);
+	struct engine_jobs jobs;
+	int error = look(engine, &jobs);
 	if (error)
 		return error;
 	token_bucket_refill(&engine->bucket, &config->budget, now_ns);
-	struct policy_job job = {
-		.floor_pages = config->budget.floor_fast_bytes / config->page_bytes,
-		.cap_pages = config->budget.cap_fast_bytes == UINT64_MAX
-				     ? UINT64_MAX
-				     : config->budget.cap_fast_bytes / config->page_bytes
-	};
-	for (uint32_t i = 0; i < nr_nodes; i++)
-		*(config->machine->nodes[i].tier == 0 ? &job.fast_pages : &job.slow_pages) +=
-			engine->nodes[i].job_pages;
 	struct policy_view view = {
 		.now_ns = now_ns,
 		.tick_ns = engine->started ? now_ns - engine->last_ns : 0,
 		.budget_pages = token_bucket_pages(&engine->bucket, &config->budget,
 						   config->page_bytes),
 		.nodes = engine->nodes,
-		.nr_nodes = nr_nodes,
-		.jobs = &job,
-		.nr_jobs = 1,
+		.nr_nodes = config->machine->nr_nodes,
+		.jobs = jobs.jobs,
+		.nr_jobs = jobs.nr_jobs,
+		.job_of = jobs.job_of,
+		.nr_spaces = jobs.nr_spaces,
 	};
 	plan_cut(&engine->plan, 0);
 	error = config->policy->decide(engine->policy, &view, &engine->plan);

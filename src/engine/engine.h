@@ -13,8 +13,9 @@
  *   - bytes per second of moving, as a token bucket of at most `burst_ns` of saving up, or 2 MiB;
  *     what the mover did not move is given back;
  *   - at most `max_moves` moves per tick;
- *   - the job's cap of fast memory: promotions beyond it are cut;
- *   - the job's floor of fast memory: demotions below it are cut.
+ *   - each job's cap of fast memory: promotions beyond it are cut;
+ *   - each job's floor of fast memory: demotions below it are cut;
+ *   - promotions of a job that is left alone are cut.
  * "Fast" is every node of the machine's first tier (machine.tiers[0]).
  *
  * Cost: per tick O(samples + moves); about 700 KiB of buffers.
@@ -26,12 +27,14 @@
 #include "policy/sampler.h"
 
 #define ENGINE_SAMPLERS_MAX 4
+#define ENGINE_JOBS_MAX	    512
 #define ENGINE_BATCHES_MAX  65536 /* per sampler and tick; the rest waits for the next tick */
 
 struct engine_budget {
-	uint64_t bytes_per_s;	   /* UINT64_MAX: no limit */
-	uint64_t burst_ns;	   /* 0: one second */
-	uint32_t max_moves;	   /* per tick; 0: PLAN_MOVES_MAX */
+	uint64_t bytes_per_s; /* UINT64_MAX: no limit */
+	uint64_t burst_ns;    /* 0: one second */
+	uint32_t max_moves;   /* per tick; 0: PLAN_MOVES_MAX */
+	/* Of the only job, where the world does not tell of jobs: */
 	uint64_t floor_fast_bytes; /* never demote the job below this */
 	uint64_t cap_fast_bytes;   /* never promote the job above this; UINT64_MAX: no cap */
 };
@@ -41,6 +44,14 @@ struct engine_budget {
 struct engine_sampler {
 	const struct sampler_ops *ops;
 	void *world; /* passed to probe and open */
+};
+
+/* Who shares the memory: arrays of the world's, good until it is asked again (policy_view). */
+struct engine_jobs {
+	const struct policy_job *jobs;
+	uint32_t nr_jobs; /* 1 to ENGINE_JOBS_MAX */
+	const uint32_t *job_of;
+	uint32_t nr_spaces;
 };
 
 /* Who explains what the engine does; sees everything, changes nothing. All may be NULL. */
@@ -64,6 +75,8 @@ struct engine_config {
 	/* Fills capacity, free and job pages of every node of the machine, read back from the
 	 * world. WHEN: each tick before decide. */
 	int (*look)(void *world, struct policy_node *nodes, uint32_t nr_nodes);
+	/* Several jobs; NULL: one, with the budget's floor and cap. WHEN: each tick after look. */
+	int (*look_jobs)(void *world, struct engine_jobs *ret);
 	void *look_world;
 	struct engine_budget budget;
 	const struct engine_watch *watch; /* NULL: nobody */

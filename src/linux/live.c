@@ -62,6 +62,7 @@ void live_fini(struct live *live)
 	for (uint32_t i = 0; i < live->nr_spaces; i++)
 		end_space(live, &live->spaces[i]);
 	free(live->spaces);
+	free(live->job_of);
 	free(live->job_pages);
 	free(live->cgroup);
 	frames_fini(&live->frames);
@@ -106,21 +107,18 @@ static int room_for_space(struct live *live)
 	if (!spaces)
 		return -ENOMEM;
 	live->spaces = spaces;
+	uint32_t *job_of = realloc(live->job_of, max * sizeof(*job_of));
+	if (!job_of)
+		return -ENOMEM;
+	live->job_of = job_of;
 	live->max_spaces = max;
 	return 0;
 }
 
 /* The pidfd first, then the start time: a process that took the pid in between has a later one, and
  * its pidfd is the older's, which has ended. */
-static int add_process(struct live *live, pid_t pid)
+static int add_space(struct live *live, pid_t pid, uint32_t job)
 {
-	struct live_space *known = find_pid(live, pid);
-	if (known && !has_ended(known)) {
-		known->looked = live->turn;
-		return 0;
-	}
-	if (known)
-		end_space(live, known);
 	int error = room_for_space(live);
 	if (error)
 		return error;
@@ -133,14 +131,27 @@ static int add_process(struct live *live, pid_t pid)
 		close(space.pidfd);
 		return error ? error : -ESRCH;
 	}
+	live->job_of[live->nr_spaces] = job;
 	live->spaces[live->nr_spaces++] = space;
 	live->nr_alive++;
 	return 0;
 }
 
+static int add_process(struct live *live, pid_t pid, uint32_t job)
+{
+	struct live_space *known = find_pid(live, pid);
+	if (known && !has_ended(known)) {
+		known->looked = live->turn;
+		return 0;
+	}
+	if (known)
+		end_space(live, known);
+	return add_space(live, pid, job);
+}
+
 int live_watch(struct live *live, pid_t pid, struct printbuf *err)
 {
-	int error = add_process(live, pid);
+	int error = add_process(live, pid, 0);
 	if (error == -ENOENT)
 		error = -ESRCH;
 	if (error)
@@ -195,10 +206,10 @@ int live_watch_cgroup(struct live *live, const char *path, struct printbuf *err)
 }
 
 /* Gone, unreadable or one too many: the others are still watched. */
-static int add_all(struct live *live, const struct task_list *list)
+static int add_all(struct live *live, const struct task_list *list, uint32_t job)
 {
 	for (size_t i = 0; i < list->nr; i++)
-		if (add_process(live, list->items[i]) == -ENOMEM)
+		if (add_process(live, list->items[i], job) == -ENOMEM)
 			return -ENOMEM;
 	return 0;
 }
@@ -213,7 +224,7 @@ static int refresh_trees(struct live *live)
 			continue;
 		int error = process_tree(live->root, live->spaces[i].pid, &list);
 		if (!error)
-			error = add_all(live, &list);
+			error = add_all(live, &list, live->job_of[i]);
 		task_list_fini(&list);
 		if (error == -ENOMEM)
 			return error;
@@ -221,9 +232,68 @@ static int refresh_trees(struct live *live)
 	return 0;
 }
 
+struct by_pid {
+	pid_t pid;
+	uint32_t space;
+};
+
+static int compare_pids(const void *a, const void *b)
+{
+	const struct by_pid *left = a, *right = b;
+	return left->pid < right->pid ? -1 : left->pid > right->pid;
+}
+
+/* Those that live, by pid. */
+static struct by_pid *sort_spaces(struct live *live)
+{
+	uint32_t nr = 0;
+	struct by_pid *sorted = calloc(live->nr_alive + 1, sizeof(*sorted));
+	for (uint32_t i = 0; sorted && i < live->nr_spaces; i++)
+		if (live->spaces[i].pidfd >= 0)
+			sorted[nr++] = (struct by_pid){ live->spaces[i].pid, i };
+	if (sorted)
+		qsort(sorted, nr, sizeof(*sorted), compare_pids);
+	return sorted;
+}
+
+int live_watch_these(struct live *live, const struct live_wanted *wanted, size_t nr)
+{
+	uint32_t nr_before = live->nr_spaces, nr_sorted = live->nr_alive, at = 0;
+	struct by_pid *sorted = sort_spaces(live);
+	int error = sorted ? 0 : -ENOMEM;
+	live->is_listed = true;
+	live->turn++;
+	for (size_t i = 0; i < nr && error != -ENOMEM; i++) {
+		while (at < nr_sorted && sorted[at].pid < wanted[i].pid)
+			at++;
+		bool has = at < nr_sorted && sorted[at].pid == wanted[i].pid;
+		struct live_space *known = has ? &live->spaces[sorted[at].space] : NULL;
+		if (known && known->start_ticks == wanted[i].start_ticks) {
+			known->looked = live->turn;
+			live->job_of[sorted[at].space] = wanted[i].job;
+			continue;
+		}
+		error = add_space(live, wanted[i].pid, wanted[i].job);
+	}
+	for (uint32_t i = 0; i < nr_before && error != -ENOMEM; i++)
+		if (live->spaces[i].looked != live->turn)
+			end_space(live, &live->spaces[i]);
+	free(sorted);
+	return error == -ENOMEM ? error : 0;
+}
+
+static int reap_listed(struct live *live)
+{
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		live_space(live, i);
+	return 0;
+}
+
 int live_refresh(struct live *live)
 {
 	live->turn++;
+	if (live->is_listed)
+		return reap_listed(live);
 	if (!live->cgroup)
 		return refresh_trees(live);
 	struct task_list list = { 0 };
@@ -231,7 +301,7 @@ int live_refresh(struct live *live)
 	if (error == -ENOENT || error == -ENODEV)
 		error = 0; /* the cgroup was removed: its processes ended or moved away */
 	if (!error)
-		error = add_all(live, &list);
+		error = add_all(live, &list, 0);
 	task_list_fini(&list);
 	for (uint32_t i = 0; i < live->nr_spaces; i++)
 		if (live->spaces[i].looked != live->turn)

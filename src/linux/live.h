@@ -36,8 +36,16 @@ struct live_space {
 	pid_t pid;
 	int pidfd; /* -1 when it ended */
 	uint64_t start_ticks;
-	uint64_t task;	 /* kcore's: its task_struct, 0 when not looked up */
-	uint64_t looked; /* turn of the refresh that saw it */
+	uint64_t task;			 /* kcore's: its task_struct, 0 when not looked up */
+	uint64_t looked;		 /* turn of the refresh that saw it */
+	uint64_t fast_pages, slow_pages; /* as counted last */
+};
+
+/* Who is to be watched, and in which job. */
+struct live_wanted {
+	pid_t pid;
+	uint64_t start_ticks;
+	uint32_t job;
 };
 
 struct live_area { /* of one process: mapped, whole pages */
@@ -54,6 +62,7 @@ struct live {
 	const struct machine *machine; /* borrowed */
 	struct frames frames;
 	struct live_space *spaces;
+	uint32_t *job_of; /* [space]; 0, or its parent's, unless live_watch_these() says */
 	uint32_t nr_spaces, max_spaces;
 	uint32_t nr_alive;
 	uint64_t turn;
@@ -61,6 +70,10 @@ struct live {
 	char *cgroup;	     /* below the root, watched with all below it; NULL: none */
 	uint64_t *job_pages; /* [node]: as counted last */
 	uint64_t counted_ns; /* when; 0: never */
+	/* Whoever serves several jobs wants the pages of each: samplers' sums do not tell. */
+	bool counts_spaces;
+	bool is_listed;		/* live_watch_these() says who is watched; nobody is looked for */
+	uint64_t count_cost_ns; /* CPU time of counting them last */
 	/* A sampler that has something to do before the next tick lowers it. */
 	uint64_t wake_ns;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
@@ -81,6 +94,9 @@ void live_fini(struct live *live);
 /* Watches a process and its descendants, or those in a cgroup. -ESRCH: it is not there. */
 int live_watch(struct live *live, pid_t pid, struct printbuf *err);
 int live_watch_cgroup(struct live *live, const char *path, struct printbuf *err);
+/* Exactly these from now on, each alone, without its descendants; in the order of their pids. Those
+ * watched already keep their space. -ENOMEM. */
+int live_watch_these(struct live *live, const struct live_wanted *wanted, size_t nr);
 /* Finds new processes and forgets those that ended. nr_alive is 0 when there are none. */
 int live_refresh(struct live *live);
 

@@ -10,8 +10,10 @@
 #include "linux/live.h"
 #include "linux/process.h"
 
-#define COUNT_EVERY_NS (2 * NS_PER_S)
-#define LINE_MAX_BYTES 65536
+#define COUNT_EVERY_NS	(2 * NS_PER_S)
+#define COUNT_SPACES_NS NS_PER_S /* a job is to be back under its cap within two */
+#define COUNT_REST	200
+#define LINE_MAX_BYTES	65536
 
 /* A file of /proc/PID as lines. */
 static FILE *open_lines(const struct live *live, pid_t pid, const char *name)
@@ -89,6 +91,8 @@ void live_areas_fini(struct live_areas *areas)
 
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns)
 {
+	if (live->counts_spaces)
+		return; /* counted here, each by itself */
 	memcpy(live->job_pages, pages_of_node, live->machine->nr_nodes * sizeof(*pages_of_node));
 	live->counted_ns = now_ns;
 }
@@ -123,17 +127,43 @@ static void count_process(const struct live *live, pid_t pid, uint64_t *pages)
 	fclose(file);
 }
 
+static void note_space(struct live *live, struct live_space *space, const uint64_t *pages)
+{
+	space->fast_pages = space->slow_pages = 0;
+	for (uint32_t i = 0; i < live->machine->nr_nodes; i++) {
+		bool is_fast = live->machine->nodes[i].tier == 0;
+		*(is_fast ? &space->fast_pages : &space->slow_pages) += pages[i];
+		live->job_pages[i] += pages[i];
+	}
+}
+
+/* Counting costs a walk through the page tables: the rest after it makes that a small share. */
+static bool is_count_due(const struct live *live, uint64_t now_ns)
+{
+	uint64_t every_ns = live->counts_spaces ? COUNT_SPACES_NS : COUNT_EVERY_NS;
+	return !live->counted_ns ||
+	       now_ns - live->counted_ns >= MAX(every_ns, live->count_cost_ns * COUNT_REST);
+}
+
 static int count_pages(struct live *live, uint64_t now_ns)
 {
-	if (live->counted_ns && now_ns - live->counted_ns < COUNT_EVERY_NS)
+	uint32_t nr_nodes = MAX(live->machine->nr_nodes, 1);
+	uint64_t begun_ns = live_cpu_ns();
+	if (!is_count_due(live, now_ns))
 		return 0;
-	uint64_t *pages = calloc(MAX(live->machine->nr_nodes, 1), sizeof(*pages));
+	uint64_t *pages = calloc(nr_nodes, sizeof(*pages));
 	if (!pages)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < live->nr_spaces; i++)
-		if (live_space(live, i))
-			count_process(live, live->spaces[i].pid, pages);
-	live_note_pages(live, pages, now_ns);
+	memset(live->job_pages, 0, nr_nodes * sizeof(*pages));
+	for (uint32_t i = 0; i < live->nr_spaces; i++) {
+		if (!live_space(live, i))
+			continue;
+		memset(pages, 0, nr_nodes * sizeof(*pages));
+		count_process(live, live->spaces[i].pid, pages);
+		note_space(live, &live->spaces[i], pages);
+	}
+	live->counted_ns = now_ns;
+	live->count_cost_ns = live_cpu_ns() - begun_ns;
 	free(pages);
 	return 0;
 }

@@ -49,6 +49,9 @@ struct policy_node {
 struct policy_job {
 	uint64_t floor_pages, cap_pages; /* of fast memory; UINT64_MAX: no cap */
 	uint64_t fast_pages, slow_pages; /* what it has now */
+	/* Moving gained it nothing: for a time the engine promotes none of its pages; others may
+	 * still have what is above its floor. */
+	bool is_left_alone;
 };
 
 struct policy_view { /* the state of the world at a tick */
