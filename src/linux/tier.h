@@ -5,8 +5,7 @@
  *
  *     journal, then kernel.numa_balancing=0      the kernel's own moves are held back
  *     spawn_held -> live_watch -> release
- *     tick: refresh (once a second), sampler -> policy -> mover      (engine/engine.h)
- *           sleeps until the sampler has something to do, at most a second
+ *     placer_tick, until the program ends                            (placer.h)
  *     the program ends: journal undone
  *
  * The engine and the policy are those of the simulation. A failure of either ends the placing, not

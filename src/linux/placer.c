@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* Placing the memory of processes (placer.h). */
+#include "linux/placer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "linux/hold.h"
+#include "linux/samplers.h"
+
+#define TICK_MAX_NS   NS_PER_S
+#define REFRESH_NS    NS_PER_S
+#define SHARE_BP      200  /* of a CPU for sampling */
+#define SHARE_BUSY_BP 1000 /* while pages move, and at the beginning */
+#define BUSY_NS	      (10 * NS_PER_S)
+#define BALANCING     "proc/sys/kernel/numa_balancing"
+
+static int choose_sampler(struct placer *placer, struct printbuf *err)
+{
+	const char *name = placer->wish.sampler;
+	bool is_named = name && strcmp(name, "auto") != 0;
+	placer->sampler = is_named ? live_sampler_find(name)
+				   : live_sampler_choose(&placer->live, err);
+	if (placer->sampler)
+		return 0;
+	if (!is_named)
+		return -EOPNOTSUPP;
+	error_set(err, -EINVAL, "%s: no such sampler; there are", name);
+	for (size_t i = 0; err && live_samplers[i]; i++)
+		prt_printf(err, "%s %s", i ? "," : "", live_samplers[i]->name);
+	return -EINVAL;
+}
+
+static int choose(struct placer *placer, struct printbuf *err)
+{
+	if (placer->machine->nr_tiers < 2)
+		return error_set(err, -EOPNOTSUPP,
+				 "this machine has one tier of memory: there is nowhere to move "
+				 "pages to; `berth machine` shows it");
+	placer->mover = live_movers[0];
+	int error = placer->mover->ops->probe(&placer->live, err);
+	return error ? error : choose_sampler(placer, err);
+}
+
+int placer_new(const struct root *root, const struct machine *machine,
+	       const struct placer_wish *wish, struct placer **ret, struct printbuf *err)
+{
+	struct placer *placer = calloc(1, sizeof(*placer));
+	if (!placer)
+		return error_set(err, -ENOMEM, "out of memory");
+	placer->root = root;
+	placer->machine = machine;
+	placer->wish = *wish;
+	int error = live_init(&placer->live, root, machine, err);
+	if (!error)
+		error = choose(placer, err);
+	if (!error)
+		error = placer->mover->new (&placer->live, &placer->mover_state, err);
+	if (error) {
+		placer_free(placer);
+		return error;
+	}
+	*ret = placer;
+	return 0;
+}
+
+struct placer *placer_free(struct placer *placer)
+{
+	if (!placer)
+		return NULL;
+	engine_free(placer->engine);
+	if (placer->mover_state)
+		placer->mover->free(placer->mover_state);
+	if (placer->live.root)
+		live_fini(&placer->live);
+	free(placer);
+	return NULL;
+}
+
+/* What each job has, from what each of its processes has. */
+static void sum_jobs(struct placer *placer)
+{
+	const struct live *live = &placer->live;
+	for (uint32_t i = 0; i < placer->nr_jobs; i++)
+		placer->jobs[i].fast_pages = placer->jobs[i].slow_pages = 0;
+	for (uint32_t i = 0; i < live->nr_spaces; i++) {
+		const struct live_space *space = &live->spaces[i];
+		if (space->pidfd < 0 || live->job_of[i] >= placer->nr_jobs)
+			continue;
+		placer->jobs[live->job_of[i]].fast_pages += space->fast_pages;
+		placer->jobs[live->job_of[i]].slow_pages += space->slow_pages;
+	}
+}
+
+static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
+{
+	struct placer *placer = world;
+	return live_look(&placer->live, nodes, nr_nodes);
+}
+
+/* One job has what was counted for all processes together, by whomever. */
+static int look_jobs(void *world, struct engine_jobs *ret)
+{
+	struct placer *placer = world;
+	const struct live *live = &placer->live;
+	if (placer->nr_jobs > 1) {
+		sum_jobs(placer);
+	} else {
+		placer->jobs[0].fast_pages = ret->jobs[0].fast_pages;
+		placer->jobs[0].slow_pages = ret->jobs[0].slow_pages;
+	}
+	*ret = (struct engine_jobs){ placer->jobs, placer->nr_jobs, live->job_of, live->nr_spaces };
+	return 0;
+}
+
+static uint32_t job_of(const struct placer *placer, uint32_t space)
+{
+	uint32_t job = space < placer->live.nr_spaces ? placer->live.job_of[space] : 0;
+	return MIN(job, placer->nr_jobs - 1);
+}
+
+static void planned(void *context, const struct plan *plan)
+{
+	struct placer *placer = context;
+	const struct engine_watch *watch = placer->wish.watch;
+	for (uint32_t i = 0; i < plan->nr; i++)
+		placer->counts[job_of(placer, plan->moves[i].space)].nr_planned +=
+			plan->moves[i].nr_pages;
+	if (watch && watch->planned)
+		watch->planned(watch->context, plan);
+}
+
+static void take_pages(uint64_t *from, uint64_t *to, uint64_t nr)
+{
+	*from -= MIN(*from, nr);
+	*to += nr;
+}
+
+/* What was counted before the move is right again after it. */
+static void count_result(struct placer *placer, const struct move_result *result)
+{
+	struct placer_counts *counts = &placer->counts[job_of(placer, result->space)];
+	counts->nr_outcome[result->outcome] += result->nr_pages;
+	if (result->outcome != MOVE_DONE || result->space >= placer->live.nr_spaces)
+		return;
+	struct live_space *space = &placer->live.spaces[result->space];
+	if (engine_is_promotion(placer->machine, result->from, result->to)) {
+		counts->nr_promoted += result->nr_pages;
+		take_pages(&space->slow_pages, &space->fast_pages, result->nr_pages);
+	} else if (engine_is_promotion(placer->machine, result->to, result->from)) {
+		counts->nr_demoted += result->nr_pages;
+		take_pages(&space->fast_pages, &space->slow_pages, result->nr_pages);
+	}
+}
+
+static void completed(void *context, const struct move_result *results, uint32_t nr)
+{
+	struct placer *placer = context;
+	const struct engine_watch *watch = placer->wish.watch;
+	for (uint32_t i = 0; i < nr; i++)
+		if (results[i].outcome < MOVE_NR_OUTCOMES)
+			count_result(placer, &results[i]);
+	if (watch && watch->completed)
+		watch->completed(watch->context, results, nr);
+}
+
+static void observed(void *context, const struct sample_batch *batch)
+{
+	struct placer *placer = context;
+	const struct engine_watch *watch = placer->wish.watch;
+	if (watch && watch->observed)
+		watch->observed(watch->context, batch);
+}
+
+static int make_engine(struct placer *placer, struct printbuf *err)
+{
+	placer->watch = (struct engine_watch){ placer, observed, planned, completed };
+	struct engine_config config = {
+		.machine = placer->machine,
+		.page_bytes = placer->machine->page_bytes,
+		.policy = placer->wish.policy,
+		.values = placer->wish.values,
+		.seed = 1,
+		.samplers = { { placer->sampler, &placer->live } },
+		.nr_samplers = 1,
+		.mover = placer->mover->ops,
+		.mover_state = placer->mover_state,
+		.look = look,
+		.look_jobs = look_jobs,
+		.look_world = placer,
+		.budget = placer->wish.budget,
+		.watch = &placer->watch,
+	};
+	return engine_new(&config, &placer->engine, err);
+}
+
+/* The kernel would move pages too, and arm them, which costs the program faults. Where it may not
+ * be told so, it moves them: the mover finds them elsewhere, nothing breaks. */
+static int hold_back_kernel(struct placer *placer, struct journal *journal, struct printbuf *err)
+{
+	if (!root_has(placer->root, BALANCING))
+		return 0;
+	int error = hold_file(placer->root, journal, BALANCING, "0", err);
+	return error == -EACCES || error == -EPERM || error == -EROFS ? 0 : error;
+}
+
+int placer_start(struct placer *placer, struct journal *journal, struct printbuf *err)
+{
+	const struct engine_budget *budget = &placer->wish.budget;
+	placer->live.journal = journal;
+	int error = 0;
+	if (placer->nr_jobs == 0)
+		error = placer_set_job(placer, 0, budget->floor_fast_bytes, budget->cap_fast_bytes);
+	if (!error)
+		error = make_engine(placer, err);
+	if (!error && journal)
+		error = hold_back_kernel(placer, journal, err);
+	placer->begun_ns = placer->refreshed_ns = placer->moved_ns = live_now_ns();
+	return error;
+}
+
+int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, uint64_t cap_bytes)
+{
+	uint32_t page_bytes = placer->machine->page_bytes;
+	if (job >= ENGINE_JOBS_MAX)
+		return -E2BIG;
+	for (; placer->nr_jobs <= job; placer->nr_jobs++)
+		placer->jobs[placer->nr_jobs] = (struct policy_job){ .cap_pages = UINT64_MAX };
+	placer->jobs[job].floor_pages = floor_bytes / page_bytes + (floor_bytes % page_bytes != 0);
+	placer->jobs[job].cap_pages = cap_bytes == UINT64_MAX ? UINT64_MAX : cap_bytes / page_bytes;
+	placer->live.counts_spaces = placer->nr_jobs > 1;
+	return 0;
+}
+
+/* Looking is dear: there is more to find while pages move. */
+static void choose_share(struct placer *placer, uint64_t now_ns)
+{
+	const struct engine_stats *stats = engine_stats(placer->engine);
+	uint64_t nr_moved = stats->nr_promoted_pages + stats->nr_demoted_pages;
+	if (nr_moved != placer->nr_moved)
+		placer->moved_ns = now_ns;
+	placer->nr_moved = nr_moved;
+	uint64_t quiet_bp = placer->wish.sampling_share_bp ? placer->wish.sampling_share_bp
+							   : SHARE_BP;
+	bool is_busy = now_ns - placer->moved_ns < BUSY_NS;
+	placer->live.sampling_share_bp = is_busy ? MAX(SHARE_BUSY_BP, quiet_bp) : quiet_bp;
+}
+
+int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
+{
+	uint64_t now_ns = live_now_ns(), cpu_ns = live_cpu_ns();
+	int error = 0;
+	choose_share(placer, now_ns);
+	placer->live.wake_ns = now_ns + TICK_MAX_NS;
+	if (now_ns - placer->refreshed_ns >= REFRESH_NS) {
+		placer->refreshed_ns = now_ns;
+		error = live_refresh(&placer->live);
+	}
+	if (!error)
+		error = engine_tick(placer->engine, now_ns, err);
+	placer->ticking_ns += live_cpu_ns() - cpu_ns;
+	now_ns = live_now_ns();
+	uint64_t left_ns = placer->live.wake_ns > now_ns ? placer->live.wake_ns - now_ns : 0;
+	*ret_wait_ms = (int)(left_ns / NS_PER_MS) + 1;
+	return error;
+}

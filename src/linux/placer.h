@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placing the memory of processes: one live world, one set of samplers, one mover, one engine and
+ * one policy for all jobs that berth serves at a time. Who those processes are, and for how long
+ * they are served, is its caller's: `berth run --tier` (tier.h) has one job, a daemon many.
+ *
+ *     placer_new      machine, live world, sampler and mover chosen    changes nothing
+ *     placer_start    kernel.numa_balancing=0 held; the engine         journalled first
+ *     placer_tick     refresh (once a second), engine_tick; tells when to come again, at the
+ *                     latest after a second
+ *     placer_free     engine and world gone; what the journal holds is its caller's to undo
+ *
+ *     jobs    [0] floor, cap, pages, counts      <- live.job_of[space]
+ *             [1] ...                            numbered as they came, a number is used again
+ *                                                when no process is left in it
+ *
+ * Fast and slow pages of a job are counted from numa_maps (about 20 ns a page, at most 1/200 of a
+ * CPU) when there are several, and corrected by each move that is read back in between.
+ *
+ * Cost: what sampler and mover take (both are measured), and a wake-up a second. About 150 KiB.
+ */
+#ifndef BERTH_LINUX_PLACER_H
+#define BERTH_LINUX_PLACER_H
+
+#include "engine/engine.h"
+#include "linux/live.h"
+#include "linux/movers.h"
+
+struct placer_wish {
+	const struct policy_ops *policy;
+	const uint64_t *values; /* of its tunables; NULL: defaults */
+	const char *sampler;	/* name; NULL or "auto": the best that works here */
+	struct engine_budget budget;
+	uint64_t sampling_share_bp;	  /* of a CPU; 0: the default */
+	bool is_dry;			  /* plans are told, nothing is moved or held */
+	const struct engine_watch *watch; /* sees what the engine does; NULL: nobody */
+};
+
+struct placer_counts { /* of a job, in pages */
+	uint64_t nr_planned, nr_promoted, nr_demoted;
+	uint64_t nr_outcome[MOVE_NR_OUTCOMES];
+};
+
+struct placer {
+	const struct root *root;       /* borrowed */
+	const struct machine *machine; /* borrowed */
+	struct placer_wish wish;
+	struct live live;
+	const struct sampler_ops *sampler;
+	const struct live_mover *mover;
+	void *mover_state;
+	struct engine *engine;
+	struct engine_watch watch;
+	struct policy_job jobs[ENGINE_JOBS_MAX];
+	struct placer_counts counts[ENGINE_JOBS_MAX];
+	uint32_t nr_jobs;
+	uint64_t begun_ns, refreshed_ns;
+	uint64_t moved_ns, nr_moved; /* when pages moved last, and how many by then */
+	uint64_t ticking_ns;	     /* CPU time of ticks */
+};
+
+int placer_new(const struct root *root, const struct machine *machine,
+	       const struct placer_wish *wish, struct placer **ret, struct printbuf *err);
+/* What it changes on the machine goes to the journal first; it is borrowed for the placer's life.
+ * NULL: nothing is changed. */
+int placer_start(struct placer *placer, struct journal *journal, struct printbuf *err);
+/* Floor and cap of a job, from the next tick on; jobs up to its number are made. -E2BIG. */
+int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, uint64_t cap_bytes);
+/* One turn. *ret_wait_ms: come again then. Negative: as engine_tick(). */
+int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
+struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */
+
+#endif
