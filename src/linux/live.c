@@ -55,6 +55,7 @@ static void end_space(struct live *live, struct live_space *space)
 	space->pidfd = -1;
 	space->task = 0;
 	live->nr_alive--;
+	live->job_of[space - live->spaces] = POLICY_ENDED;
 }
 
 void live_fini(struct live *live)

@@ -43,6 +43,7 @@ struct policy_node {
 	uint64_t min_pages, low_pages;
 };
 #define POLICY_UNKNOWN UINT64_MAX
+#define POLICY_ENDED   UINT32_MAX
 
 /* Who shares the memory. A job's floor of fast memory is kept against the others, its cap is never
  * passed, and what it leaves of its floor others may borrow until it asks for it. */
@@ -61,7 +62,8 @@ struct policy_view { /* the state of the world at a tick */
 	const struct policy_node *nodes; /* machine.nr_nodes of them */
 	uint32_t nr_nodes;
 	/* At least one job. job_of[space] is a job's index; spaces from nr_spaces on belong to job
-	 * 0. Jobs and spaces are added, never renumbered. */
+	 * 0. Jobs and spaces are added, never renumbered. POLICY_ENDED: that space is no more, and
+	 * what is known of it can be forgotten. */
 	const struct policy_job *jobs;
 	uint32_t nr_jobs;
 	const uint32_t *job_of;

@@ -185,7 +185,7 @@ static void forget(struct berth *berth, uint32_t id)
 	folio_del(berth->table, id);
 }
 
-static void sweep(struct berth *berth)
+static void sweep(struct berth *berth, const struct policy_view *view)
 {
 	uint32_t end = folio_id_end(berth->table);
 	uint32_t budget = MIN(end, MIN(MAX(end / 8, 512), 16384));
@@ -197,6 +197,10 @@ static void sweep(struct berth *berth)
 			continue;
 		struct folio *folio = folio_get(berth->table, id);
 		struct past *past = &berth->pasts[id];
+		if (berth_has_ended(view, folio)) {
+			forget(berth, id);
+			continue;
+		}
 		berth_close_if_over(berth, id, past);
 		if (past->trial_class == CLASS_NONE)
 			berth_open_trial(berth, past, berth_class_of(berth, folio, past));
@@ -339,8 +343,9 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		bool is_quick = berth->now_ms - berth->round_ms < QUICK_ROUND_MS;
 		berth->bin_room = is_quick ? BIN_ROOM_QUICK : BIN_ROOM;
 		berth->round_ms = berth->now_ms;
-		sweep(berth);
+		sweep(berth, view);
 	}
+	berth_keep_caps(berth, view, plan);
 	berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
 	if (berth->has_new)

@@ -154,6 +154,17 @@ static inline unsigned berth_horizon_of(uint32_t id)
 	return (id * 0x9e3779b1u >> 16 & 3) ? SHORT : LONG;
 }
 
+static inline uint32_t berth_job_of(const struct policy_view *view, const struct folio *folio)
+{
+	uint32_t job = folio->space < view->nr_spaces ? view->job_of[folio->space] : 0;
+	return job < view->nr_jobs ? job : 0;
+}
+
+static inline bool berth_has_ended(const struct policy_view *view, const struct folio *folio)
+{
+	return folio->space < view->nr_spaces && view->job_of[folio->space] == POLICY_ENDED;
+}
+
 /* berth_value.c */
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio);
 uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct past *past);
@@ -180,11 +191,16 @@ bool berth_is_settling(const struct berth *berth, uint32_t id);
 uint32_t berth_pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS]);
 
 /* berth_trade.c */
+bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
+		      const char *why);
 void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth);
 bool berth_note_jobs(struct berth *berth, const struct policy_view *view);
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep);
 uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view,
 			     struct plan *plan);
+
+/* berth_caps.c */
+void berth_keep_caps(struct berth *berth, const struct policy_view *view, struct plan *plan);
 
 #endif

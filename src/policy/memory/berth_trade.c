@@ -28,8 +28,8 @@ static int compare_candidates(const void *a, const void *b)
 	return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static bool plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
-		       const char *why)
+bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
+		      const char *why)
 {
 	struct folio *folio = folio_get(berth->table, id);
 	struct plan_move move = {
@@ -61,12 +61,6 @@ bool berth_note_jobs(struct berth *berth, const struct policy_view *view)
 	return view->nr_jobs > 0;
 }
 
-static uint32_t job_of(const struct policy_view *view, const struct folio *folio)
-{
-	uint32_t job = folio->space < view->nr_spaces ? view->job_of[folio->space] : 0;
-	return job < view->nr_jobs ? job : 0;
-}
-
 static bool has_reached_cap(const struct berth *berth, const struct policy_view *view, uint32_t job)
 {
 	return berth->fast_of[job] >= view->jobs[job].cap_pages;
@@ -93,7 +87,7 @@ static uint32_t pop_victim_for(struct berth *berth, const struct policy_view *vi
 		uint32_t id = berth_pop_victim(berth, worth);
 		if (id == FOLIO_NONE)
 			break;
-		uint32_t giver = job_of(view, folio_get(berth->table, id));
+		uint32_t giver = berth_job_of(view, folio_get(berth->table, id));
 		bool fits = taker == NOBODY ? berth->fast_of[giver] > view->jobs[giver].floor_pages
 					    : may_take(berth, view, taker, giver);
 		if (fits)
@@ -115,7 +109,8 @@ static int promote_into_room(struct berth *berth, struct plan *plan, uint32_t id
 	static const uint64_t nothing[NR_HORIZONS];
 	if (!berth_pays(berth, gain, nothing, berth_cost_of(berth, id, berth->promote_ps)))
 		return 1;
-	return plan_folio(berth, plan, id, berth->fast, "earns more than its move") ? 0 : -ENOSPC;
+	return berth_plan_folio(berth, plan, id, berth->fast, "earns more than its move") ? 0
+											  : -ENOSPC;
 }
 
 static int exchange(struct berth *berth, const struct policy_view *view, struct plan *plan,
@@ -123,11 +118,11 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 {
 	static const uint64_t nothing[NR_HORIZONS];
 	uint64_t loss[NR_HORIZONS];
-	uint32_t taker = job_of(view, folio_get(berth->table, id));
+	uint32_t taker = berth_job_of(view, folio_get(berth->table, id));
 	uint32_t victim = pop_victim_for(berth, view, taker, loss);
 	if (victim == FOLIO_NONE)
 		return view->nr_jobs > 1 ? 1 : -ENOSPC;
-	uint32_t giver = job_of(view, folio_get(berth->table, victim));
+	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim));
 	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
 	uint64_t cost = berth_cost_of(berth, id, berth->promote_ps) +
 			berth_cost_of(berth, victim, berth->demote_ps);
@@ -135,12 +130,12 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 		berth_push_victim(berth, victim, loss[LONG]);
 		return 1;
 	}
-	if (!plan_folio(berth, plan, victim, berth->slow,
-			returns ? "borrowed memory returned" : "makes room"))
+	if (!berth_plan_folio(berth, plan, victim, berth->slow,
+			      returns ? "borrowed memory returned" : "makes room"))
 		return -ENOSPC;
 	berth->fast_of[giver]--;
 	berth_expect(berth, victim, CLASS_LEFT);
-	return plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
+	return berth_plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
 		       ? 0
 		       : -ENOSPC;
 }
@@ -174,7 +169,9 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		if (room_is_fast(berth->machine, folio->node) || folio->bits & FOLIO_MOVING ||
 		    berth_is_settling(berth, id))
 			continue;
-		uint32_t job = job_of(view, folio);
+		uint32_t job = berth_job_of(view, folio);
+		if (view->jobs[job].is_left_alone)
+			continue;
 		bool has_room = free_pages > keep && !has_reached_cap(berth, view, job);
 		if (budget < (has_room ? 1u : 2u))
 			return;
@@ -218,9 +215,9 @@ uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view
 			berth_push_victim(berth, victim, loss[LONG]);
 			break;
 		}
-		if (!plan_folio(berth, plan, victim, berth->slow, "new pages earn more"))
+		if (!berth_plan_folio(berth, plan, victim, berth->slow, "new pages earn more"))
 			break;
-		berth->fast_of[job_of(view, folio_get(berth->table, victim))]--;
+		berth->fast_of[berth_job_of(view, folio_get(berth->table, victim))]--;
 		nr_planned++;
 	}
 	return MAX(MIN(wanted, node->free_pages + nr_planned), node->low_pages);
