@@ -47,6 +47,13 @@ bench-affinity: all
 	@scripts/setup --lab
 	@bench/affinity $(BUILD)
 
+# Live tiering against the kernel's, DAMON's and the best static placement: docs/bench-tiering.md.
+# ROUNDS=n KERNELS=6.12,7.3 ROWS=hotset,move,... BUDGET=seconds; goes on where a killed one stopped.
+bench-tiering: all
+	@scripts/setup --lab
+	@bench/tiering $(BUILD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KERNELS),--kernels $(KERNELS)) \
+	  $(if $(ROWS),--rows $(ROWS)) $(if $(BUDGET),--budget $(BUDGET))
+
 fidelity: all
 	@scripts/fidelity $(BUILD)
 
@@ -73,4 +80,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long check-lab bench bench-lab bench-affinity fidelity lint fuzz corpus policies install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab bench-affinity bench-tiering fidelity lint fuzz corpus policies install format clean

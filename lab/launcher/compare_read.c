@@ -3,7 +3,7 @@
  * Reads what a program printed: its result, whether it placed its memory, its intervals.
  *
  *     interval 3 ops 1234944 mops 1.2349 ns 1000034112
- *     placed: 25600 of 25600 hot pages on node 0, 98312 of 153600 others
+ *     placed: 25600 of 25600 hot pages on node 0, 98312 of 153600 others; 51200 moved in 0.81 s
  *     also: run 16.4 s lower
  *     result: throughput 3.6500 Mop/s higher
  *

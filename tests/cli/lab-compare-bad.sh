@@ -27,7 +27,7 @@ refused() {
 refused 2 "no machine" -- hotset
 refused 2 "no program" -M "$M"
 refused 2 "did you mean kernel?" -M "$M" -P kernal -- hotset
-refused 2 "none, kernel, damon, static-best, all-fast" -M "$M" -P zzz -- hotset
+refused 2 "none, kernel, damon, berth, static-best, all-fast" -M "$M" -P zzz -- hotset
 refused 2 "did you mean scan_size_mb?" -M "$M" -P kernel:scan_size=1 -- hotset
 refused 2 "0 to 3" -M "$M" -P kernel:mode=7 -- hotset
 refused 2 "1 to 65536 (MiB, without the unit)" -M "$M" -P kernel:scan_size_mb=0 -- hotset

@@ -276,15 +276,24 @@ static size_t count_on(const int *nodes, size_t nr, uint64_t fast)
 	return sum;
 }
 
-static void say_where(const struct place_list *list, size_t nr_hot, uint64_t fast)
+/* What placing took: of moving alone, looking up is not counted. */
+struct moving {
+	size_t nr_pages; /* that are on another node than before */
+	double seconds;
+};
+
+static void say_where(const struct place_list *list, size_t nr_hot, uint64_t fast,
+		      const struct moving *moving)
 {
 	int *nodes = look_up(list);
 	char text[256];
 
 	place_nodes_to_text(text, sizeof(text), fast);
-	work_say("placed: %zu of %zu hot pages on node %s, %zu of %zu others",
+	work_say("placed: %zu of %zu hot pages on node %s, %zu of %zu others; "
+		 "%zu moved in %.4f s",
 		 count_on(nodes, nr_hot, fast), nr_hot, text,
-		 count_on(nodes + nr_hot, list->nr_pages - nr_hot, fast), list->nr_pages - nr_hot);
+		 count_on(nodes + nr_hot, list->nr_pages - nr_hot, fast), list->nr_pages - nr_hot,
+		 moving->nr_pages, moving->seconds);
 	free(nodes);
 }
 
@@ -353,17 +362,30 @@ static struct place_list group_by_huge_page(const struct place_list *list)
 	return ret;
 }
 
-/* One round; how many of the first nr_hot of the list lie fast afterwards. */
-static size_t place_once(const struct place_list *list, size_t nr_hot, uint64_t fast, uint64_t slow)
+static double now_s(void)
 {
-	int *nodes = look_up(list);
-	size_t room = count_on(nodes, list->nr_pages, fast) + free_pages(fast), nr_placed;
+	struct timespec now;
 
-	move_all(list, nodes, room < list->nr_pages ? room : list->nr_pages, fast, slow);
-	free(nodes);
-	nodes = look_up(list);
-	nr_placed = count_on(nodes, nr_hot, fast);
-	free(nodes);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* One round; how many of the first nr_hot of the list lie fast afterwards. */
+static size_t place_once(const struct place_list *list, size_t nr_hot, uint64_t fast, uint64_t slow,
+			 struct moving *moving)
+{
+	int *before = look_up(list), *after;
+	size_t room = count_on(before, list->nr_pages, fast) + free_pages(fast), nr_placed;
+	double start_s = now_s();
+
+	move_all(list, before, room < list->nr_pages ? room : list->nr_pages, fast, slow);
+	moving->seconds += now_s() - start_s;
+	after = look_up(list);
+	for (size_t i = 0; i < list->nr_pages; i++)
+		moving->nr_pages += before[i] != after[i];
+	nr_placed = count_on(after, nr_hot, fast);
+	free(before);
+	free(after);
 	return nr_placed;
 }
 
@@ -371,6 +393,7 @@ void place_pages(const struct place_list *list, size_t nr_hot)
 {
 	uint64_t allowed = allowed_nodes(), fast = wanted_nodes() & allowed;
 	struct place_list grouped = { 0 };
+	struct moving moving = { 0 };
 	struct timespec pause = { .tv_nsec = 10000000 };
 
 	if (!place_is_wanted())
@@ -380,13 +403,13 @@ void place_pages(const struct place_list *list, size_t nr_hot)
 	if (has_huge_pages())
 		grouped = group_by_huge_page(list);
 	for (int round = 0; round < MAX_ROUNDS; round++) {
-		if (place_once(grouped.pages ? &grouped : list, nr_hot, fast, allowed & ~fast) ==
-		    nr_hot)
+		if (place_once(grouped.pages ? &grouped : list, nr_hot, fast, allowed & ~fast,
+			       &moving) == nr_hot)
 			break;
 		nanosleep(&pause, NULL);
 	}
 	place_fini(&grouped);
-	say_where(list, nr_hot, fast);
+	say_where(list, nr_hot, fast, &moving);
 }
 
 void place_away(const struct place_list *list)

@@ -13,7 +13,7 @@
  * First the coldest go down, so that there is room, then the hottest go up. Then it is asked where
  * the pages really are, and said in one line:
  *
- *     placed: 25600 of 25600 hot pages on node 0, 98312 of 153600 others
+ *     placed: 25600 of 25600 hot pages on node 0, 98312 of 153600 others; 51200 moved in 0.81 s
  *
  * Pages are moved one by one by move_pages(2): no policy is left behind, so what the kernel does
  * later is not hindered. Costs a pointer and a number per page, and the moves.
