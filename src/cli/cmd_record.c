@@ -16,8 +16,7 @@
 #define CACHE_WAYS_DEFAULT  16
 #define CACHE_WAYS_MAX	    64
 #define CACHE_BYTES_MAX	    GIB
-#define FILTER_LINES	    2048	/* of the recorder (recorder/core.h) */
-#define FULL_DISK_ROOM	    (256 * KIB) /* given up to have room for the end of the file */
+#define FILTER_LINES	    2048 /* of the recorder (recorder/core.h) */
 
 #ifndef BERTH_PLUGIN_DIR
 #define BERTH_PLUGIN_DIR "/usr/local/lib/berth"
@@ -27,6 +26,7 @@ struct record_options {
 	const char *output, *stream, *cache;
 	uint64_t interval_ns, time_limit_ns;
 	bool baseline;
+	struct record_live_options live;
 };
 
 /* One recording under way. */
@@ -220,19 +220,6 @@ static void make_notes(struct record *record, int error)
 	record->info.nr_notes = run->nr_notes;
 }
 
-/* A full disk has no room for the end of the file either: give up the last block or so. */
-static int finish_on_full_disk(const struct record *record, struct printbuf *err)
-{
-	struct stat status;
-	if (fstat(record->run.fd, &status) < 0 || (uint64_t)status.st_size < FULL_DISK_ROOM / 4)
-		return trace_finish(record->output, &record->info, err);
-	uint64_t size = (uint64_t)status.st_size;
-	uint64_t less = MIN(FULL_DISK_ROOM, size / 2);
-	if (ftruncate(record->run.fd, (off_t)(size - less)) < 0)
-		return -errno;
-	return trace_finish(record->output, &record->info, err);
-}
-
 /* The exit status: the program's, or 5 when only the recording failed. */
 static int finish(struct record *record, uint64_t cpu_ns)
 {
@@ -252,8 +239,9 @@ static int finish(struct record *record, uint64_t cpu_ns)
 		complain("%s", run->notes[i]);
 	int error = make_spaces(record);
 	if (!error)
-		error = failed == -ENOSPC ? finish_on_full_disk(record, &err)
-					  : trace_finish(record->output, info, &err);
+		error = failed == -ENOSPC
+				? trace_finish_full_disk(record->output, run->fd, info, &err)
+				: trace_finish(record->output, info, &err);
 	if (error) {
 		complain("%s", err.pos ? printbuf_str(&err) : error_text(error));
 		return EXIT_PARTLY;
@@ -331,10 +319,40 @@ static int check_output(const struct record *record)
 	return 0;
 }
 
+/* What concerns a program that is started says nothing about one that runs, and the other way. */
+static int run_live(const struct record_options *options, int nr_arguments)
+{
+	if (nr_arguments)
+		return fail_usage("-p and --cgroup record what runs already; name no program");
+	if (options->stream || options->cache || options->interval_ns || options->baseline)
+		return fail_usage("--stream, --cache, --interval and --baseline are for a program "
+				  "that berth starts; -p and --cgroup take --sampler");
+	if (options->time_limit_ns)
+		return fail_usage("--time-limit ends a program that berth starts; to end the "
+				  "recording write --for");
+	return record_live(&options->live, options->output);
+}
+
+static int check_program(const struct record_options *options, int nr_arguments)
+{
+	const struct record_live_options *live = &options->live;
+	if (live->sampler || live->limit_ns || live->machine || live->state)
+		return fail_usage("--sampler, --for, --machine and --state are for what runs "
+				  "already; name it with -p or --cgroup");
+	if (nr_arguments == 0)
+		return fail_usage("what shall be recorded? usage: berth record [-o FILE] [--] "
+				  "PROGRAM [ARGUMENTS], or -p PID, or --cgroup PATH");
+	return 0;
+}
+
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct record_options *options = values;
 	PRINTBUF(err);
+	if (options->live.pid || options->live.cgroup)
+		return run_live(options, nr_arguments);
+	if (check_program(options, nr_arguments))
+		return EXIT_USAGE;
 	struct record record = { .info = { .version = 1,
 					   .page_bytes = 4096,
 					   .ns_per_ktick = TRACE_NS_PER_KTICK_DEFAULT,
@@ -387,11 +405,32 @@ static const struct option record_options[] = {
 	  "Run the program once natively first, its output thrown away, and set the recording's "
 	  "clock by the time it took. The program runs twice.",
 	  NULL },
+	{ 'p', "pid", "PID", OPTION_COUNT, offsetof(struct record_options, live.pid),
+	  "Record a process that runs, with its children, by a sampler (root).", NULL },
+	{ 0, "cgroup", "PATH", OPTION_STRING, offsetof(struct record_options, live.cgroup),
+	  "The same of all processes in a cgroup and below it; PATH as below /sys/fs/cgroup.",
+	  NULL },
+	{ 0, "sampler", "NAME", OPTION_STRING, offsetof(struct record_options, live.sampler),
+	  "With -p, --cgroup: how to see which pages are used; otherwise the best that works "
+	  "here.",
+	  NULL },
+	{ 0, "for", "TIME", OPTION_NS, offsetof(struct record_options, live.limit_ns),
+	  "With -p, --cgroup: end the recording after this time; otherwise it goes on until the "
+	  "processes end or Ctrl-C.",
+	  NULL },
+	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct record_options, live.machine),
+	  "With -p, --cgroup: this machine as you know it, where its firmware does not tell "
+	  "latencies; otherwise host. Nodes are the kernel's.",
+	  NULL },
+	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct record_options, live.state),
+	  "With -p, --cgroup: directory of the restore journal; otherwise /run/berth for root, "
+	  "$XDG_RUNTIME_DIR/berth for users.",
+	  NULL },
 };
 
 const struct command command_record = {
 	.name = "record",
-	.usage = "[-o FILE] [options] [--] PROGRAM [ARGUMENTS]",
+	.usage = "[-o FILE] [options] [--] PROGRAM [ARGUMENTS] | -p PID | --cgroup PATH",
 	.summary = "what does this program do with its memory?",
 	.about = "Runs a program under qemu-user with berth's recorder and writes what it does "
 		 "with its memory. No special kernel, no root. The program runs several times "
@@ -401,15 +440,20 @@ const struct command command_record = {
 		 "--baseline measured it. Time spent blocked stands beside it.\n\n"
 		 "The program's output and exit status pass through; 126: cannot be run, 127: not "
 		 "found, 128+N: ended by signal N, 5: only the recording failed (a full disk; what "
-		 "was recorded until then is in FILE).",
+		 "was recorded until then is in FILE).\n\n"
+		 "With -p or --cgroup it samples programs that run already: natively and in real "
+		 "time, but only which pages were used in which window (docs/live.md). Such a "
+		 "recording is for report, info, explain and convert.",
 	.examples = "  # then: berth report sqlite3.berth; berth sim sqlite3.berth\n"
 		    "  berth record sqlite3 my.db '.read queries.sql'\n"
 		    "  # with its true time, and a larger cache\n"
-		    "  berth record --baseline --cache 32MiB -o work.berth -- ./work --size 10\n",
+		    "  berth record --baseline --cache 32MiB -o work.berth -- ./work --size 10\n"
+		    "  # a minute of a server that runs\n"
+		    "  berth record -p 4711 --for 60s -o server.berth\n",
 	.options = record_options,
 	.nr_options = ARRAY_SIZE(record_options),
 	.options_size = sizeof(struct record_options),
-	.min_arguments = 1,
+	.min_arguments = 0,
 	.max_arguments = -1,
 	.takes_program = true,
 	.run = run,

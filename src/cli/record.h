@@ -8,6 +8,13 @@
 #include "cli/options.h"
 #include "trace/ring.h"
 
+struct record_live_options { /* a part of `berth record`'s: what runs already */
+	uint64_t pid, limit_ns;
+	const char *cgroup, *sampler, *machine, *state;
+};
+/* Returns the exit status. output: NULL when none was named. */
+int record_live(const struct record_live_options *options, const char *output);
+
 /* What is to be run: the ELF file that the kernel would load, scripts resolved. */
 struct record_program {
 	char *path;	   /* of the ELF file, as it was found */

@@ -33,7 +33,8 @@ int profile_new(const struct trace_info *info, struct profile **ret)
 	profile->page_bytes = info->page_bytes;
 	profile->interval_ns = interval_of(info);
 	profile->interval_end_ns = profile->interval_ns;
-	profile->is_samples = info->streams == TRACE_STREAM_SAMPLES;
+	profile->is_samples = (info->streams & ~(uint32_t)TRACE_STREAM_NODES) ==
+			      TRACE_STREAM_SAMPLES;
 	profile->counts_misses_only = !(info->streams & precise) && !profile->is_samples;
 	profile->order_unknown = info->streams & TRACE_STREAM_COUNTS;
 	if (profile->is_samples)

@@ -12,6 +12,9 @@
 #include "trace/info.h"
 #include "trace/writer.h"
 
+#define FULL_DISK_ROOM (256 * KIB) /* given up to have room for the end of the file, or half */
+#define FULL_DISK_MIN  (8 * KIB)   /* of what is smaller no half would be enough */
+
 char *trace_part_path(const char *path)
 {
 	size_t len = strlen(path);
@@ -175,4 +178,17 @@ int trace_finish(const char *path, const struct trace_info *info, struct printbu
 		error = error_file(err, -errno, path, "write");
 	free(part);
 	return error;
+}
+
+int trace_finish_full_disk(const char *path, int fd, const struct trace_info *info,
+			   struct printbuf *err)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0 || (uint64_t)status.st_size < FULL_DISK_MIN)
+		return trace_finish(path, info, err);
+	uint64_t size = (uint64_t)status.st_size;
+	uint64_t less = MIN(FULL_DISK_ROOM, size / 2);
+	if (ftruncate(fd, (off_t)(size - less)) < 0)
+		return error_file(err, -errno, path, "shorten");
+	return trace_finish(path, info, err);
 }

@@ -54,6 +54,11 @@ int trace_append_mapping(struct trace_appender *appender, const struct trace_map
  */
 int trace_finish(const char *path, const struct trace_info *info, struct printbuf *err);
 
+/* The same after -ENOSPC: there is no room for the end either, so the last block or so of `fd` is
+ * given up. */
+int trace_finish_full_disk(const char *path, int fd, const struct trace_info *info,
+			   struct printbuf *err);
+
 /* "FILE.part"; the caller frees. */
 char *trace_part_path(const char *path);
 
