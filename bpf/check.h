@@ -89,6 +89,7 @@ static inline void check_cpu(struct soft_cpu *ret)
 {
 	ret->distance = (uint32_t)check_number(check.job.max_distance);
 	ret->stolen_bp = (uint32_t)check_number(SOFT_HALF_STOLEN_BP);
+	ret->others_bp = (uint32_t)check_number(SOFT_LENT_BP);
 	ret->nr_owner_waiting = (uint32_t)check_number(1) & 3;
 	ret->is_idle = check_next() & 1;
 }

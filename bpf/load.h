@@ -12,6 +12,7 @@
 
 #define WINDOW_NS    16000000ULL
 #define SUM_NS	     1000000ULL
+#define FADING_NS    64000000ULL
 #define QUEUE_OF_JOB 0x2000ULL /* + slot */
 
 /* Written by the loader before it is loaded. */
@@ -36,6 +37,21 @@ static inline uint64_t idle_until(const struct scx_cpu *cpu, uint64_t now_ns)
 	return is_before(since_ns, now_ns) ? now_ns - since_ns : 0;
 }
 
+/* Average with the past, which counts as FADING_NS: a pause of four times that makes 60 % 15 %. */
+static inline uint32_t faded_bp(const struct scx_cpu *cpu, uint64_t ran_ns, uint64_t elapsed_ns)
+{
+	uint64_t sum = cpu->owned_bp * FADING_NS + ran_ns * SOFT_ALL_BP;
+	uint64_t share_bp = sum / (FADING_NS + elapsed_ns);
+	return share_bp < SOFT_ALL_BP ? (uint32_t)share_bp : SOFT_ALL_BP;
+}
+
+/* What others than borrowers used of this CPU lately. */
+static inline uint32_t cpu_others_bp(const struct scx_cpu *cpu, uint64_t now_ns)
+{
+	uint64_t elapsed_ns = is_before(cpu->window_ns, now_ns) ? now_ns - cpu->window_ns : 0;
+	return faded_bp(cpu, cpu->owned_ns, elapsed_ns);
+}
+
 /* WHEN: on the CPU itself, at its tick and before it changes from or to idle. */
 static inline void window_close(struct scx_cpu *cpu, uint32_t number, uint64_t now_ns)
 {
@@ -50,6 +66,8 @@ static inline void window_close(struct scx_cpu *cpu, uint32_t number, uint64_t n
 	uint64_t busy_ns = given_ns < elapsed_ns ? elapsed_ns - given_ns : 0;
 	cpu->utilisation_bp = soft_utilisation_bp(busy_ns, gone_ns, elapsed_ns);
 	cpu->stolen_bp = (uint32_t)(gone_ns * SOFT_ALL_BP / elapsed_ns);
+	cpu->owned_bp = faded_bp(cpu, cpu->owned_ns, elapsed_ns);
+	cpu->owned_ns = 0;
 	cpu->window_ns = now_ns;
 	cpu->idle_ns = 0;
 	cpu->stolen_ns = all_stolen_ns;

@@ -49,14 +49,18 @@ static inline int32_t pick_home(struct task_struct *task, uint32_t slot, int32_t
 }
 
 static __always_inline struct soft_cpu borrowed_cpu(const struct job_state *job, uint32_t slot,
-						    uint32_t level, const struct scx_cpu *cpu)
+						    uint32_t level, const struct scx_cpu *cpu,
+						    uint64_t now_ns)
 {
-	return (struct soft_cpu){ job->distance[level & (SCX_MAX_LEVELS - 1)], cpu->stolen_bp,
-				  owners_waiting(cpu, slot), true };
+	return (struct soft_cpu){ .distance = job->distance[level & (SCX_MAX_LEVELS - 1)],
+				  .stolen_bp = cpu->stolen_bp,
+				  .others_bp = cpu_others_bp(cpu, now_ns),
+				  .nr_owner_waiting = owners_waiting(cpu, slot),
+				  .is_idle = true };
 }
 
 static inline int32_t pick_in_level(struct task_struct *task, struct job_state *job, uint32_t slot,
-				    uint32_t level)
+				    uint32_t level, uint64_t now_ns)
 {
 	struct bpf_cpumask *scratch = scratch_find(), *among = mask_find(slot, 1 + level);
 	int i;
@@ -71,7 +75,7 @@ static inline int32_t pick_in_level(struct task_struct *task, struct job_state *
 		struct scx_cpu *cpu = cpu_find((uint32_t)number);
 		if (!cpu)
 			return -EBUSY;
-		struct soft_cpu candidate = borrowed_cpu(job, slot, level, cpu);
+		struct soft_cpu candidate = borrowed_cpu(job, slot, level, cpu, now_ns);
 		if (soft_may_borrow(&job->soft, &candidate))
 			return number;
 		bpf_cpumask_clear_cpu((uint32_t)number, scratch);
@@ -80,12 +84,13 @@ static inline int32_t pick_in_level(struct task_struct *task, struct job_state *
 	return -EBUSY;
 }
 
-static inline int32_t pick_borrowed(struct task_struct *task, struct job_state *job, uint32_t slot)
+static inline int32_t pick_borrowed(struct task_struct *task, struct job_state *job, uint32_t slot,
+				    uint64_t now_ns)
 {
 	int level;
 	bpf_for(level, 0, job->nr_levels)
 	{
-		int32_t cpu = pick_in_level(task, job, slot, (uint32_t)level);
+		int32_t cpu = pick_in_level(task, job, slot, (uint32_t)level, now_ns);
 		if (cpu >= 0)
 			return cpu;
 	}
@@ -106,7 +111,7 @@ static inline int32_t place(struct task_struct *task, struct scx_task *own, stru
 		return cpu;
 	}
 	if (verdict == SOFT_SPILL) {
-		cpu = pick_borrowed(task, job, slot);
+		cpu = pick_borrowed(task, job, slot, now_ns);
 		if (cpu >= 0) {
 			count_add(slot, COUNT_SPILLED);
 			return cpu;

@@ -316,7 +316,7 @@ static uint32_t level_of(uint32_t slot, uint32_t nr_levels, uint32_t cpu)
 static bool head_spills(struct job_state *job, uint32_t slot, uint32_t level,
 			const struct scx_cpu *cpu, uint64_t now_ns)
 {
-	struct soft_cpu candidate = borrowed_cpu(job, slot, level, cpu);
+	struct soft_cpu candidate = borrowed_cpu(job, slot, level, cpu, now_ns);
 	struct soft_preferred home = preferred_now(job, 0, now_ns);
 	struct task_struct *task;
 	bool spills = false;
@@ -445,7 +445,12 @@ void BPF_PROG(berth_running, struct task_struct *task)
 		return;
 	cpu->began_ns = bpf_ktime_get_ns();
 	uint32_t borrower = borrower_of(task, number);
+	cpu->is_borrowed = borrower != 0;
 	if (borrower) {
+		/* The owner woke after this CPU was claimed, and saw nobody to send away. */
+		if (owners_waiting(cpu, borrower - 1) > 0)
+			scx_bpf_kick_cpu((int32_t)number,
+					 kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
 		cpu->borrower = borrower;
 		__sync_fetch_and_add(&nr_borrowers, 1);
 	} else if (is_before(clock_vtime, task->scx.dsq_vtime)) {
@@ -464,6 +469,8 @@ void BPF_PROG(berth_stopping, struct task_struct *task, bool is_runnable)
 		cpu->borrower = 0;
 		__sync_fetch_and_add(&nr_borrowers, -1);
 	}
+	if (!cpu->is_borrowed)
+		cpu->owned_ns += ran_ns;
 	task_set_vtime(task, task->scx.dsq_vtime + weighted_ns(task, ran_ns));
 }
 

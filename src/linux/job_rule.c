@@ -11,12 +11,12 @@ static uint32_t utilisation(const struct job_look *look, uint32_t cpu)
 }
 
 /* An owner that works now and then shows nothing of it in a short window. */
-static bool is_idle(const struct job_look *look, uint32_t cpu)
+static uint32_t recently_bp(const struct job_look *look, uint32_t cpu)
 {
 	const struct cpustat_cpu *did = &look->cpus[cpu];
-	return utilisation(look, cpu) <= JOB_HALF_BP && did->recent_ns > 0 &&
-	       soft_utilisation_bp(did->recent_busy_ns, did->recent_stolen_ns, did->recent_ns) <=
-		       JOB_IDLE_BP;
+	return did->recent_ns == 0 ? SOFT_ALL_BP
+				   : soft_utilisation_bp(did->recent_busy_ns, did->recent_stolen_ns,
+							 did->recent_ns);
 }
 
 static uint32_t stolen(const struct job_look *look, uint32_t cpu)
@@ -53,7 +53,8 @@ static struct soft_cpu see_cpu(const struct job_rule *rule, const struct job_loo
 	return (struct soft_cpu){
 		.distance = rule->distances ? rule->distances[cpu] : 0,
 		.stolen_bp = stolen(look, cpu),
-		.is_idle = is_idle(look, cpu),
+		.others_bp = recently_bp(look, cpu),
+		.is_idle = utilisation(look, cpu) <= JOB_HALF_BP,
 	};
 }
 
@@ -116,8 +117,8 @@ static int decide_at_home(struct job_rule *rule, const struct job_look *look, st
 	return error;
 }
 
-/* What neither was idle or stolen nor ran for the job; nothing if it did not make the job wait. */
-static uint64_t others_ns(const struct job_look *look, const struct set *mask)
+/* What neither was idle or stolen nor ran for the job. */
+static uint64_t unexplained_ns(const struct job_look *look, const struct set *mask)
 {
 	uint64_t idle_ns = 0, stolen_ns = 0;
 	for (int64_t cpu = set_next(mask, 0); cpu >= 0 && cpu < look->nr_cpus;
@@ -129,7 +130,26 @@ static uint64_t others_ns(const struct job_look *look, const struct set *mask)
 	}
 	uint64_t given_ns = set_count(mask) * look->window_ns;
 	uint64_t known_ns = idle_ns + stolen_ns + look->ran_ns;
-	return given_ns > known_ns ? MIN(given_ns - known_ns, look->waited_ns) : 0;
+	return given_ns > known_ns ? given_ns - known_ns : 0;
+}
+
+/* Nobody is in the way of a job that did not wait. */
+static uint64_t others_ns(const struct job_look *look, const struct set *mask)
+{
+	return MIN(unexplained_ns(look, mask), look->waited_ns);
+}
+
+static uint64_t enough_ns(const struct job_look *look)
+{
+	return look->window_ns * JOB_OTHERS_BP / SOFT_ALL_BP;
+}
+
+bool job_rule_asks_waiting(const struct job_rule *rule, const struct job_look *look,
+			   const struct set *mask)
+{
+	if (!set_is_subset(mask, &rule->preferred))
+		return unexplained_ns(look, mask) >= enough_ns(look);
+	return look->now_ns >= rule->owner_until_ns && find_borrowable(rule, look, mask) >= 0;
 }
 
 /* Would what the job ran fit into its preferred CPUs? */
@@ -157,7 +177,7 @@ static int decide_away(struct job_rule *rule, const struct job_look *look, struc
 {
 	if (set_is_empty(&rule->preferred))
 		return set_copy(mask, &rule->allowed);
-	bool has_others = others_ns(look, mask) >= look->window_ns * JOB_OTHERS_BP / SOFT_ALL_BP;
+	bool has_others = others_ns(look, mask) >= enough_ns(look);
 	rule->nr_others = has_others ? rule->nr_others + 1 : 0;
 	rule->nr_fits = fits_at_home(rule, look) ? rule->nr_fits + 1 : 0;
 	if (rule->nr_others >= JOB_NR_LOOKS) {
@@ -169,7 +189,7 @@ static int decide_away(struct job_rule *rule, const struct job_look *look, struc
 		rule->counts.nr_called_home++;
 		return go_home(rule, mask);
 	}
-	if (has_others)
+	if (has_others || look->is_waited_old)
 		return 0;
 	return job_look_is_waiting(look) ? borrow(rule, look, mask) : 0;
 }

@@ -30,7 +30,6 @@
 
 #define JOB_OTHERS_BP  2500 /* of one CPU */
 #define JOB_WAITING_BP 1000 /* of the time of one task: below it nobody waits worth a move */
-#define JOB_IDLE_BP    1500 /* a CPU that did less may be borrowed */
 #define JOB_HALF_BP    5000 /* a preferred CPU that did less has room */
 #define JOB_OWNER_NS   (200 * NS_PER_MS)
 #define JOB_NR_LOOKS   2 /* at which others worked on the job's CPUs */
@@ -55,7 +54,13 @@ struct job_look {
 	uint32_t nr_cpus;
 	uint64_t now_ns, window_ns; /* since the last look */
 	uint64_t ran_ns, waited_ns; /* the job's tasks, all together */
+	bool is_waited_old;	    /* what they waited is what they did at an earlier look */
 };
+
+/* Does what the job's tasks waited matter to what is decided? Of `look` it is not known yet.
+ * At home: is there a CPU to borrow? Away: may others have worked on the job's CPUs? */
+bool job_rule_asks_waiting(const struct job_rule *rule, const struct job_look *look,
+			   const struct set *mask);
 
 /* Did tasks wait for so long that another CPU would have helped? */
 bool job_look_is_waiting(const struct job_look *look);

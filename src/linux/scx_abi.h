@@ -60,12 +60,15 @@ struct scx_request { /* generation 0: the slot becomes free */
 struct scx_cpu {
 	uint64_t owners[SCX_JOB_WORDS]; /* slots of the jobs that prefer it */
 	uint64_t window_ns, idle_ns, idle_since_ns, stolen_ns; /* since the window began */
-	uint64_t began_ns;				       /* the task that runs */
-	uint32_t cache;					       /* last-level cache, from 0 */
-	uint32_t utilisation_bp, stolen_bp;		       /* of the last whole window */
+	uint64_t owned_ns; /* what others than borrowers ran since the window began */
+	uint64_t began_ns; /* the task that runs */
+	uint32_t cache;	   /* last-level cache, from 0 */
+	uint32_t utilisation_bp, stolen_bp; /* of the last whole window */
+	uint32_t owned_bp; /* by others than borrowers, of the windows before, fading */
 	uint32_t borrower; /* slot + 1 of the borrower that runs here; 0: none */
 	uint32_t is_idle;
-	uint32_t unused[5];
+	uint32_t is_borrowed; /* what runs here does, also when it has been told to go */
+	uint32_t unused[1];
 };
 
 struct scx_task {

@@ -83,7 +83,7 @@ static void test_borrows_only_what_its_owner_leaves(void **state)
 {
 	(void)state;
 	struct soft_job near = { 8500, 20, 0 };
-	struct soft_cpu cpu = { 20, 0, 0, true };
+	struct soft_cpu cpu = { .distance = 20, .is_idle = true };
 	assert_true(soft_may_borrow(&near, &cpu));
 	cpu.distance = 21;
 	assert_false(soft_may_borrow(&near, &cpu));
@@ -96,6 +96,11 @@ static void test_borrows_only_what_its_owner_leaves(void **state)
 	cpu.stolen_bp = SOFT_HALF_STOLEN_BP;
 	assert_false(soft_may_borrow(&plain, &cpu));
 	cpu.stolen_bp = 0;
+	cpu.others_bp = SOFT_LENT_BP;
+	assert_true(soft_may_borrow(&plain, &cpu));
+	cpu.others_bp++;
+	assert_false(soft_may_borrow(&plain, &cpu));
+	cpu.others_bp = 0;
 	cpu.is_idle = false;
 	assert_false(soft_may_borrow(&plain, &cpu));
 }
@@ -103,8 +108,9 @@ static void test_borrows_only_what_its_owner_leaves(void **state)
 static void test_nearer_is_better_then_less_stolen(void **state)
 {
 	(void)state;
-	struct soft_cpu near = { 10, 4000, 0, true }, far = { 20, 0, 0, true };
-	struct soft_cpu quiet = { 10, 100, 0, true };
+	struct soft_cpu near = { .distance = 10, .stolen_bp = 4000, .is_idle = true };
+	struct soft_cpu far = { .distance = 20, .is_idle = true };
+	struct soft_cpu quiet = { .distance = 10, .stolen_bp = 100, .is_idle = true };
 	assert_true(soft_is_better(&near, &far));
 	assert_false(soft_is_better(&far, &near));
 	assert_true(soft_is_better(&quiet, &near));

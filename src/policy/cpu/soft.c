@@ -69,8 +69,8 @@ enum soft_verdict soft_decide(const struct soft_job *job, struct soft_memory *me
 
 bool soft_may_borrow(const struct soft_job *job, const struct soft_cpu *cpu)
 {
-	return cpu->is_idle && cpu->nr_owner_waiting == 0 && cpu->stolen_bp < SOFT_HALF_STOLEN_BP &&
-	       cpu->distance <= job->max_distance;
+	return cpu->is_idle && cpu->nr_owner_waiting == 0 && cpu->others_bp <= SOFT_LENT_BP &&
+	       cpu->stolen_bp < SOFT_HALF_STOLEN_BP && cpu->distance <= job->max_distance;
 }
 
 bool soft_is_better(const struct soft_cpu *a, const struct soft_cpu *b)

@@ -46,7 +46,9 @@
  * which lies below spill_at by what the task itself will add, so that it does not bounce.
  *
  * Owner before borrower: nobody borrows a CPU whose owner has work waiting there, and a borrower
- * yields at the next tick when the owner's work waits behind it.
+ * yields at the next tick when the owner's work waits behind it. Nor does anybody borrow in the
+ * pauses of an owner who works there again and again: each of them would end with the owner waiting
+ * for the borrower to leave.
  *
  * Sources: RFC of 26 June 2019 "Scheduler Soft Affinity" (the two masks, and Zijlstra's reply: be
  * work-conserving); openEuler's dynamic_affinity.c (threshold of 85 %, held-back counter);
@@ -67,6 +69,7 @@
 #define SOFT_NO_DISTANCE    0xffffffffu /* max_distance: any */
 #define SOFT_PATIENCE_NS    4000000u	/* one tick at HZ=250 */
 #define SOFT_HALF_STOLEN_BP 5000	/* a CPU stolen for more than that is not really idle */
+#define SOFT_LENT_BP	    1500	/* a CPU that others use for more than that is not lent */
 
 struct soft_job {	       /* what the user wants; the same for all tasks of the job */
 	uint32_t spill_at_bp;  /* of the preferred set; 0: as soon as all of it is busy */
@@ -96,6 +99,7 @@ struct soft_preferred {		 /* the preferred CPUs that are online and allowed now 
 struct soft_cpu {	   /* a CPU outside the preferred set */
 	uint32_t distance; /* of its node from the nearest preferred one */
 	uint32_t stolen_bp;
+	uint32_t others_bp;	   /* of its time lately, by tasks of others; 0 where not known */
 	uint32_t nr_owner_waiting; /* tasks of its owner that wait in its queue */
 	bool is_idle;
 };

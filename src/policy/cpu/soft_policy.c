@@ -134,8 +134,10 @@ static struct soft_preferred survey(const struct cpu_request *request, const str
 static struct soft_cpu borrowed(const struct cpu_view *view, uint32_t cpu, uint32_t far)
 {
 	const struct cpu_state *state = &view->cpus[cpu];
-	return (struct soft_cpu){ far, state->stolen_bp, state->nr_owner_waiting,
-				  state->nr_running == 0 };
+	return (struct soft_cpu){ .distance = far,
+				  .stolen_bp = state->stolen_bp,
+				  .nr_owner_waiting = state->nr_owner_waiting,
+				  .is_idle = state->nr_running == 0 };
 }
 
 static bool is_better(const struct cpu_view *view, const struct soft_cpu *a, uint32_t a_cpu,
