@@ -135,10 +135,21 @@ static void remember(struct job_meter *meter, struct measuring *at)
 	meter->nr_waiters = at->nr_waiters;
 }
 
+/* Measured over more than this window where the last ones were not: as much of it as is due. */
+static uint64_t take_waits(struct job_meter *meter, uint64_t waited_ns, uint64_t window_ns)
+{
+	uint64_t all_ns = window_ns + meter->unwaited_ns;
+	meter->waited_bp = all_ns ? (uint32_t)(waited_ns * SOFT_ALL_BP / all_ns) : 0;
+	bool is_one_window = meter->unwaited_ns == 0;
+	meter->unwaited_ns = 0;
+	meter->nr_unwaited = 0;
+	return is_one_window ? waited_ns : window_ns / SOFT_ALL_BP * meter->waited_bp;
+}
+
 void job_measure(struct job *job, uint64_t window_ns, uint64_t *ret_ran_ns, uint64_t *ret_waited_ns)
 {
-	struct measuring at = { .job = job, .window_ns = window_ns };
 	struct job_meter *meter = &job->meter;
+	struct measuring at = { .job = job, .window_ns = window_ns + meter->unwaited_ns };
 	struct task_list processes = { 0 };
 	uint64_t usage_ns;
 	job_processes(job, JOB_MAX_PROCESSES, &processes, &meter->has_more);
@@ -151,7 +162,26 @@ void job_measure(struct job *job, uint64_t window_ns, uint64_t *ret_ran_ns, uint
 	}
 	remember(meter, &at);
 	*ret_ran_ns = at.ran_ns;
-	*ret_waited_ns = at.waited_ns;
+	*ret_waited_ns = take_waits(meter, at.waited_ns, window_ns);
+}
+
+bool job_peek_ran(const struct job *job, uint64_t *ret_ran_ns)
+{
+	const struct job_meter *meter = &job->meter;
+	uint64_t usage_ns;
+	if (!read_usage(meter, &usage_ns))
+		return false;
+	*ret_ran_ns = usage_ns > meter->usage_ns ? usage_ns - meter->usage_ns : 0;
+	return true;
+}
+
+void job_take_peeked(struct job *job, uint64_t ran_ns, uint64_t window_ns, uint64_t *ret_waited_ns)
+{
+	struct job_meter *meter = &job->meter;
+	meter->usage_ns += ran_ns;
+	meter->unwaited_ns += window_ns;
+	meter->nr_unwaited++;
+	*ret_waited_ns = window_ns / SOFT_ALL_BP * meter->waited_bp;
 }
 
 bool job_has_run(struct job *job)

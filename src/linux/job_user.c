@@ -5,11 +5,17 @@
  *     the job           looks again after                   what a look reads
  *     away, or waiting  WATCHING_MS                         the CPUs, its run time and waiting
  *     fills its home    WATCHING_MS                         the same
- *     works             WORKING_MS                          the same
- *     does nothing      IDLE_MS, or when its tasks wait     its run time; no more if it is zero
+ *     has nothing to    WORKING_MS                          the CPUs, its run time
+ *     borrow
+ *     works             IDLE_MS, or when its tasks wait     its run time; no more if it is zero
  *                       (a PSI trigger)
- *     the same without  QUIET_MS, more when many jobs run   its run time; no more if it is zero
- *     such a trigger    here: NR_JOBS_MS each
+ *     the same without  WORKING_MS                          the CPUs, its run time and waiting
+ *     such a trigger
+ *     and does nothing  QUIET_MS, more when many jobs run   its run time; no more if it is zero
+ *                       here: NR_JOBS_MS each
+ *
+ * Who waited is asked only where that can change something (job_rule_asks_waiting): that is most of
+ * what a look costs.
  *
  * WATCHING_MS is more than one and a half ticks of /proc/stat (10 ms): a CPU that was busy shows
  * at least one. A look that costs much (thousands of processes) is followed by a rest of REST
@@ -28,10 +34,13 @@
 #define QUIET_MS    70
 #define NR_JOBS_MS  15
 #define IDLE_MS	    2000
-#define BUSY_BP	    1000 /* of one CPU: the job works */
-#define FULL_BP	    7000 /* of its preferred CPUs: it fills its home */
-#define REST	    50
-#define COUNT_NS    (10 * NS_PER_S) /* between countings of the jobs on this machine */
+#define NR_UNWAITED 3 /* looks, away, at which nobody asks who waited */
+/* A look after so long cannot tell what began just now: the next one does. */
+#define LONG_NS	 (200 * NS_PER_MS)
+#define BUSY_BP	 1000 /* of one CPU: the job works */
+#define FULL_BP	 7000 /* of its preferred CPUs: it fills its home */
+#define REST	 50
+#define COUNT_NS (10 * NS_PER_S) /* between countings of the jobs on this machine */
 
 /* Distances are known of the CPUs that were online at the start. */
 static uint32_t nr_known_cpus(const struct job *job)
@@ -53,6 +62,18 @@ static int decide(struct job *job, const struct job_look *seen, struct printbuf 
 	return error;
 }
 
+static bool is_away(const struct job *job)
+{
+	return !set_is_subset(&job->mask, &job->rule.preferred);
+}
+
+/* Away it may need one CPU more, or fit at home again: seen at every fourth look. */
+static bool asks_waiting(const struct job *job, const struct job_look *seen)
+{
+	return (is_away(job) && job->meter.nr_unwaited >= NR_UNWAITED) ||
+	       job_rule_asks_waiting(&job->rule, seen, &job->mask);
+}
+
 static int see(struct job *job, struct job_look *ret, struct printbuf *err)
 {
 	uint64_t now = job_now_ns();
@@ -62,7 +83,12 @@ static int see(struct job *job, struct job_look *ret, struct printbuf *err)
 		return error_file(err, error, "/proc/stat", "read");
 	seen.cpus = job->stat.cpus;
 	seen.nr_cpus = nr_known_cpus(job);
-	job_measure(job, seen.window_ns, &seen.ran_ns, &seen.waited_ns);
+	if (job_peek_ran(job, &seen.ran_ns) && !asks_waiting(job, &seen)) {
+		job_take_peeked(job, seen.ran_ns, seen.window_ns, &seen.waited_ns);
+		seen.is_waited_old = true;
+	} else {
+		job_measure(job, seen.window_ns, &seen.ran_ns, &seen.waited_ns);
+	}
 	job->looked_ns = now;
 	*ret = seen;
 	return 0;
@@ -73,11 +99,6 @@ static bool is_settled(const struct job *job)
 {
 	return job->is_backed_off || set_is_equal(&job->rule.preferred, &job->rule.allowed) ||
 	       job->rule.soft.spill_at_bp == SOFT_HARD;
-}
-
-static bool is_away(const struct job *job)
-{
-	return !set_is_subset(&job->mask, &job->rule.preferred);
 }
 
 static struct job_pace quiet_pace(const struct job *job)
@@ -91,10 +112,14 @@ static struct job_pace quiet_pace(const struct job *job)
 static struct job_pace pace_after(const struct job *job, const struct job_look *seen)
 {
 	uint64_t home_ns = seen->window_ns * set_count(&job->rule.preferred);
-	bool waits = job_look_is_waiting(seen);
-	if (is_away(job) || waits || seen->ran_ns >= home_ns / SOFT_ALL_BP * FULL_BP)
+	bool waits = job_look_is_waiting(seen), is_held = !is_away(job) && seen->is_waited_old;
+	bool is_full = seen->ran_ns >= home_ns / SOFT_ALL_BP * FULL_BP;
+	if (is_away(job) || ((waits || is_full) && !is_held))
 		return (struct job_pace){ WATCHING_MS, false };
-	if (seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP)
+	if (seen->window_ns > LONG_NS)
+		return (struct job_pace){ WATCHING_MS, false };
+	bool works = seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP;
+	if (works && (is_held || job->psi_fd < 0))
 		return (struct job_pace){ WORKING_MS, false };
 	return quiet_pace(job);
 }

@@ -107,6 +107,37 @@ static void test_hard_never_spills(void **state)
 	fini(&fixture);
 }
 
+/* Who waits is dear to find out: it is asked where the answer changes what is done. */
+static void test_asks_who_waits_only_where_that_matters(void **state)
+{
+	struct fixture fixture;
+	init(&fixture, SOFT_SPILL_AT_BP);
+	fill_home(&fixture);
+	assert_true(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	for (uint32_t cpu = 2; cpu < NR_CPUS; cpu++)
+		busy(&fixture, cpu, 60);
+	assert_false(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	fini(&fixture);
+	init_away(&fixture);
+	job_did(&fixture, 300, 0);
+	assert_false(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	job_did(&fixture, 250, 0); /* half a CPU of the three is somebody else's work */
+	assert_true(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	fini(&fixture);
+}
+
+static void test_borrows_no_more_on_what_waited_before(void **state)
+{
+	struct fixture fixture;
+	init_away(&fixture);
+	job_did(&fixture, 300, 100);
+	fixture.look.is_waited_old = true;
+	expect(&fixture, "0-1,4");
+	fixture.look.is_waited_old = false;
+	expect(&fixture, "0-1,4-5");
+	fini(&fixture);
+}
+
 static void test_short_burst_is_held(void **state)
 {
 	struct fixture fixture;
