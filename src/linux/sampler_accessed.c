@@ -53,6 +53,7 @@
 #define SHARE_MAX_BP   10000
 #define CHUNK_PAGES    ((uint64_t)512)
 #define COUNTED_EVERY  4 /* chunks */
+#define USED_PARTS     8 /* of what is mapped are to be used in a window */
 #define REST_COSTS     3 /* a check takes at most a quarter of a CPU, whatever was saved up */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
@@ -64,6 +65,7 @@ struct accessed {
 	struct seen seen;
 	enum phase phase;
 	uint64_t due_ns, window_ns, cleared_ns;
+	uint64_t clearing_ns, watched_ns; /* what the last clearing took; the window as it was */
 	uint64_t paid_ns, cost_ns; /* credit was settled until; CPU time of this check */
 	int64_t saved_ns;
 	bool keeps_translations;
@@ -177,7 +179,7 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 {
 	struct sample *run = &accessed->run;
 	if (run->nr_pages > 0 && run->space == next->space && run->node == next->node &&
-	    run->order == next->order && run->page + run->nr_pages == next->page &&
+	    run->order == next->order && run->window_ns == next->window_ns && run->page + run->nr_pages == next->page &&
 	    run->nr_pages + next->nr_pages <= RUN_MAX_PAGES) {
 		run->nr_pages += next->nr_pages;
 		return true;
@@ -216,6 +218,7 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 						      accessed->space, begin);
 		sample.nr_pages = end - begin;
 		sample.hits = sample.checks = 1;
+		sample.window_ns = mapped->is_accessed ? accessed->watched_ns : SAMPLE_UNKNOWN;
 		sample.order = (uint8_t)mapped->order;
 		sample.node = node;
 		if (!tell(accessed, &sample, mapped->is_accessed))
@@ -322,7 +325,7 @@ static void clear_bits(struct accessed *accessed)
 /* Too few were used to tell pages apart: the window goes on, twice as long. */
 static bool is_window_short(const struct accessed *accessed)
 {
-	return accessed->nr_used * 16 < accessed->nr_mapped &&
+	return accessed->nr_used * USED_PARTS < accessed->nr_mapped &&
 	       accessed->window_ns * 2 <= WINDOW_MAX_NS;
 }
 
@@ -368,14 +371,19 @@ static int step(struct accessed *accessed)
 		return -EAGAIN;
 	case READING_NEW:
 		read_all(accessed); /* puts nothing: it comes to its end */
+		now_ns = live_now_ns();
 		clear_bits(accessed);
 		accessed->cleared_ns = live_now_ns();
+		accessed->clearing_ns = accessed->cleared_ns - now_ns;
+		accessed->window_ns = MIN(MAX(accessed->window_ns, accessed->clearing_ns),
+					  WINDOW_MAX_NS);
 		accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
 		accessed->phase = WINDOW;
 		return -EAGAIN;
 	case COUNTING:
 		read_all(accessed);
 		if (!is_window_short(accessed)) {
+			accessed->watched_ns = live_now_ns() - accessed->cleared_ns;
 			begin_reading(accessed, READING);
 			return -EAGAIN;
 		}

@@ -18,7 +18,7 @@
 
 #include "base/types.h"
 
-#define SAMPLE_UNKNOWN	 UINT64_MAX /* for latency_ns */
+#define SAMPLE_UNKNOWN	 UINT64_MAX /* for latency_ns and window_ns */
 #define SAMPLE_NONE	 UINT32_MAX /* for hits, checks, age, node and cpu */
 #define SAMPLE_NO_ORDER	 UINT8_MAX  /* for order */
 #define SAMPLE_BATCH_MAX 4096	    /* samples in one batch */
@@ -48,6 +48,9 @@ struct sample {
 	uint64_t time_ns; /* when it was seen; HITS: end of the window of the checks */
 	uint64_t page, nr_pages;
 	uint64_t latency_ns;   /* HINT_FAULT, and HARDWARE where the hardware tells; else UNKNOWN */
+	uint64_t window_ns;    /* HITS: how long one check watched; UNKNOWN: all the time since the
+				* one before. What is watched for a part of the time was used more
+				* often than it was seen. */
 	uint32_t space;	       /* one mm, one file, or physical memory; numbered by the world */
 	uint32_t hits, checks; /* HITS; else SAMPLE_NONE */
 	uint32_t age;	       /* HITS: windows of checks since when hits are about as many; DAMON's
@@ -77,6 +80,7 @@ static inline struct sample sample_of_page(enum sample_kind kind, uint64_t time_
 		.page = page,
 		.nr_pages = 1,
 		.latency_ns = SAMPLE_UNKNOWN,
+		.window_ns = SAMPLE_UNKNOWN,
 		.space = space,
 		.hits = SAMPLE_NONE,
 		.checks = SAMPLE_NONE,

@@ -169,8 +169,11 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 			continue;
 		if (sample->kind != SAMPLE_HARDWARE)
 			berth->has_bits = true;
-		if (sample->kind == SAMPLE_HITS)
+		if (sample->kind == SAMPLE_HITS) {
 			berth->has_scan = true;
+			if (sample->window_ns != SAMPLE_UNKNOWN)
+				berth->window_ns = sample->window_ns;
+		}
 		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
 		for (uint64_t j = 0; j < nr; j++)
 			observe_page(berth, sample, sample->page + j);
@@ -188,7 +191,10 @@ static void forget(struct berth *berth, uint32_t id)
 static void sweep(struct berth *berth, const struct policy_view *view)
 {
 	uint32_t end = folio_id_end(berth->table);
-	uint32_t budget = MIN(end, MIN(MAX(end / 8, 512), 16384));
+	uint32_t budget = MIN(MAX(end / 8, 512), SWEEP_MAX);
+	if (berth->bin_room == BIN_ROOM) /* as many victims as there may be candidates */
+		budget = MAX(budget, berth->nr_touched * 2);
+	budget = MIN(end, budget);
 	for (; budget > 0; budget--, berth->hand++) {
 		if (berth->hand >= end)
 			berth->hand = 0;
@@ -277,13 +283,27 @@ static void price(struct berth *berth, const struct policy_view *view)
 	berth->promote_ps = berth->demote_ps = 1000000 + copy_ps;
 }
 
-/* The most births in a round, forgotten by a sixteenth per 100 ms, at least per round. */
+/* The most births in a round, or in 100 ms of one that was long: room is not made for seconds
+ * ahead. Forgotten by a sixteenth per 100 ms, at least per round. */
 static void age_births(struct berth *berth)
 {
 	uint32_t steps = (berth->now_ms - berth->round_ms) / (QUICK_ROUND_MS / 2);
+	if (steps >= 2)
+		berth->births_now /= steps;
 	for (uint32_t i = 0; i < MIN(MAX(steps, 1), 256); i++)
 		berth->births_peak -= (berth->births_peak + 15) / 16;
 	berth->births_peak = MAX(berth->births_now, berth->births_peak);
+}
+
+/* Checks that watch for an instant now and then see one use of many: how many? */
+static void note_unwatched(struct berth *berth, uint64_t now_ns)
+{
+	uint64_t passed_ns = now_ns - berth->round_ns, ratio = 16;
+	if (berth->window_ns > 0 && berth->round_ns > 0)
+		ratio = MIN(MAX(passed_ns * 16 / berth->window_ns, 16), UNWATCHED_MAX);
+	berth->unwatched = (berth->unwatched * 3 + ratio) / 4;
+	berth->round_ns = now_ns;
+	berth->window_ns = 0;
 }
 
 static void pace(struct berth *berth, const struct policy_view *view)
@@ -313,7 +333,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 					       : 16 * MISSES_GUESS;
 	if (berth->all_samples)
 		per_touch = per_touch * berth->all_halves / (2 * berth->all_samples);
-	berth->touch_ps = berth->gain_ps * MAX(per_touch, 1);
+	note_unwatched(berth, view->now_ns);
+	berth->touch_ps = berth->gain_ps * MAX(per_touch, 1) * berth->unwatched / 16;
 	uint64_t units = MIN(
 		MAX((berth->promote_ps + berth->demote_ps) * 2 * 16 / MAX(berth->touch_ps, 1), 1),
 		64);
@@ -391,6 +412,7 @@ static int berth_new(const struct policy_config *config, void **ret_policy, stru
 	berth->page_bytes = config->page_bytes;
 	berth->now = 2;
 	berth->unit = 1;
+	berth->unwatched = 16;
 	berth->bin_room = BIN_ROOM_QUICK;
 	berth->half[SHORT] = 2;
 	berth->half[LONG] = 32;

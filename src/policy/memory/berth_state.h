@@ -30,9 +30,10 @@
 #define REGION_SHIFT	6
 #define NR_REGIONS	4096
 #define NR_BINS		128
-#define BIN_ROOM	8192
+#define BIN_ROOM	32768
 #define BIN_ROOM_QUICK	128 /* where rounds are short: there is a next one soon */
 #define QUICK_ROUND_MS	200
+#define SWEEP_MAX	16384 /* folios looked at per round; more where rounds are long */
 #define CANDIDATES_MAX	32768
 #define RANGE_PAGES_MAX 65536
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
@@ -44,6 +45,8 @@
 #define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
 #define BAR_MAX		6
 #define MISSES_GUESS	8 /* that one touch stands for, where nothing counts misses */
+#define SPARSE		32 /* in 16ths: half of the time is not watched, or more */
+#define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 
 enum { SHORT, LONG, NR_HORIZONS };
 
@@ -85,7 +88,9 @@ struct berth {
 	uint32_t nr_candidates, nr_touched;
 	uint32_t now, hand, now_ms, round_ms;
 	uint32_t bin_room; /* as many victims per bin as the time until the next round asks */
-	uint64_t last_ns;
+	uint64_t window_ns; /* that a check of this round watched; 0: all the time */
+	uint64_t round_ns;  /* when the last round of samples was */
+	uint64_t unwatched; /* time that passes per time watched, x 16, a decaying mean; 16: all */
 	uint32_t page_bytes;
 	bool has_new, has_bits;
 	bool has_scan; /* hits of checks: who is seen first was born since the last round */

@@ -69,20 +69,30 @@ uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct p
 	       density_of(berth, folio, past);
 }
 
-/* touches to expect when nothing was learned: as it was, for as long as it was */
+/* Checks of an instant now and then: each stands for a long time, but a page is seen in few. */
+static bool is_sparse(const struct berth *berth)
+{
+	return berth->unwatched >= SPARSE;
+}
+
+/* touches to expect when nothing was learned: as it was, for as long as it was; where checks are
+ * sparse, for all of the horizon, but the fewer the page has been through the less sure that is */
 uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
 			const struct past *past, uint32_t horizon)
 {
 	uint32_t at = past->long_at, age = berth->now - past->born + 1;
 	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
 	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
+	if (is_sparse(berth))
+		return lasting * PREDICT_ONE / RATE_ONE * horizon / (window + berth->unit);
 	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
 }
 
 /* Touches of a page of which nothing is known but how long nobody has used it. */
 static uint64_t unknown_of(const struct berth *berth, const struct folio *folio, uint64_t horizon)
 {
-	return horizon * PREDICT_ONE / (berth->unit + (berth->now - folio->seen) / 4);
+	uint64_t idle = berth->now - folio->seen;
+	return horizon * PREDICT_ONE / (berth->unit + (is_sparse(berth) ? idle : idle / 4));
 }
 
 struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
