@@ -77,6 +77,7 @@ struct live {
 	/* A sampler that has something to do before the next tick lowers it. */
 	uint64_t wake_ns;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
+	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
 	 * something to find. */
 	uint64_t sampling_share_bp;
@@ -106,6 +107,8 @@ struct live_space *live_space(struct live *live, uint32_t space);
 /* What is mapped, ascending; without what can never be moved (vsyscall, vdso, devices are told
  * apart by their frames). -ESRCH: it ended. */
 int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret);
+/* Of a space, as the kernel counts them without looking; 0 when it ended. */
+uint64_t live_resident_pages(const struct live *live, uint32_t space);
 void live_areas_fini(struct live_areas *areas);
 
 /* As engine_config.look; world is the live world. */

@@ -89,6 +89,22 @@ void live_areas_fini(struct live_areas *areas)
 	*areas = (struct live_areas){ 0 };
 }
 
+/* "175318 174902 312 ...": size, resident. */
+uint64_t live_resident_pages(const struct live *live, uint32_t space)
+{
+	char path[64], text[128];
+	if (live->spaces[space].pidfd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "proc/%d/statm", live->spaces[space].pid);
+	int fd = rootfile_open(live->root, path, O_RDONLY);
+	ssize_t nr = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[MAX(nr, 0)] = '\0';
+	const char *resident = strchr(text, ' ');
+	return resident ? strtoull(resident, NULL, 10) : 0;
+}
+
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns)
 {
 	if (live->counts_spaces)

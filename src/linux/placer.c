@@ -14,6 +14,7 @@
 #define SHARE_BP      200  /* of a CPU for sampling */
 #define SHARE_BUSY_BP 1000 /* while pages move, and at the beginning */
 #define BUSY_NS	      (10 * NS_PER_S)
+#define BUSY_PARTS    256 /* of its pages: so many moved at least */
 #define BALANCING     "proc/sys/kernel/numa_balancing"
 
 static int choose_sampler(struct placer *placer, struct printbuf *err)
@@ -233,12 +234,15 @@ int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, ui
 	return 0;
 }
 
-/* Looking is dear: there is more to find while pages move. */
+/* Looking is dear: there is more to find while many pages move. */
 static void choose_share(struct placer *placer, uint64_t now_ns)
 {
 	const struct engine_stats *stats = engine_stats(placer->engine);
 	uint64_t nr_moved = stats->nr_promoted_pages + stats->nr_demoted_pages;
-	if (nr_moved != placer->nr_moved)
+	uint64_t nr_pages = 0;
+	for (uint32_t i = 0; i < placer->machine->nr_nodes; i++)
+		nr_pages += placer->live.job_pages[i];
+	if (nr_moved - placer->nr_moved > nr_pages / BUSY_PARTS)
 		placer->moved_ns = now_ns;
 	placer->nr_moved = nr_moved;
 	uint64_t quiet_bp = placer->wish.sampling_share_bp ? placer->wish.sampling_share_bp
@@ -260,6 +264,8 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	if (!error)
 		error = engine_tick(placer->engine, now_ns, err);
 	placer->ticking_ns += live_cpu_ns() - cpu_ns;
+	uint64_t known_ns = placer->live.sampling_ns + placer->live.moving_ns;
+	placer->live.deciding_ns = placer->ticking_ns - MIN(known_ns, placer->ticking_ns);
 	now_ns = live_now_ns();
 	uint64_t left_ns = placer->live.wake_ns > now_ns ? placer->live.wake_ns - now_ns : 0;
 	*ret_wait_ms = (int)(left_ns / NS_PER_MS) + 1;

@@ -54,7 +54,8 @@
 #define CHUNK_PAGES    ((uint64_t)512)
 #define COUNTED_EVERY  4 /* chunks */
 #define USED_PARTS     8 /* of what is mapped are to be used in a window */
-#define REST_COSTS     3 /* a check takes at most a quarter of a CPU, whatever was saved up */
+#define GROWN_PARTS    16 /* more by one of these: the program is still filling its memory */
+#define GROWING_NS     (200 * NS_PER_MS)
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
 
@@ -67,6 +68,8 @@ struct accessed {
 	uint64_t due_ns, window_ns, cleared_ns;
 	uint64_t clearing_ns, watched_ns; /* what the last clearing took; the window as it was */
 	uint64_t paid_ns, cost_ns; /* credit was settled until; CPU time of this check */
+	uint64_t decided_ns;	   /* live->deciding_ns that was paid for */
+	uint64_t nr_resident;	   /* pages, when last asked */
 	int64_t saved_ns;
 	bool keeps_translations;
 	struct set cpus; /* to visit */
@@ -336,8 +339,9 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
 	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
 	accessed->saved_ns -= (int64_t)accessed->cost_ns;
-	uint64_t rest_ns = MAX(MAX(accessed->window_ns, REST_MIN_NS),
-			       accessed->cost_ns * REST_COSTS);
+	accessed->saved_ns -= (int64_t)(accessed->live->deciding_ns - accessed->decided_ns);
+	accessed->decided_ns = accessed->live->deciding_ns;
+	uint64_t rest_ns = MAX(accessed->cost_ns, REST_MIN_NS);
 	accessed->paid_ns = now_ns;
 	accessed->cost_ns = 0;
 	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
@@ -356,6 +360,17 @@ static void sleep_through(uint64_t left_ns)
 		nanosleep(&left, NULL);
 }
 
+/* A program that fills its memory for the first time is looked at when it has: all that was to be
+ * seen before is that. */
+static bool is_growing(struct accessed *accessed)
+{
+	uint64_t nr_resident = 0, before = accessed->nr_resident;
+	for (uint32_t i = 0; i < accessed->live->nr_spaces; i++)
+		nr_resident += live_resident_pages(accessed->live, i);
+	accessed->nr_resident = nr_resident;
+	return nr_resident > before + before / GROWN_PARTS;
+}
+
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
 static int step(struct accessed *accessed)
 {
@@ -367,6 +382,10 @@ static int step(struct accessed *accessed)
 			sleep_through(accessed->due_ns - now_ns);
 		if (live_now_ns() < accessed->due_ns)
 			return 0;
+		if (accessed->phase == RESTING && is_growing(accessed)) {
+			accessed->due_ns = now_ns + GROWING_NS;
+			return 0;
+		}
 		begin_reading(accessed, accessed->phase == WINDOW ? COUNTING : READING_NEW);
 		return -EAGAIN;
 	case READING_NEW:
