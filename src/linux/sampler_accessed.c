@@ -17,9 +17,10 @@
  * emulated guest) and holds the process's mmap_lock, so that is what the rests are for: samplers
  * get their share of a CPU (live.h), with a second saved up for when something changes.
  *
- * The window is as long as it takes for a sixteenth of what is mapped to be used, 10 ms to 2 s: in
+ * The window is as long as it takes for an eighth of what is mapped to be used, 10 ms to 2 s: in
  * a longer one every page looks alike. It begins with half of the last one, and is doubled for as
- * long as counting finds too few.
+ * long as counting finds too few. It is at least as long as clearing took, or pages cleared first
+ * would be watched for much longer than those cleared last.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -52,8 +53,8 @@
 #define VISITS_MAX     64 /* CPUs */
 #define SHARE_MAX_BP   10000
 #define CHUNK_PAGES    ((uint64_t)512)
-#define COUNTED_EVERY  4 /* chunks */
-#define USED_PARTS     8 /* of what is mapped are to be used in a window */
+#define COUNTED_EVERY  4  /* chunks */
+#define USED_PARTS     8  /* of what is mapped are to be used in a window */
 #define GROWN_PARTS    16 /* more by one of these: the program is still filling its memory */
 #define GROWING_NS     (200 * NS_PER_MS)
 
@@ -67,9 +68,9 @@ struct accessed {
 	enum phase phase;
 	uint64_t due_ns, window_ns, cleared_ns;
 	uint64_t clearing_ns, watched_ns; /* what the last clearing took; the window as it was */
-	uint64_t paid_ns, cost_ns; /* credit was settled until; CPU time of this check */
-	uint64_t decided_ns;	   /* live->deciding_ns that was paid for */
-	uint64_t nr_resident;	   /* pages, when last asked */
+	uint64_t paid_ns, cost_ns;	  /* credit was settled until; CPU time of this check */
+	uint64_t decided_ns;		  /* live->deciding_ns that was paid for */
+	uint64_t nr_resident;		  /* pages, when last asked */
 	int64_t saved_ns;
 	bool keeps_translations;
 	struct set cpus; /* to visit */
@@ -182,7 +183,8 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 {
 	struct sample *run = &accessed->run;
 	if (run->nr_pages > 0 && run->space == next->space && run->node == next->node &&
-	    run->order == next->order && run->window_ns == next->window_ns && run->page + run->nr_pages == next->page &&
+	    run->order == next->order && run->window_ns == next->window_ns &&
+	    run->page + run->nr_pages == next->page &&
 	    run->nr_pages + next->nr_pages <= RUN_MAX_PAGES) {
 		run->nr_pages += next->nr_pages;
 		return true;

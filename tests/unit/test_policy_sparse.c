@@ -63,28 +63,67 @@ static uint32_t chance(uint64_t per_100s, uint64_t window_ns)
 	return (uint32_t)(ONE - (none >> 16));
 }
 
-static void test_x(void **state)
+/* A hundred checks' worth of a second: per page 15 uses of the hot, 0.27 of the cold. */
+static void open_sparse(struct sparse *sparse, uint64_t window_ns)
 {
-	struct sparse sparse = { .window_ns = 50 * NS_PER_MS, .hot_first = NR_PAGES - NR_HOT };
-	uint64_t every = getenv("EVERY") ? strtoull(getenv("EVERY"), NULL, 10) * NS_PER_MS
-					 : 2 * NS_PER_S;
-	if (getenv("WINDOW"))
-		sparse.window_ns = strtoull(getenv("WINDOW"), NULL, 10) * NS_PER_MS;
-	sparse.hot_chance = chance(1500, sparse.window_ns);
-	sparse.cold_chance = chance(27, sparse.window_ns);
-	(void)state;
-	random_init(&sparse.random, 1);
-	paper_open(&sparse.world, "berth", "", 2400, 4000);
-	births(&sparse);
-	for (int i = 0; i < 40; i++) {
-		if (i == 20)
-			sparse.hot_first -= NR_HOT;
-		look(&sparse);
-		paper_turn(&sparse.world, every);
-		printf("%d: hot fast %llu promoted %llu demoted %llu\n", i,
-		       (unsigned long long)nr_hot_fast(&sparse),
-		       (unsigned long long)sparse.world.nr_promoted,
-		       (unsigned long long)sparse.world.nr_demoted);
+	*sparse = (struct sparse){ .window_ns = window_ns, .hot_first = NR_PAGES - NR_HOT };
+	sparse->hot_chance = chance(1500, window_ns);
+	sparse->cold_chance = chance(27, window_ns);
+	random_init(&sparse->random, 1);
+	paper_open(&sparse->world, "berth", "", 2400, 4000);
+	births(sparse);
+}
+
+static void turns(struct sparse *sparse, unsigned nr, uint64_t every_ns)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		look(sparse);
+		paper_turn(&sparse->world, every_ns);
 	}
+}
+
+/* Two checks tell the hot from the cold, if the policy knows how little of the time they watched:
+ * one touch stands for ten there. */
+static void test_sparse_checks_find_a_hot_set_soon(void **state)
+{
+	static const uint64_t windows_ms[] = { 100, 200, 400 };
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(windows_ms); i++) {
+		struct sparse sparse;
+		open_sparse(&sparse, windows_ms[i] * NS_PER_MS);
+		turns(&sparse, 4, 2 * NS_PER_S);
+		assert_in_range(nr_hot_fast(&sparse), NR_HOT * 9 / 10, NR_HOT);
+		turns(&sparse, 16, 2 * NS_PER_S);
+		assert_in_range(nr_hot_fast(&sparse), NR_HOT - 2, NR_HOT);
+		assert_in_range(sparse.world.nr_promoted, NR_HOT, NR_HOT * 2);
+		paper_close(&sparse.world);
+	}
+}
+
+static void test_sparse_checks_follow_a_hot_set(void **state)
+{
+	struct sparse sparse;
+	(void)state;
+	open_sparse(&sparse, 200 * NS_PER_MS);
+	turns(&sparse, 10, 2 * NS_PER_S);
+	sparse.hot_first -= 2 * NR_HOT;
+	turns(&sparse, 6, 2 * NS_PER_S);
+	assert_in_range(nr_hot_fast(&sparse), NR_HOT * 9 / 10, NR_HOT);
+	paper_close(&sparse.world);
+}
+
+/* All are used alike. */
+static void test_sparse_checks_leave_alone_what_is_even(void **state)
+{
+	struct sparse sparse;
+	(void)state;
+	open_sparse(&sparse, 200 * NS_PER_MS);
+	sparse.hot_chance = sparse.cold_chance = ONE / 6;
+	turns(&sparse, 100, 2 * NS_PER_S);
+	uint64_t before = sparse.world.nr_promoted + sparse.world.nr_demoted;
+	turns(&sparse, 100, 2 * NS_PER_S);
+	uint64_t after = sparse.world.nr_promoted + sparse.world.nr_demoted;
+	assert_in_range(before, 0, NR_PAGES);
+	assert_in_range(after - before, 0, NR_PAGES / 20);
 	paper_close(&sparse.world);
 }

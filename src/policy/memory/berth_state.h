@@ -44,8 +44,8 @@
 #define ACCOUNT_TRUST	(256 * PREDICT_ONE) /* touches that the account begins with */
 #define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
 #define BAR_MAX		6
-#define MISSES_GUESS	8 /* that one touch stands for, where nothing counts misses */
-#define SPARSE		32 /* in 16ths: half of the time is not watched, or more */
+#define MISSES_GUESS	8	    /* that one touch stands for, where nothing counts misses */
+#define SPARSE		32	    /* in 16ths: half of the time is not watched, or more */
 #define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 
 enum { SHORT, LONG, NR_HORIZONS };
@@ -87,7 +87,7 @@ struct berth {
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
 	uint32_t now, hand, now_ms, round_ms;
-	uint32_t bin_room; /* as many victims per bin as the time until the next round asks */
+	uint32_t bin_room;  /* as many victims per bin as the time until the next round asks */
 	uint64_t window_ns; /* that a check of this round watched; 0: all the time */
 	uint64_t round_ns;  /* when the last round of samples was */
 	uint64_t unwatched; /* time that passes per time watched, x 16, a decaying mean; 16: all */
