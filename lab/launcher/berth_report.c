@@ -83,6 +83,8 @@ static int read_members(struct json_reader *reader, struct lab_berth_report *rep
 			strncpy(key, text, sizeof(key) - 1);
 		else if (token == JSON_STRING)
 			take_word(report, key, text);
+		else if (token == JSON_TRUE)
+			report->has_failed |= strcmp(key, "has_failed") == 0;
 		else if (token == JSON_NUMBER)
 			take_number(report, key, is_outcome, text);
 	}
@@ -144,6 +146,7 @@ void lab_berth_report_to_json(struct json_writer *json, const char *key,
 		return;
 	}
 	json_object_begin(json, key);
+	json_bool(json, "has_failed", report->has_failed);
 	json_str(json, "policy", report->policy);
 	json_str(json, "sampler", report->sampler);
 	json_str(json, "mover", report->mover);

@@ -11,6 +11,7 @@ const struct command *const commands[] = {
 	&command_sweep,
 	&command_explain,
 	&command_run_program,
+	&command_trial,
 	&command_status,
 	&command_restore,
 	&command_info,

@@ -19,6 +19,7 @@ extern const struct command command_sim;
 extern const struct command command_sweep;
 extern const struct command command_explain;
 extern const struct command command_run_program; /* command_run() is options.h's */
+extern const struct command command_trial;
 extern const struct command command_status;
 extern const struct command command_restore;
 extern const struct command command_lab_setup;

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* `berth trial`: what berth gains on this machine, measured (trial.h). */
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/commands.h"
+#include "cli/trial.h"
+
+#define FOR_NS (10 * 60 * NS_PER_S)
+
+static uint64_t any_seed(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_nsec % 1000000 + 1;
+}
+
+/* What there is is told, however the trial ended: pairs that were finished are good. */
+static int put_trial(const struct trial *trial, int status)
+{
+	PRINTBUF(out);
+	if (status && !trial->nr_pairs)
+		return status;
+	if (trial->options->format == FORMAT_JSON)
+		trial_to_json(&out, trial);
+	else
+		trial_to_text(&out, trial);
+	int put = put_output(&out, NULL);
+	return status ? status : put;
+}
+
+static int run(const void *values, int nr_arguments, char **arguments)
+{
+	struct trial_options options = *(const struct trial_options *)values;
+	if (options.is_lower_better && !options.metric)
+		return fail_usage("--lower: of which number? Name a command with --metric");
+	if (!options.for_ns)
+		options.for_ns = FOR_NS;
+	struct trial *trial = calloc(1, sizeof(*trial));
+	if (!trial)
+		return fail_usage("out of memory");
+	trial->options = &options;
+	trial->arguments = arguments;
+	trial->seed = options.seed ? options.seed : any_seed();
+	random_init(&trial->random, trial->seed);
+	int status = put_trial(trial, trial_program(trial));
+	free(trial);
+	return status;
+}
+
+#define FIELD(name) offsetof(struct trial_options, name)
+
+static const struct option trial_options[] = {
+	{ 0, "for", "TIME", OPTION_NS, FIELD(for_ns),
+	  "At most so long; otherwise 10min. It stops by itself when enough is known.", NULL },
+	{ 0, "metric", "COMMAND", OPTION_STRING, FIELD(metric),
+	  "What a window got done: the last number that this shell command prints after it, more "
+	  "is "
+	  "better. It finds the program's output in the file $BERTH_TRIAL_OUTPUT.",
+	  NULL },
+	{ 0, "lower", NULL, OPTION_FLAG, FIELD(is_lower_better), "Of that number less is better.",
+	  NULL },
+	{ 0, "policy", "POLICY", OPTION_STRING, FIELD(policy), "As of `berth run --tier`.", NULL },
+	{ 0, "sampler", "NAME", OPTION_STRING, FIELD(sampler), "As of `berth run --tier`.", NULL },
+	{ 'M', "machine", "MACHINE", OPTION_STRING, FIELD(machine), "As of `berth run --tier`.",
+	  NULL },
+	{ 0, "rate", "SIZE", OPTION_STRING, FIELD(rate), "As of `berth run --tier`.", NULL },
+	{ 0, "state", "DIR", OPTION_STRING, FIELD(state), "As of `berth run`.", NULL },
+	{ 0, "seed", "N", OPTION_COUNT, FIELD(seed),
+	  "Of the order in which the two windows of a pair run; otherwise drawn.", NULL },
+	{ 0, "format", "FORMAT", OPTION_FORMAT, FIELD(format), "Of what it prints.", "text|json" },
+};
+
+const struct command command_trial = {
+	.name = "trial",
+	.usage = "[--for TIME] [--metric COMMAND] [options] [--] PROGRAM [ARGUMENTS]",
+	.summary = "measure what placing memory gains a program here",
+	.about =
+		"Runs PROGRAM again and again, with its memory placed (`berth run --tier`) and "
+		"without berth, in pairs of random order, and tells the gain with an interval "
+		"that holds the truth 95 times of 100. It stops by itself when the interval is "
+		"narrow enough, or when no gain is to be hoped for. A first run, with berth, is "
+		"not "
+		"counted.\n\n"
+		"What is compared is the last line `result: NAME VALUE UNIT higher|lower` that the "
+		"program prints; the number that the command of --metric prints; else the time "
+		"that "
+		"a run takes. The program's output is not shown, its input is empty.\n\n"
+		"A program that fails has no figure: the trial ends with status 1, after a failed "
+		"first run with that run's own (126, 127 and 128+N as env(1)).",
+	.examples = "  # does it pay to place this program's memory?\n"
+		    "  berth trial -- ./solver --input case7\n"
+		    "  # by what a log says of the run\n"
+		    "  berth trial --for 1h --metric 'grep -o \"[0-9.]* requests/s\" log' -- "
+		    "./serve-once\n",
+	.options = trial_options,
+	.nr_options = ARRAY_SIZE(trial_options),
+	.options_size = sizeof(struct trial_options),
+	.min_arguments = 1,
+	.max_arguments = -1,
+	.takes_program = true,
+	.run = run,
+};
