@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "linux/cgroup.h"
 #include "linux/hold.h"
+#include "linux/kdamond.h"
 #include "linux/process.h"
 
 #define ENVIRON_BYTES ((size_t)256 * 1024)
@@ -180,6 +181,8 @@ static int undo_change(void *context, const struct journal_change *change,
 		return undo_cgroup(undo, change, ret, err);
 	if (strcmp(change->kind, "controller") == 0)
 		return undo_controller(undo, change, ret);
+	if (strcmp(change->kind, KDAMOND_KIND) == 0)
+		return kdamond_undo(undo->root, change, ret, err);
 	if (strcmp(change->kind, HOLD_KIND) == 0)
 		return hold_undo(undo->root, change, ret, err);
 	return error_set(err, -EOPNOTSUPP,

@@ -8,6 +8,8 @@
  *     cgroup       its path       group before    processes moved back, group removed
  *     controller   group's path   -cpuset         written to cgroup.subtree_control; a refusal
  *                                                 means that others use it by now
+ *     kdamond      its number     none            turned off and removed, if its mark is one that
+ *                                                 berth wrote (kdamond.h)
  *     file         path           its value       written, if the value is one that berth wrote
  *                                                 (hold.h)
  *

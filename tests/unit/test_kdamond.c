@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Making, starting and removing a kdamond against files that only keep what was written: what is
+ * written where, who is refused, and what a journal of a killed berth undoes and what it leaves.
+ * tests/lab/damon.sh does it with kernels.
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "linux/kdamond.h"
+
+#define ADMIN	"sys/kernel/mm/damon/admin/kdamonds/"
+#define CONTEXT ADMIN "0/contexts/0/"
+#define UPDATE	CONTEXT "monitoring_attrs/intervals/update_us"
+
+static char folder[64];
+static struct root root;
+
+static void put(const char *path, const char *text)
+{
+	char whole[256];
+	snprintf(whole, sizeof(whole), "%s/%s", folder, path);
+	for (char *at = strchr(whole + 1, '/'); at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		mkdir(whole, 0700);
+		*at = '/';
+	}
+	FILE *file = fopen(whole, "w");
+	assert_non_null(file);
+	fprintf(file, "%s\n", text);
+	fclose(file);
+}
+
+static void expect(const char *path, const char *text)
+{
+	char *now = NULL;
+	assert_int_equal(root_read(&root, path, &now), 0);
+	assert_string_equal(now, text);
+	free(now);
+}
+
+/* What the kernel would make when it is told the numbers. */
+static void setup(void)
+{
+	strcpy(folder, "/tmp/berth-kdamond-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	root = (struct root){ .fd = open(folder, O_PATH | O_DIRECTORY), .path = folder };
+	put(ADMIN "nr_kdamonds", "0");
+	put(ADMIN "0/state", "off");
+	put(ADMIN "0/pid", "77");
+	put(ADMIN "0/contexts/nr_contexts", "0");
+	put(CONTEXT "operations", "paddr");
+	put(CONTEXT "monitoring_attrs/intervals/sample_us", "1");
+	put(CONTEXT "monitoring_attrs/intervals/aggr_us", "1");
+	put(UPDATE, "60000000");
+	put(CONTEXT "monitoring_attrs/nr_regions/min", "1");
+	put(CONTEXT "monitoring_attrs/nr_regions/max", "1");
+	put(CONTEXT "targets/nr_targets", "0");
+	put(CONTEXT "targets/0/pid_target", "0");
+	put(CONTEXT "targets/1/pid_target", "0");
+	put("proc/77/schedstat", "123456 789 10");
+}
+
+static void teardown(void)
+{
+	PRINTBUF(command);
+	close(root.fd);
+	prt_printf(&command, "rm -r %s", folder);
+	assert_int_equal(system(printbuf_str(&command)), 0);
+}
+
+static struct journal new_journal(void)
+{
+	static const struct journal_owner self = { "41220923-f7a4-4d43-be70-86207927daa9", 4711,
+						   238247 };
+	struct journal journal;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(journal_create(fd, &self, &journal, NULL), 0);
+	return journal;
+}
+
+static void drop(struct journal *journal)
+{
+	int fd = journal->directory_fd;
+	journal_fini(journal);
+	close(fd);
+}
+
+static struct journal_change change_of(char *mark)
+{
+	static char *values[1];
+	values[0] = mark;
+	return (struct journal_change){
+		.kind = (char *)KDAMOND_KIND,
+		.object = (char *)"0",
+		.original = (char *)"none",
+		.values = values,
+		.nr_values = 1,
+	};
+}
+
+static void test_from_made_to_removed(void **state)
+{
+	struct kdamond kdamond;
+	pid_t targets[] = { 11, 12 };
+	struct kdamond_settings settings = {
+		.sample_us = 5000,
+		.aggregation_us = 100000,
+		.min_regions = 50,
+		.max_regions = 200,
+		.targets = targets,
+		.nr_targets = 2,
+	};
+	setup();
+	struct journal journal = new_journal();
+	assert_int_equal(kdamond_make(&root, &journal, &kdamond, NULL), 0);
+	expect(ADMIN "nr_kdamonds", "1");
+	expect(ADMIN "0/contexts/nr_contexts", "1");
+	assert_in_range(kdamond.mark_us, 1000001, 1099992);
+	assert_int_equal(journal.nr_changes, 1);
+	assert_int_equal(atoi(journal.changes[0].values[0]), kdamond.mark_us);
+	assert_int_equal(kdamond_start(&kdamond, &settings, NULL), 0);
+	assert_int_equal(kdamond.pid, 77);
+	assert_true(kdamond_is_on(&kdamond));
+	assert_int_equal(kdamond_cpu_ns(&kdamond), 123456);
+	expect(ADMIN "0/state", "on");
+	expect(CONTEXT "operations", "vaddr");
+	expect(CONTEXT "monitoring_attrs/intervals/sample_us", "5000");
+	expect(CONTEXT "monitoring_attrs/intervals/aggr_us", "100000");
+	expect(CONTEXT "monitoring_attrs/nr_regions/min", "50");
+	expect(CONTEXT "monitoring_attrs/nr_regions/max", "200");
+	expect(CONTEXT "targets/nr_targets", "2");
+	expect(CONTEXT "targets/1/pid_target", "12");
+	kdamond_remove(&kdamond);
+	expect(ADMIN "0/state", "off");
+	expect(ADMIN "nr_kdamonds", "0");
+	kdamond_remove(&kdamond);
+	drop(&journal);
+	teardown();
+}
+
+static void test_who_has_one_keeps_it(void **state)
+{
+	struct kdamond kdamond = { .pid = 5 };
+	PRINTBUF(err);
+	setup();
+	struct journal journal = new_journal();
+	put(ADMIN "nr_kdamonds", "2");
+	assert_int_equal(kdamond_make(&root, &journal, &kdamond, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(printbuf_str(&err), "somebody made 2 kdamonds"));
+	expect(ADMIN "nr_kdamonds", "2");
+	assert_int_equal(journal.nr_changes, 0);
+	assert_int_equal(kdamond.pid, 5);
+	drop(&journal);
+	teardown();
+}
+
+static void test_exclusive_users_are_named(void **state)
+{
+	PRINTBUF(err);
+	setup();
+	put("sys/module/damon_stat/parameters/enabled", "Y");
+	assert_int_equal(kdamond_probe(&root, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(printbuf_str(&err), "DAMON_STAT"));
+	put("sys/module/damon_stat/parameters/enabled", "N");
+	assert_int_equal(kdamond_probe(&root, &err), 0);
+	teardown();
+}
+
+static void test_nothing_is_changed_without_a_journal(void **state)
+{
+	struct kdamond kdamond;
+	setup();
+	assert_int_equal(kdamond_make(&root, NULL, &kdamond, NULL), -EROFS);
+	expect(ADMIN "nr_kdamonds", "0");
+	teardown();
+}
+
+/* Somebody made the number anew: there is one, with other contents. */
+static void test_one_that_became_theirs(void **state)
+{
+	struct kdamond kdamond;
+	struct kdamond_settings settings = { .nr_targets = 0 };
+	setup();
+	struct journal journal = new_journal();
+	assert_int_equal(kdamond_make(&root, &journal, &kdamond, NULL), 0);
+	put(UPDATE, "1000000");
+	put(ADMIN "0/state", "on");
+	put(CONTEXT "targets/nr_targets", "1");
+	assert_int_equal(kdamond_start(&kdamond, &settings, NULL), -EBUSY);
+	kdamond_remove(&kdamond);
+	expect(ADMIN "0/state", "on");
+	expect(ADMIN "nr_kdamonds", "1");
+	drop(&journal);
+	teardown();
+}
+
+static void test_what_restore_undoes(void **state)
+{
+	char mark[] = "1004242";
+	struct journal_change change = change_of(mark);
+	static const struct {
+		const char *nr, *state, *nr_contexts, *update_us, *nr_targets;
+		enum journal_outcome outcome;
+	} cases[] = {
+		{ "0", "off", "0", "60000000", "0", JOURNAL_GONE },
+		{ "1", "off", "0", "60000000", "0", JOURNAL_RESTORED }, /* killed right after */
+		{ "1", "off", "1", "60000000", "0", JOURNAL_RESTORED }, /* before the mark */
+		{ "1", "off", "1", "1004242", "1", JOURNAL_RESTORED },
+		{ "1", "on", "1", "1004242", "1", JOURNAL_RESTORED },
+		{ "1", "on", "1", "1004243", "1", JOURNAL_LEFT_ALONE }, /* somebody else's */
+		{ "1", "off", "1", "1000000", "1", JOURNAL_LEFT_ALONE },
+		{ "1", "on", "1", "1000000", "0", JOURNAL_LEFT_ALONE },
+		{ "2", "on", "1", "1004242", "1", JOURNAL_LEFT_ALONE },
+		{ "2", "off", "0", "1000000", "0", JOURNAL_LEFT_ALONE },
+	};
+	setup();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		enum journal_outcome outcome = 99;
+		put(ADMIN "nr_kdamonds", cases[i].nr);
+		put(ADMIN "0/state", cases[i].state);
+		put(ADMIN "0/contexts/nr_contexts", cases[i].nr_contexts);
+		put(UPDATE, cases[i].update_us);
+		put(CONTEXT "targets/nr_targets", cases[i].nr_targets);
+		assert_int_equal(kdamond_undo(&root, &change, &outcome, NULL), 0);
+		assert_int_equal(outcome, cases[i].outcome);
+		bool is_left = outcome == JOURNAL_LEFT_ALONE;
+		expect(ADMIN "nr_kdamonds", is_left ? cases[i].nr : "0");
+		expect(ADMIN "0/state", is_left ? cases[i].state : "off");
+	}
+	teardown();
+}
