@@ -78,6 +78,7 @@ struct live {
 	uint64_t wake_ns;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
 	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
+	uint64_t kernel_ns;		 /* CPU time of threads of the kernel that sample for us */
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
 	 * something to find. */
 	uint64_t sampling_share_bp;

@@ -8,6 +8,7 @@
 
 const struct sampler_ops *const live_samplers[] = {
 	&live_sampler_accessed,
+	&live_sampler_damon,
 	NULL,
 };
 

@@ -145,6 +145,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.mover = placer->mover->ops->name,
 		.policy = tier->wish->policy->name,
 		.sampling_ns = placer->live.sampling_ns,
+		.kernel_ns = placer->live.kernel_ns,
 		.moving_ns = placer->live.moving_ns,
 		.ticking_ns = placer->ticking_ns,
 		.all_ns = (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
@@ -206,6 +207,10 @@ void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 	const struct engine_stats *stats = &report->stats;
 	prt_printf(out, "policy %s, sampler %s: ", report->policy, report->sampler);
 	share_to_text(out, report->sampling_ns, report->passed_ns);
+	if (report->kernel_ns) {
+		prt_str(out, " and in the kernel ");
+		share_to_text(out, report->kernel_ns, report->passed_ns);
+	}
 	prt_printf(out, ", mover %s: ", report->mover);
 	share_to_text(out, report->moving_ns, report->passed_ns);
 	prt_str(out, ", deciding: ");

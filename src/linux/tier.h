@@ -34,6 +34,7 @@ struct tier_report {
 	struct engine_stats stats;
 	const char *sampler, *mover, *policy;
 	uint64_t sampling_ns, moving_ns; /* CPU time of them */
+	uint64_t kernel_ns;		 /* CPU time of the kernel's threads that sample for us */
 	uint64_t ticking_ns, all_ns;	 /* of all ticks; of all berth, its start included */
 	uint64_t passed_ns, policy_bytes;
 	uint64_t max_rss_bytes; /* of berth itself: resident at most */

@@ -160,6 +160,15 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		berth->touched[berth->nr_touched++] = id;
 }
 
+/* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
+ * each time. */
+static bool is_its_turn(const struct berth *berth, const struct sample *sample, uint64_t page)
+{
+	uint64_t mixed = page * 0x9e3779b97f4a7c15u >> 40;
+	return sample->kind != SAMPLE_HITS || sample->hits >= sample->checks ||
+	       (mixed + berth->now * TURN_STEP) % sample->checks < sample->hits;
+}
+
 static void berth_observe(void *policy, const struct sample_batch *batch)
 {
 	struct berth *berth = policy;
@@ -176,7 +185,8 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 		}
 		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
 		for (uint64_t j = 0; j < nr; j++)
-			observe_page(berth, sample, sample->page + j);
+			if (is_its_turn(berth, sample, sample->page + j))
+				observe_page(berth, sample, sample->page + j);
 		berth->has_new |= sample->kind != SAMPLE_HARDWARE || !berth->has_bits;
 	}
 }

@@ -36,6 +36,7 @@
 #define SWEEP_MAX	16384 /* folios looked at per round; more where rounds are long */
 #define CANDIDATES_MAX	32768
 #define RANGE_PAGES_MAX 65536
+#define TURN_STEP	7 /* prime to the usual numbers of checks */
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
 #define NOBODY		UINT32_MAX
 #define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * damon: the kernel's own monitor, which checks one page of each region and adapts the regions to
+ * what it finds, on the virtual addresses of the watched processes.
+ *
+ *     kdamond (kernel)   | check | check | ... 20 of them: an aggregation --> a record per region
+ *                            one page of each region per check                   (damon_event.h)
+ *     here               poll: the newest snapshot; of regions with hits the pages that are there
+ *                        and their nodes, by /proc/PID/pagemap     --> samples of one node each
+ *
+ * Pages that DAMON finds nothing of are told of once, by a census (pagemap.h).
+ *
+ * What it costs does not grow with the memory: 100 to 1000 regions, two page-table look-ups a check
+ * for each. What it tells is coarser: all pages of a region have the hits of the one that was
+ * looked at, and within a region of mixed pages nothing is told apart.
+ *
+ * The kdamond's thread may take half of the samplers' share of a CPU (live.h), our own reading the
+ * other half. Checks come 5 ms apart, as in the kernel's own settings, or as rarely as the share
+ * demands, up to 100 ms; our readings every 200 ms or more. 7.3 can choose intervals by itself
+ * (intervals_goal), by how many accesses it finds; it knows of no limit of CPU time, so that is
+ * left off.
+ *
+ * Targets are given when it is turned on. When processes were born since, it is turned off and on
+ * with them, at most every two seconds: the kernel's `commit` waits for the end of an aggregation
+ * in steps of 100 ms with our loop standing still, ends the kdamond when one of the processes has
+ * just ended, and takes the regions of one target for those of another when there are fewer.
+ * Processes that end cost nothing and stay targets. Beyond 256 the younger ones are not watched.
+ *
+ * Constants: 5 ms and 20 checks as mm/damon/sysfs.c; 100 ms as HMSDK; a region is at most a
+ * hundredth of the memory of its process.
+ */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "linux/damon_event.h"
+#include "linux/kdamond.h"
+#include "linux/pagemap.h"
+#include "linux/samplers.h"
+#include "linux/translations.h"
+
+#define SAMPLE_MIN_US	 5000
+#define SAMPLE_MAX_US	 100000
+#define CHECKS		 20
+#define REGIONS_LEAST	 50
+#define REGIONS_MIN_EACH 10 /* with many processes */
+#define REGIONS_FIRST	 200
+#define REGIONS_MAX	 1000
+#define RING_ORDER	 7 /* 512 KiB: seven aggregations of a thousand regions */
+#define RESTART_NS	 (2 * NS_PER_S)
+#define ADAPT_NS	 (2 * NS_PER_S)
+#define READ_MIN_NS	 (200 * NS_PER_MS)
+#define READ_MAX_NS	 (2 * NS_PER_S)
+#define SHARE_MAX_BP	 10000
+#define CENSUS_NS	 (2 * NS_PER_S)
+#define CENSUS_PAGES	 65536 /* each time */
+#define USED_MANY_BP	 2500
+#define USED_FEW_BP	 156 /* 1/64 */
+
+struct damon {
+	struct live *live;
+	struct kdamond kdamond;
+	struct damon_events events;
+	struct ring ring;
+	struct translations translations;
+	uint64_t sample_us;
+	uint32_t max_regions;
+	uint32_t targets[KDAMOND_TARGETS_MAX]; /* spaces, in the order given */
+	uint32_t nr_targets;
+	uint64_t flushed_ns;
+	uint64_t started_ns, kernel_ns; /* CPU time of its thread, counted so far */
+	uint64_t adapt_from_ns, adapt_from_cpu_ns;
+	/* handing out */
+	uint64_t due_ns, cost_ns, nr_read;
+	uint32_t region;
+	uint64_t page; /* in it; 0: at its beginning */
+	bool is_handing;
+	struct pagemap pagemap;
+	struct census census;
+	uint64_t census_ns; /* when it may go on */
+};
+
+static int probe_damon(void *world, struct printbuf *err)
+{
+	const struct live *live = world;
+	struct damon_events events;
+	int error = kdamond_probe(live->root, err);
+	if (error)
+		return error;
+	error = damon_events_find(live->root, live->machine->page_bytes, &events);
+	if (error)
+		return error_set(err, error == -EACCES ? -EPERM : -EOPNOTSUPP,
+				 "the tracepoint " DAMON_EVENT " cannot be found: %s; mount "
+				 "tracefs, or use a kernel with CONFIG_FTRACE",
+				 error_text(error));
+	return 0;
+}
+
+static void close_damon(void *sampler)
+{
+	struct damon *damon = sampler;
+	if (!damon)
+		return;
+	translations_fini(&damon->translations);
+	ring_close(&damon->ring);
+	kdamond_remove(&damon->kdamond);
+	damon_events_fini(&damon->events);
+	pagemap_close(&damon->pagemap);
+	census_fini(&damon->census);
+	free(damon);
+}
+
+static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
+{
+	struct live *live = world;
+	struct damon *damon = calloc(1, sizeof(*damon));
+	if (!damon)
+		return error_set(err, -ENOMEM, "damon: out of memory");
+	damon->live = live;
+	damon->ring.fd = damon->pagemap.fd = -1;
+	census_init(&damon->census, live);
+	damon->sample_us = SAMPLE_MIN_US;
+	damon->max_regions = REGIONS_FIRST;
+	int error = damon_events_find(live->root, live->machine->page_bytes, &damon->events);
+	if (error)
+		error_set(err, error, "the tracepoint " DAMON_EVENT " cannot be found: %s",
+			  error_text(error));
+	if (!error)
+		error = translations_init(&damon->translations, live->root);
+	if (!error)
+		error = kdamond_make(live->root, live->journal, &damon->kdamond, err);
+	if (error) {
+		close_damon(damon);
+		return error;
+	}
+	*ret_sampler = damon;
+	return 0;
+}
+
+/* What its thread took since last asked. */
+static void account(struct damon *damon)
+{
+	uint64_t all_ns = kdamond_cpu_ns(&damon->kdamond);
+	if (all_ns > damon->kernel_ns) {
+		damon->live->kernel_ns += all_ns - damon->kernel_ns;
+		damon->kernel_ns = all_ns;
+	}
+	uint64_t flushed_ns = translations_cpu_ns(&damon->translations);
+	damon->live->sampling_ns += flushed_ns - damon->flushed_ns;
+	damon->flushed_ns = flushed_ns;
+}
+
+static bool is_target(const struct damon *damon, uint32_t space)
+{
+	for (uint32_t i = 0; i < damon->nr_targets; i++)
+		if (damon->targets[i] == space)
+			return true;
+	return false;
+}
+
+/* A living process that is not watched yet, if there is room for it. */
+static bool has_newcomers(struct damon *damon)
+{
+	uint32_t nr_alive = 0;
+	bool has_new = false;
+	for (uint32_t i = 0; i < damon->live->nr_spaces && nr_alive < KDAMOND_TARGETS_MAX; i++) {
+		if (!live_space(damon->live, i))
+			continue;
+		nr_alive++;
+		has_new |= !is_target(damon, i);
+	}
+	return has_new;
+}
+
+static uint32_t gather_targets(struct damon *damon, pid_t *ret_pids)
+{
+	damon->nr_targets = 0;
+	for (uint32_t i = 0; i < damon->live->nr_spaces && damon->nr_targets < KDAMOND_TARGETS_MAX;
+	     i++) {
+		const struct live_space *space = live_space(damon->live, i);
+		if (!space)
+			continue;
+		ret_pids[damon->nr_targets] = space->pid;
+		damon->targets[damon->nr_targets++] = i;
+	}
+	return damon->nr_targets;
+}
+
+static int listen_to_it(struct damon *damon)
+{
+	struct perf_event_attr attr;
+	damon_events_attr(&damon->events, &attr);
+	return ring_open(&attr, damon->kdamond.pid, -1, RING_ORDER, &damon->ring);
+}
+
+/* 0 also where all processes have just ended: there is nothing to tell. */
+static int start(struct damon *damon, uint64_t now_ns)
+{
+	pid_t pids[KDAMOND_TARGETS_MAX];
+	uint32_t nr = gather_targets(damon, pids);
+	account(damon);
+	ring_close(&damon->ring);
+	damon_events_clear(&damon->events);
+	damon->is_handing = false;
+	damon->started_ns = now_ns;
+	damon->kernel_ns = 0;
+	if (nr == 0)
+		return 0;
+	struct kdamond_settings settings = {
+		.sample_us = damon->sample_us,
+		.aggregation_us = damon->sample_us * CHECKS,
+		.min_regions = MAX(damon->max_regions / 4 / nr, REGIONS_MIN_EACH),
+		.max_regions = MAX(damon->max_regions, nr * 2 * REGIONS_MIN_EACH),
+		.targets = pids,
+		.nr_targets = nr,
+	};
+	int error = kdamond_start(&damon->kdamond, &settings, NULL);
+	if (!error)
+		error = listen_to_it(damon);
+	if (!error)
+		error = translations_begin(&damon->translations, damon->sample_us * NS_PER_US);
+	damon->kernel_ns = damon->adapt_from_cpu_ns = kdamond_cpu_ns(&damon->kdamond);
+	damon->adapt_from_ns = now_ns;
+	return error == -ESRCH ? 0 : error;
+}
+
+static uint64_t half_share_bp(const struct damon *damon)
+{
+	return MAX(MIN(damon->live->sampling_share_bp, SHARE_MAX_BP) / 2, 1);
+}
+
+/* Of the checks of all pages, per ten thousand, those that found a page used. */
+static uint64_t used_bp(const struct damon_snapshot *snapshot)
+{
+	uint64_t pages = 0, hits = 0;
+	for (uint32_t i = 0; i < snapshot->nr; i++) {
+		const struct damon_region *region = &snapshot->items[i];
+		pages += region->end - region->first;
+		hits += (region->end - region->first) * MIN(region->hits, CHECKS);
+	}
+	return pages ? hits * 10000 / (pages * CHECKS) : 0;
+}
+
+/* As long as it takes for some of the memory to be used, but not for all of it. */
+static uint64_t fitting_us(const struct damon *damon)
+{
+	uint64_t bp = used_bp(&damon->events.ready);
+	uint64_t us = bp > USED_MANY_BP	 ? damon->sample_us / 2
+		      : bp < USED_FEW_BP ? damon->sample_us * 2
+					 : damon->sample_us;
+	return MIN(MAX(us, SAMPLE_MIN_US), SAMPLE_MAX_US);
+}
+
+/* Checks that come as rarely as the use of memory asks for, of as many regions as its thread's
+ * share of a CPU is good for. True: others than now. */
+static bool adapt(struct damon *damon, uint64_t now_ns)
+{
+	uint64_t passed_ns = now_ns - damon->adapt_from_ns;
+	uint32_t nr = damon->events.ready.nr;
+	if (nr == 0 || passed_ns < ADAPT_NS || damon->nr_read == 0)
+		return false;
+	uint64_t nr_checks = passed_ns / (damon->sample_us * NS_PER_US) * nr;
+	uint64_t check_ns = MAX((damon->kernel_ns - damon->adapt_from_cpu_ns) / MAX(nr_checks, 1),
+				1);
+	uint64_t share_ns = NS_PER_S / SHARE_MAX_BP * half_share_bp(damon);
+	uint64_t us = fitting_us(damon), fitting = share_ns / check_ns * us / 1000000;
+	if (fitting < REGIONS_LEAST) { /* too few to tell much: more rarely, then */
+		us = MIN(us * REGIONS_LEAST / MAX(fitting, 1), SAMPLE_MAX_US);
+		fitting = REGIONS_LEAST;
+	}
+	uint32_t max = (uint32_t)MIN(fitting, REGIONS_MAX);
+	damon->adapt_from_ns = now_ns;
+	damon->adapt_from_cpu_ns = damon->kernel_ns;
+	bool is_same = us * 2 <= damon->sample_us * 3 && us * 3 >= damon->sample_us * 2 &&
+		       max <= damon->max_regions * 2 && max * 2 >= damon->max_regions;
+	if (is_same)
+		return false;
+	damon->sample_us = us;
+	damon->max_regions = max;
+	return true;
+}
+
+/* On, with the processes that there are. */
+static int keep_on(struct damon *damon, uint64_t now_ns)
+{
+	account(damon);
+	bool is_due = damon->started_ns == 0 || now_ns - damon->started_ns >= RESTART_NS;
+	if (!is_due)
+		return 0;
+	if (has_newcomers(damon) || adapt(damon, now_ns))
+		return start(damon, now_ns);
+	return 0;
+}
+
+/* What of [first, first + nr) is there, as runs of one node. There is room for it in the batch. */
+static void tell_chunk(struct damon *damon, const struct sample *of_region, uint64_t first,
+		       uint64_t nr, struct sample_batch *batch)
+{
+	uint64_t nr_read = pagemap_read(&damon->pagemap, first, nr);
+	struct sample *run = NULL;
+	for (uint64_t i = 0; i < nr_read; i++) {
+		uint32_t node = pagemap_node(&damon->pagemap, &damon->live->frames, i);
+		if (node == FRAMES_NO_NODE) {
+			run = NULL;
+			continue;
+		}
+		if (!run || run->node != node) {
+			run = &batch->samples[batch->nr++];
+			*run = *of_region;
+			run->page = first + i;
+			run->nr_pages = 0;
+			run->node = node;
+		}
+		run->nr_pages++;
+	}
+}
+
+/* False: the batch has no room for it. */
+static bool tell_region(struct damon *damon, const struct damon_region *region,
+			struct sample_batch *batch)
+{
+	uint32_t space = damon->targets[MIN(region->target, KDAMOND_TARGETS_MAX - 1)];
+	if (region->target >= damon->nr_targets)
+		return true;
+	struct sample sample = sample_of_page(SAMPLE_HITS, region->time_ns, space, region->first);
+	sample.nr_pages = region->end - region->first;
+	sample.hits = MIN(region->hits, CHECKS);
+	sample.checks = CHECKS;
+	sample.age = region->age;
+	if (sample.hits == 0) {
+		if (batch->nr == batch->max)
+			return false;
+		batch->samples[batch->nr++] = sample;
+		return true;
+	}
+	if (!pagemap_open(&damon->pagemap, damon->live, space))
+		return true; /* it has ended */
+	for (uint64_t page = MAX(damon->page, region->first); page < region->end;) {
+		uint64_t nr = MIN(region->end - page, PAGEMAP_CHUNK);
+		damon->page = page;
+		if (batch->max - batch->nr < nr)
+			return false;
+		tell_chunk(damon, &sample, page, nr, batch);
+		page += nr;
+	}
+	damon->page = 0;
+	return true;
+}
+
+/* 1: the batch is full and there is more. */
+static int hand_out(struct damon *damon, struct sample_batch *batch)
+{
+	const struct damon_snapshot *ready = &damon->events.ready;
+	for (; damon->region < ready->nr; damon->region++)
+		if (!tell_region(damon, &ready->items[damon->region], batch))
+			return 1;
+	damon->is_handing = false;
+	pagemap_close(&damon->pagemap);
+	return 0;
+}
+
+/* A round takes some polls, then none is begun for a while. */
+static void take_census(struct damon *damon, uint64_t now_ns, struct sample_batch *batch)
+{
+	if (now_ns < damon->census_ns)
+		return;
+	if (census_go_on(&damon->census, now_ns, CENSUS_PAGES, batch))
+		damon->census_ns = now_ns + CENSUS_NS;
+}
+
+/* While a snapshot is handed out the next one stays in the ring. */
+static int go_on(struct damon *damon, uint64_t now_ns, struct sample_batch *batch)
+{
+	if (!damon->is_handing) {
+		int error = keep_on(damon, now_ns);
+		if (error)
+			return error;
+		if (now_ns < damon->due_ns)
+			return 0;
+		take_census(damon, now_ns, batch);
+		ring_read(&damon->ring, damon_events_take, &damon->events);
+		damon_events_settle(&damon->events, now_ns, SAMPLE_MIN_US * NS_PER_US);
+		if (damon->nr_read == damon->events.nr_snapshots)
+			return 0;
+		damon->nr_read = damon->events.nr_snapshots;
+		damon->region = 0;
+		damon->page = 0;
+		damon->is_handing = true;
+	}
+	return hand_out(damon, batch);
+}
+
+static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch)
+{
+	struct damon *damon = sampler;
+	struct live *live = damon->live;
+	uint64_t begin_ns = live_cpu_ns();
+	int more = go_on(damon, now_ns, batch);
+	uint64_t cost_ns = live_cpu_ns() - begin_ns;
+	live->sampling_ns += cost_ns;
+	damon->cost_ns += cost_ns;
+	if (more == 1)
+		return more;
+	if (now_ns >= damon->due_ns) {
+		uint64_t rest_ns = damon->cost_ns * SHARE_MAX_BP / half_share_bp(damon);
+		uint64_t snapshot_ns = damon->sample_us * NS_PER_US * CHECKS;
+		damon->due_ns = now_ns +
+				MAX(MIN(MAX(rest_ns, READ_MIN_NS), READ_MAX_NS), snapshot_ns);
+		damon->cost_ns = 0;
+	}
+	live->wake_ns = MIN(live->wake_ns, damon->due_ns);
+	return more;
+}
+
+const struct sampler_ops live_sampler_damon = {
+	.name = "damon",
+	.summary = "ranges of pages with hits out of checks, by the kernel's own monitor",
+	.provides = { SAMPLE_BIT(SAMPLE_HITS) | SAMPLE_HAS_NODE | SAMPLE_HAS_AGE, 1, false },
+	.probe = probe_damon,
+	.open = open_damon,
+	.poll = poll_damon,
+	.close = close_damon,
+};
