@@ -326,6 +326,7 @@ static bool tell_region(struct damon *damon, const struct damon_region *region,
 	sample.hits = MIN(region->hits, CHECKS);
 	sample.checks = CHECKS;
 	sample.age = region->age;
+	sample.window_ns = damon->sample_us * NS_PER_US;
 	if (sample.hits == 0) {
 		if (batch->nr == batch->max)
 			return false;
