@@ -239,7 +239,9 @@ static int act(struct engine *engine, const struct policy_view *view)
 		return 0;
 	int taken = config->mover->submit(config->mover_state, plan->moves, plan->nr, view->now_ns);
 	uint32_t nr = taken < 0 ? 0 : MIN((uint32_t)taken, plan->nr);
-	forget_moves(engine, plan->moves + nr, plan->nr - nr, MOVE_REFUSED_BUSY);
+	/* What the mover has no room for is asked for again, if it is still wanted then. */
+	forget_moves(engine, plan->moves + nr, plan->nr - nr,
+		     taken < 0 ? MOVE_REFUSED_BUSY : MOVE_REFUSED_BUDGET);
 	plan_cut(plan, nr);
 	uint64_t pages = plan_nr_pages(plan);
 	engine->stats.nr_submitted_pages += pages;

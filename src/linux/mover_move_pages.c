@@ -1,385 +1,347 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving by move_pages(2), and reading back what came of it.
+ * move_pages: moving in a thread of its own, so that the engine goes on looking meanwhile.
  *
- *     plan -> batches of one process, at most 2,048 pages
- *               1 where are they?            gone, or there already: no more to do
- *               2 one page for each folio    naming two of one folio gets -EBUSY for the second
- *               3 to slower nodes first      they make the room for what goes to faster ones
- *               4 move_pages, again for what the kernel did not get to
- *               5 where are they now?        this is the result; the status only says why not
+ *     engine's thread                                     the worker
+ *     submit --> moves: ring of 32,768 runs of pages ---> batch (move_batch.h), at its pace
+ *                targets: who they are of, by a pidfd           |
+ *     complete <- results: ring of 4,096 runs  <----------------+
+ *     the loop's poll <- eventfd: all is done, or the ring is half full; 20 times a second at most
  *
- * The kernel stops at the first chunk of which a page does not migrate, and leaves the status of it
- * and of all behind it untouched. So a call that says "n failed" is made again for the pages behind
- * the last one that moved.
+ * Everything is bounded. What the rings have no room for is not taken: the engine tells the policy
+ * so, which asks again when it still wants it. A worker whose results nobody takes waits. One
+ * worker and not one per node: a plan's moves into the fast node need the room that its moves out
+ * of it make, in this order.
  *
- * Pages that are pinned, shared, locked or of a device are remembered (unmovable.h).
+ * The live world belongs to the engine's thread. The worker has copies: of a process its pid and a
+ * pidfd of its own, asked before each batch. A process that ends, or becomes another program,
+ * meanwhile has no such pages any more, which the kernel says.
  *
- * Cost: three system calls per batch, one look into pagemap per page, 200 KiB of buffers.
- * Follows do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
+ * Cost: 1.1 MiB, of which only what is used is ever touched; a lock taken twice per batch. Its CPU
+ * time is told in live.moving_ns.
  */
 #include "linux/mover_move_pages.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/error.h"
+#include "linux/move_batch.h"
 #include "linux/movers.h"
 #include "linux/numa.h"
-#include "linux/process.h"
-#include "linux/unmovable.h"
+#include "linux/pace.h"
+#include "linux/pressure.h"
 
-#define BATCH_PAGES	2048
-#define TRIES_MAX	32 /* calls for one batch */
-#define FOLIO_PAGES_MAX 512
-#define FRAME_BITS	55 /* of a pagemap entry */
-#define PRESENT_BIT	63
-#define FLAG_TAIL	16 /* of kpageflags */
-#define NO_FRAME	UINT64_MAX
+#define RUNS_MAX      MOVER_RUNS_MAX
+#define RESULTS_MAX   4096 /* at least one batch */
+#define TARGETS_MAX   256
+#define TELL_EVERY_NS (50 * NS_PER_MS)
+#define STACK_BYTES   ((size_t)256 << 10)
+#define NO_TARGET     UINT32_MAX
 
-struct move_calls move_calls = { numa_where, numa_move };
+struct run { /* pages of one process that are to go to one node */
+	uint64_t page;
+	uint32_t nr_pages;
+	uint16_t target, to;
+};
 
-struct item { /* a page of the batch */
-	uint64_t page, frame;
-	uint32_t to; /* node index */
-	int before, status, call, after;
-	bool is_asked; /* named to the kernel */
+struct target {
+	struct move_target is;
+	uint32_t nr_runs; /* that are not done with; 0: the slot is free */
 };
 
 struct mover {
 	struct live *live;
-	struct unmovable unmovable;
-	int pageflags_fd; /* -1: folios are not told apart */
-	struct item items[BATCH_PAGES];
-	uint32_t nr_items, space;
-	void *addresses[BATCH_PAGES];
-	int nodes[BATCH_PAGES], statuses[BATCH_PAGES];
-	uint32_t asked[BATCH_PAGES]; /* items of the call */
-	struct move_result *results;
-	size_t nr_results, results_at, max_results;
+	pthread_t worker;
+	bool has_worker, has_pressure;
+	int done_fd;		/* eventfd */
+	pthread_mutex_t lock;	/* all below, but for the worker's own */
+	pthread_cond_t changed; /* moves came, results went, or it is to end */
+	bool is_closing;
+	struct run *runs; /* ring */
+	uint32_t runs_first, nr_runs;
+	uint64_t nr_pages; /* in the ring and in the batch */
+	struct target targets[TARGETS_MAX];
+	uint32_t last_target;
+	struct move_result *results; /* ring */
+	uint32_t results_first, nr_results;
+	uint64_t worked_ns; /* CPU time, not yet told */
+	struct mover_figures figures;
+	int pressure_fd;
+	/* the worker's own */
+	struct move_batch batch;
+	struct pace pace;
+	uint64_t told_ns, used_ns;
+	uint32_t used_runs[TARGETS_MAX]; /* ended in this batch, of each target */
+	uint32_t batch_target;
 };
 
-bool move_outcome_is_lasting(enum move_outcome outcome)
+/* ---- the worker ---- */
+
+static void wait_until(struct mover *mover, uint64_t until_ns)
 {
-	return outcome == MOVE_REFUSED_BUSY || outcome == MOVE_REFUSED_DENIED;
+	struct timespec until = { .tv_sec = (time_t)(until_ns / NS_PER_S),
+				  .tv_nsec = (long)(until_ns % NS_PER_S) };
+	pthread_cond_timedwait(&mover->changed, &mover->lock, &until);
 }
 
-static enum move_outcome refusal_of(int error)
+static void tell(struct mover *mover)
 {
-	switch (error) {
-	case -ENOMEM:
-	case -ENOSPC:
-		return MOVE_REFUSED_FULL;
-	case -ENOENT:
-	case -EFAULT:
-	case -ESRCH:
-		return MOVE_REFUSED_GONE;
-	case -EPERM:
-	case -ENODEV:
-	case -ENOSYS:
-		return MOVE_REFUSED_DENIED;
-	default:
-		return MOVE_REFUSED_BUSY;
-	}
+	uint64_t one = 1;
+	mover->told_ns = live_now_ns();
+	if (write(mover->done_fd, &one, sizeof(one)) < 0)
+		return; /* it is readable already */
 }
 
-enum move_outcome move_outcome_of(const struct move_attempt *attempt)
+/* Waits for moves, and tells of results when they have come to rest. False: it is to end. */
+static bool wait_for_runs(struct mover *mover)
 {
-	if (attempt->before < 0)
-		return refusal_of(attempt->before) == MOVE_REFUSED_GONE ? MOVE_REFUSED_GONE
-									: MOVE_UNKNOWN;
-	if (attempt->before == attempt->to)
-		return MOVE_REFUSED_THERE;
-	if (attempt->after == attempt->to)
-		return MOVE_DONE;
-	if (attempt->after < 0)
-		return refusal_of(attempt->after) == MOVE_REFUSED_GONE ? MOVE_REFUSED_GONE
-								       : MOVE_UNKNOWN;
-	/* The page is where it was, so that an unmapped one among the reasons is another page. */
-	if (attempt->status < 0 && attempt->status != MOVE_STATUS_UNTOUCHED)
-		return attempt->status == -ENOENT ? MOVE_REFUSED_BUSY : refusal_of(attempt->status);
-	/* Of the whole call -EACCES says that the target's cpuset does not allow the node; of a
-	 * page, that others map it too. */
-	if (attempt->call < 0)
-		return attempt->call == -EACCES ? MOVE_REFUSED_DENIED : refusal_of(attempt->call);
-	return MOVE_REFUSED_BUSY;
-}
-
-static bool continues(const struct move_result *last, const struct move_result *next)
-{
-	return last->space == next->space && last->page + last->nr_pages == next->page &&
-	       last->from == next->from && last->to == next->to && last->node == next->node &&
-	       last->outcome == next->outcome;
-}
-
-static int push_result(struct mover *mover, const struct move_result *result)
-{
-	if (mover->nr_results > mover->results_at) {
-		struct move_result *last = &mover->results[mover->nr_results - 1];
-		if (continues(last, result)) {
-			last->nr_pages += result->nr_pages;
-			return 0;
+	bool is_told = mover->nr_results == 0;
+	while (!mover->is_closing && mover->nr_runs == 0) {
+		uint64_t due_ns = mover->told_ns + TELL_EVERY_NS;
+		if (is_told) {
+			pthread_cond_wait(&mover->changed, &mover->lock);
+		} else if (live_now_ns() < due_ns) {
+			wait_until(mover, due_ns);
+		} else {
+			tell(mover);
+			is_told = true;
 		}
 	}
-	if (mover->nr_results == mover->max_results) {
-		size_t max = mover->max_results ? mover->max_results * 2 : 1024;
-		struct move_result *results = realloc(mover->results, max * sizeof(*results));
-		if (!results)
-			return -ENOMEM;
-		mover->results = results;
-		mover->max_results = max;
-	}
-	mover->results[mover->nr_results++] = *result;
-	return 0;
+	return !mover->is_closing;
 }
 
-static uint32_t index_of(const struct mover *mover, int node)
+/* Fills the batch with the next pages of one process. */
+static void take_runs(struct mover *mover)
 {
-	int64_t index = node < 0 ? -1 : machine_node_index(mover->live->machine, (uint32_t)node);
-	return index < 0 ? PLAN_NODE_ANY : (uint32_t)index;
-}
-
-static int push_item(struct mover *mover, const struct item *item, enum move_outcome outcome)
-{
-	struct move_result result = {
-		.page = item->page,
-		.nr_pages = 1,
-		.space = mover->space,
-		.from = index_of(mover, item->before),
-		.to = item->to,
-		.node = index_of(mover, item->after),
-		.outcome = (uint8_t)outcome,
-	};
-	return push_result(mover, &result);
-}
-
-/* Where each page is, into before or after. A process that ended has no pages any more; -EINVAL is
- * what the kernel says of one that is ending. */
-static void ask_where(struct mover *mover, pid_t pid, bool is_before)
-{
-	uint64_t page_bytes = mover->live->machine->page_bytes;
-	for (uint32_t i = 0; i < mover->nr_items; i++) {
-		mover->addresses[i] = (void *)(uintptr_t)(mover->items[i].page * page_bytes);
-		mover->statuses[i] = -EIO;
-	}
-	int error = move_calls.where(pid, mover->nr_items, mover->addresses, mover->statuses);
-	for (uint32_t i = 0; i < mover->nr_items; i++) {
-		bool has_ended = error == -ESRCH || error == -EINVAL;
-		int node = has_ended ? -ESRCH : error ? -EIO : mover->statuses[i];
-		*(is_before ? &mover->items[i].before : &mover->items[i].after) = node;
+	uint32_t target = mover->runs[mover->runs_first].target;
+	uint64_t now_ns = live_now_ns();
+	mover->batch_target = target;
+	mover->used_runs[target] = 0;
+	move_batch_begin(&mover->batch, &mover->targets[target].is);
+	while (mover->nr_runs > 0 && move_batch_room(&mover->batch) > 0) {
+		struct run *run = &mover->runs[mover->runs_first];
+		if (run->target != target)
+			return;
+		uint32_t nr = MIN(run->nr_pages, move_batch_room(&mover->batch));
+		move_batch_add(&mover->batch, run->page, nr, run->to, now_ns);
+		run->page += nr;
+		run->nr_pages -= nr;
+		if (run->nr_pages > 0)
+			return;
+		mover->runs_first = (mover->runs_first + 1) % RUNS_MAX;
+		mover->nr_runs--;
+		mover->used_runs[target]++;
 	}
 }
 
-static uint64_t frame_at(int pagemap_fd, uint64_t page)
+static void release_target(struct mover *mover, uint32_t index)
 {
-	uint64_t entry;
-	if (pread(pagemap_fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) !=
-	    (ssize_t)sizeof(entry))
-		return NO_FRAME;
-	uint64_t frame = entry & (((uint64_t)1 << FRAME_BITS) - 1);
-	return entry >> PRESENT_BIT && frame ? frame : NO_FRAME;
+	struct target *target = &mover->targets[index];
+	target->nr_runs -= mover->used_runs[index];
+	if (target->nr_runs > 0 || target->is.pidfd < 0)
+		return;
+	close(target->is.pidfd);
+	target->is.pidfd = -1;
 }
 
-static void find_frames(struct mover *mover, pid_t pid)
+/* False: it is to end, nobody asks for the results any more. */
+static bool hand_over(struct mover *mover)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
-	int fd = mover->pageflags_fd < 0 ? -1 : rootfile_open(mover->live->root, path, O_RDONLY);
-	for (uint32_t i = 0; i < mover->nr_items; i++)
-		mover->items[i].frame = fd < 0 ? NO_FRAME : frame_at(fd, mover->items[i].page);
-	if (fd >= 0)
-		close(fd);
-}
-
-/* All frames after the first one's up to the second's are tails: of one folio. */
-static bool are_one_folio(const struct mover *mover, const struct item *first,
-			  const struct item *second)
-{
-	uint64_t flags[FOLIO_PAGES_MAX], apart = second->page - first->page;
-	if (first->frame == NO_FRAME || second->frame == NO_FRAME || apart >= FOLIO_PAGES_MAX ||
-	    second->frame - first->frame != apart)
+	const struct move_batch *batch = &mover->batch;
+	while (!mover->is_closing && mover->nr_results + batch->nr_results > RESULTS_MAX) {
+		tell(mover);
+		pthread_cond_wait(&mover->changed, &mover->lock);
+	}
+	if (mover->is_closing)
 		return false;
-	ssize_t size = (ssize_t)(apart * sizeof(*flags));
-	if (pread(mover->pageflags_fd, flags, (size_t)size,
-		  (off_t)((first->frame + 1) * sizeof(*flags))) != size)
-		return false;
-	for (uint64_t i = 0; i < apart; i++)
-		if (!(flags[i] >> FLAG_TAIL & 1))
-			return false;
+	for (uint32_t i = 0; i < batch->nr_results; i++) {
+		uint32_t at = (mover->results_first + mover->nr_results++) % RESULTS_MAX;
+		mover->results[at] = batch->results[i];
+	}
+	mover->nr_pages -= batch->nr_items;
+	release_target(mover, mover->batch_target);
+	memcpy(mover->figures.unmovable_pages, batch->unmovable.nr_pages,
+	       sizeof(mover->figures.unmovable_pages));
+	if (mover->nr_results > RESULTS_MAX / 2)
+		tell(mover);
 	return true;
 }
 
-static int compare_items(const void *a, const void *b)
+static void count_work(struct mover *mover)
 {
-	const struct item *left = a, *right = b;
-	if (left->to != right->to)
-		return left->to < right->to ? -1 : 1;
-	return left->page < right->page ? -1 : left->page > right->page;
+	uint64_t used_ns = live_cpu_ns();
+	mover->worked_ns += used_ns - mover->used_ns;
+	mover->used_ns = used_ns;
+	mover->figures.rate_most = mover->pace.most;
+	mover->figures.rate_least = mover->pace.least_seen;
+	mover->figures.nr_halved = mover->pace.nr_halved;
 }
 
-/* Names the pages that are to go to one node, each folio once. `at` is in the items' order. */
-static uint32_t name_pages(struct mover *mover, uint32_t at, uint32_t end)
+static bool is_pressed(int fd)
 {
-	const struct machine *machine = mover->live->machine;
-	const struct item *last = NULL;
-	uint32_t nr = 0;
-	for (; at < end; at++) {
-		struct item *item = &mover->items[at];
-		int to = (int)machine->nodes[item->to].id;
-		if (item->before < 0 || item->before == to)
-			continue;
-		bool is_named = last && are_one_folio(mover, last, item);
-		last = item;
-		if (is_named)
-			continue;
-		item->is_asked = true;
-		mover->asked[nr] = at;
-		mover->addresses[nr] = (void *)(uintptr_t)(item->page * machine->page_bytes);
-		mover->nodes[nr] = to;
-		mover->statuses[nr++] = MOVE_STATUS_UNTOUCHED;
-	}
-	return nr;
+	struct pollfd ask = { .fd = fd, .events = POLLPRI };
+	return fd >= 0 && poll(&ask, 1, 0) > 0 && ask.revents & POLLPRI;
 }
 
-/* After a call that said "some failed": how many pages from the first on are done with. */
-static uint32_t nr_settled(struct mover *mover, pid_t pid, uint32_t first, uint32_t nr)
+/* As long as the pace asks, unless it is to end. */
+static void rest(struct mover *mover)
 {
-	int now[BATCH_PAGES];
-	uint32_t settled = 1;
-	if (move_calls.where(pid, nr - first, mover->addresses + first, now))
-		return nr - first;
-	for (uint32_t i = 0; i < nr - first; i++)
-		if (now[i] == mover->nodes[first + i] ||
-		    mover->statuses[first + i] != MOVE_STATUS_UNTOUCHED)
-			settled = i + 1;
-	return settled;
+	uint64_t bytes = mover->batch.nr_moved_pages * mover->live->machine->page_bytes;
+	uint64_t now_ns = live_now_ns();
+	if (is_pressed(mover->pressure_fd))
+		pace_press(&mover->pace, now_ns);
+	uint64_t until_ns = now_ns + pace_spend(&mover->pace, bytes, now_ns);
+	while (!mover->is_closing && live_now_ns() < until_ns)
+		wait_until(mover, until_ns);
 }
 
-static void call_kernel(struct mover *mover, pid_t pid, uint32_t nr)
+static void *work(void *context)
 {
-	uint32_t first = 0;
-	for (unsigned tries = 0; first < nr && tries < TRIES_MAX; tries++) {
-		int64_t call = move_calls.move(pid, nr - first, mover->addresses + first,
-					       mover->nodes + first, mover->statuses + first);
-		for (uint32_t i = first; i < nr; i++)
-			mover->items[mover->asked[i]].call = (int)call;
-		if (call <= 0)
+	struct mover *mover = context;
+	pthread_mutex_lock(&mover->lock);
+	pace_init(&mover->pace, pace_most(mover->live->machine), live_now_ns());
+	while (wait_for_runs(mover)) {
+		take_runs(mover);
+		pthread_mutex_unlock(&mover->lock);
+		move_batch_run(&mover->batch, live_now_ns());
+		pthread_mutex_lock(&mover->lock);
+		count_work(mover);
+		if (!hand_over(mover))
 			break;
-		first += nr_settled(mover, pid, first, nr);
+		rest(mover);
 	}
-	for (uint32_t i = 0; i < nr; i++)
-		mover->items[mover->asked[i]].status = mover->statuses[i];
+	count_work(mover);
+	pthread_mutex_unlock(&mover->lock);
+	return NULL;
 }
 
-/* Targets from the slowest tier to the fastest. */
-static void move_items(struct mover *mover, pid_t pid)
-{
-	const struct machine *machine = mover->live->machine;
-	for (uint32_t tier = machine->nr_tiers; tier-- > 0;) {
-		for (uint32_t at = 0, end; at < mover->nr_items; at = end) {
-			uint32_t to = mover->items[at].to;
-			for (end = at; end < mover->nr_items && mover->items[end].to == to;)
-				end++;
-			if (machine->nodes[to].tier != tier)
-				continue;
-			uint32_t nr = name_pages(mover, at, end);
-			if (nr > 0)
-				call_kernel(mover, pid, nr);
-		}
-	}
-}
+/* ---- the engine's thread ---- */
 
-static int report_items(struct mover *mover, uint64_t now_ns)
+/* -ENOSPC: moves of too many processes are not done with. */
+static int find_target(struct mover *mover, uint32_t space, uint32_t *ret)
 {
-	int last_call = 0, last_status = 0, error = 0;
-	for (uint32_t i = 0; i < mover->nr_items && !error; i++) {
-		struct item *item = &mover->items[i];
-		if (item->is_asked) {
-			last_call = item->call;
-			last_status = item->status;
-		}
-		/* A page that was not named shares the fate of its folio's. */
-		struct move_attempt attempt = {
-			.before = item->before,
-			.status = item->is_asked ? item->status : last_status,
-			.call = item->is_asked ? item->call : last_call,
-			.after = item->after,
-			.to = (int)mover->live->machine->nodes[item->to].id,
-		};
-		enum move_outcome outcome = move_outcome_of(&attempt);
-		if (move_outcome_is_lasting(outcome))
-			unmovable_note(&mover->unmovable, mover->space, item->page, now_ns);
-		else
-			unmovable_forget(&mover->unmovable, mover->space, item->page);
-		error = push_item(mover, item, outcome);
-	}
-	return error;
-}
-
-static int flush_batch(struct mover *mover, uint64_t now_ns)
-{
-	if (mover->nr_items == 0)
+	uint32_t unused = NO_TARGET;
+	struct target *last = &mover->targets[mover->last_target];
+	if (last->nr_runs > 0 && last->is.space == space) {
+		*ret = mover->last_target;
 		return 0;
-	struct live_space *space = live_space(mover->live, mover->space);
-	pid_t pid = space ? space->pid : 0;
-	qsort(mover->items, mover->nr_items, sizeof(*mover->items), compare_items);
-	for (uint32_t i = 0; i < mover->nr_items; i++)
-		mover->items[i].before = mover->items[i].after = -ESRCH;
-	if (space) {
-		ask_where(mover, pid, true);
-		find_frames(mover, pid);
-		move_items(mover, pid);
-		ask_where(mover, pid, false);
 	}
-	int error = report_items(mover, now_ns);
-	mover->nr_items = 0;
-	return error;
+	for (uint32_t i = 0; i < TARGETS_MAX; i++) {
+		if (mover->targets[i].nr_runs == 0) {
+			unused = i;
+		} else if (mover->targets[i].is.space == space) {
+			*ret = mover->last_target = i;
+			return 0;
+		}
+	}
+	if (unused == NO_TARGET)
+		return -ENOSPC;
+	const struct live_space *alive = live_space(mover->live, space);
+	int pidfd = alive ? fcntl(alive->pidfd, F_DUPFD_CLOEXEC, 3) : -1;
+	if (alive && pidfd < 0)
+		return -errno;
+	mover->targets[unused].is = (struct move_target){ space, alive ? alive->pid : 0, pidfd };
+	*ret = mover->last_target = unused;
+	return 0;
 }
 
-static int add_page(struct mover *mover, const struct plan_move *move, uint64_t page,
-		    uint64_t now_ns)
+/* Pages that follow those of the last run lengthen it. */
+static bool lengthen(struct mover *mover, const struct run *next)
 {
-	struct item item = { .page = page, .to = move->to, .frame = NO_FRAME };
-	int error = 0;
-	if (mover->nr_items == BATCH_PAGES || mover->space != move->space)
-		error = flush_batch(mover, now_ns);
-	mover->space = move->space;
-	item.before = item.after = -EIO;
-	if (!error && unmovable_is_held(&mover->unmovable, move->space, page, now_ns))
-		return push_item(mover, &item, MOVE_REFUSED_BUSY);
-	item.status = MOVE_STATUS_UNTOUCHED;
-	mover->items[mover->nr_items++] = item;
-	return error;
+	if (mover->nr_runs == 0)
+		return false;
+	struct run *last = &mover->runs[(mover->runs_first + mover->nr_runs - 1) % RUNS_MAX];
+	if (last->target != next->target || last->to != next->to ||
+	    last->page + last->nr_pages != next->page ||
+	    next->nr_pages > UINT32_MAX - last->nr_pages)
+		return false;
+	last->nr_pages += next->nr_pages;
+	return true;
+}
+
+/* False: no room for it now. An empty mover takes any move. */
+static bool take_move(struct mover *mover, const struct plan_move *move)
+{
+	uint32_t target;
+	if (mover->nr_runs == RUNS_MAX || move->nr_pages > UINT32_MAX ||
+	    (mover->nr_pages > 0 && mover->nr_pages + move->nr_pages > MOVER_PAGES_MAX) ||
+	    find_target(mover, move->space, &target))
+		return false;
+	struct run run = { move->page, (uint32_t)move->nr_pages, (uint16_t)target,
+			   (uint16_t)move->to };
+	mover->nr_pages += move->nr_pages;
+	if (lengthen(mover, &run))
+		return true;
+	mover->runs[(mover->runs_first + mover->nr_runs++) % RUNS_MAX] = run;
+	mover->targets[target].nr_runs++;
+	return true;
+}
+
+/* Whose pressure: that of the watched cgroup, or all of the machine's. Once it is known whom we
+ * watch. */
+static void watch_pressure(struct mover *mover)
+{
+	if (!mover->has_pressure)
+		mover->pressure_fd = pressure_open_memory(mover->live->root, mover->live->cgroup);
+	mover->has_pressure = true;
 }
 
 static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint64_t now_ns)
 {
 	struct mover *mover = state;
-	uint64_t begin_ns = live_cpu_ns();
-	int error = 0;
-	for (uint32_t i = 0; i < nr && !error; i++)
-		for (uint64_t j = 0; j < moves[i].nr_pages && !error; j++)
-			error = add_page(mover, &moves[i], moves[i].page + j, now_ns);
-	if (!error)
-		error = flush_batch(mover, now_ns);
-	mover->live->moving_ns += live_cpu_ns() - begin_ns;
-	return error ? error : (int)nr;
+	uint32_t taken = 0;
+	(void)now_ns;
+	pthread_mutex_lock(&mover->lock);
+	watch_pressure(mover);
+	while (taken < nr && take_move(mover, &moves[taken]))
+		taken++;
+	pthread_cond_signal(&mover->changed);
+	pthread_mutex_unlock(&mover->lock);
+	return (int)taken;
 }
 
 static int complete(void *state, struct move_result *results, uint32_t max, uint64_t now_ns)
 {
 	struct mover *mover = state;
-	size_t nr = MIN(mover->nr_results - mover->results_at, (size_t)max);
+	uint64_t nr_told;
+	uint32_t nr = 0;
 	(void)now_ns;
+	if (read(mover->done_fd, &nr_told, sizeof(nr_told)) < 0)
+		nr_told = 0; /* nothing was told: there may be results all the same */
+	pthread_mutex_lock(&mover->lock);
+	for (; nr < max && mover->nr_results > 0; nr++, mover->nr_results--) {
+		results[nr] = mover->results[mover->results_first];
+		mover->results_first = (mover->results_first + 1) % RESULTS_MAX;
+	}
+	mover->live->moving_ns += mover->worked_ns;
+	mover->worked_ns = 0;
 	if (nr > 0)
-		memcpy(results, mover->results + mover->results_at, nr * sizeof(*results));
-	mover->results_at += nr;
-	if (mover->results_at == mover->nr_results)
-		mover->results_at = mover->nr_results = 0;
+		pthread_cond_signal(&mover->changed);
+	pthread_mutex_unlock(&mover->lock);
 	return (int)nr;
+}
+
+static int mover_fd(const void *state)
+{
+	return ((const struct mover *)state)->done_fd;
+}
+
+static void tell_figures(void *state, struct mover_figures *ret)
+{
+	struct mover *mover = state;
+	pthread_mutex_lock(&mover->lock);
+	*ret = mover->figures;
+	mover->live->moving_ns += mover->worked_ns;
+	mover->worked_ns = 0;
+	pthread_mutex_unlock(&mover->lock);
 }
 
 /* Asks where a page of our own is: a filter of system calls would refuse that too. */
@@ -405,16 +367,78 @@ static int probe(void *world, struct printbuf *err)
 	return 0;
 }
 
+/* What is being moved comes to its end; what waits stays where it is. */
+static void stop_worker(struct mover *mover)
+{
+	if (!mover->has_worker)
+		return;
+	pthread_mutex_lock(&mover->lock);
+	mover->is_closing = true;
+	pthread_cond_signal(&mover->changed);
+	pthread_mutex_unlock(&mover->lock);
+	pthread_join(mover->worker, NULL);
+}
+
 static void mover_free(void *state)
 {
 	struct mover *mover = state;
 	if (!mover)
 		return;
-	if (mover->pageflags_fd >= 0)
-		close(mover->pageflags_fd);
-	unmovable_fini(&mover->unmovable);
+	stop_worker(mover);
+	for (uint32_t i = 0; i < TARGETS_MAX; i++)
+		if (mover->targets[i].is.pidfd >= 0)
+			close(mover->targets[i].is.pidfd);
+	if (mover->done_fd >= 0)
+		close(mover->done_fd);
+	if (mover->pressure_fd >= 0)
+		close(mover->pressure_fd);
+	pthread_cond_destroy(&mover->changed);
+	pthread_mutex_destroy(&mover->lock);
+	move_batch_fini(&mover->batch);
+	free(mover->runs);
 	free(mover->results);
 	free(mover);
+}
+
+/* Signals are the engine's thread's. */
+static int start_worker(struct mover *mover)
+{
+	sigset_t all, old;
+	pthread_attr_t attributes;
+	int error = pthread_attr_init(&attributes);
+	if (error)
+		return -error;
+	sigfillset(&all);
+	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&mover->worker, &attributes, work, mover);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attributes);
+	mover->has_worker = error == 0;
+	return -error;
+}
+
+static void init_lock(struct mover *mover)
+{
+	pthread_condattr_t attributes;
+	pthread_mutex_init(&mover->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&mover->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+}
+
+static int mover_init(struct mover *mover)
+{
+	mover->runs = calloc(RUNS_MAX, sizeof(*mover->runs));
+	mover->results = calloc(RESULTS_MAX, sizeof(*mover->results));
+	if (!mover->runs || !mover->results)
+		return -ENOMEM;
+	mover->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (mover->done_fd < 0)
+		return -errno;
+	int error = move_batch_init(&mover->batch, mover->live->root, mover->live->machine);
+	return error ? error : start_worker(mover);
 }
 
 static int mover_new(struct live *live, void **ret_mover, struct printbuf *err)
@@ -423,10 +447,16 @@ static int mover_new(struct live *live, void **ret_mover, struct printbuf *err)
 	if (!mover)
 		return error_set(err, -ENOMEM, "move_pages: out of memory");
 	mover->live = live;
-	mover->pageflags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
-	if (unmovable_init(&mover->unmovable)) {
+	mover->done_fd = mover->pressure_fd = -1;
+	mover->batch.pageflags_fd = mover->batch.pagecount_fd = -1;
+	for (uint32_t i = 0; i < TARGETS_MAX; i++)
+		mover->targets[i].is.pidfd = -1;
+	init_lock(mover);
+	int error = mover_init(mover);
+	if (error) {
 		mover_free(mover);
-		return error_set(err, -ENOMEM, "move_pages: out of memory");
+		return error_set(err, error, "move_pages: its thread cannot be started: %s",
+				 error_text(error));
 	}
 	*ret_mover = mover;
 	return 0;
@@ -440,4 +470,5 @@ static const struct mover_ops move_pages_ops = {
 	.complete = complete,
 };
 
-const struct live_mover live_mover_move_pages = { &move_pages_ops, mover_new, mover_free };
+const struct live_mover live_mover_move_pages = { &move_pages_ops, mover_new, mover_fd,
+						  tell_figures, mover_free };

@@ -7,6 +7,10 @@
 
 #include "policy/mover.h"
 
+/* What may wait to be moved; the rest is asked for again. */
+#define MOVER_RUNS_MAX	32768 /* ranges of pages */
+#define MOVER_PAGES_MAX 65536
+
 /* The kernel left the status of this page alone: it did not get to it, or failed to migrate it. */
 #define MOVE_STATUS_UNTOUCHED (-4096)
 

@@ -6,3 +6,40 @@ const struct live_mover *const live_movers[] = {
 	&live_mover_move_pages,
 	NULL,
 };
+
+static void put_unmovable(struct printbuf *out, const struct mover_figures *figures)
+{
+	bool is_first = true;
+	prt_str(out, "cannot be moved:");
+	for (unsigned i = UNMOVABLE_NONE + 1; i < UNMOVABLE_NR_KINDS; i++) {
+		if (figures->unmovable_pages[i] == 0)
+			continue;
+		prt_printf(out, "%s %llu %s", is_first ? "" : ",",
+			   (unsigned long long)figures->unmovable_pages[i],
+			   unmovable_kind_names[i]);
+		is_first = false;
+	}
+	prt_str(out, is_first ? " no pages" : " pages");
+}
+
+static void put_rate(struct printbuf *out, uint64_t bytes_per_s)
+{
+	if (bytes_per_s == UINT64_MAX) {
+		prt_str(out, "as fast as it can");
+		return;
+	}
+	prt_bytes(out, bytes_per_s);
+	prt_str(out, "/s");
+}
+
+void mover_figures_to_text(struct printbuf *out, const struct mover_figures *figures)
+{
+	put_unmovable(out, figures);
+	prt_str(out, "; moving at most ");
+	put_rate(out, figures->rate_most);
+	if (figures->nr_halved > 0) {
+		prt_printf(out, ", halved %u times by pressure, down to ", figures->nr_halved);
+		put_rate(out, figures->rate_least);
+	}
+	prt_char(out, '\n');
+}

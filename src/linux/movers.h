@@ -7,11 +7,23 @@
 #define BERTH_LINUX_MOVERS_H
 
 #include "linux/live.h"
+#include "linux/unmovable.h"
 #include "policy/mover.h"
+
+struct mover_figures {				      /* for the report */
+	uint64_t unmovable_pages[UNMOVABLE_NR_KINDS]; /* known to be so now, by kind */
+	uint64_t rate_most, rate_least; /* bytes per second: allowed at most, and at the worst */
+	uint32_t nr_halved;		/* the rate, by pressure */
+};
+void mover_figures_to_text(struct printbuf *out, const struct mover_figures *figures);
 
 struct live_mover {
 	const struct mover_ops *ops;
 	int (*new)(struct live *live, void **ret_mover, struct printbuf *err);
+	/* Readable when something has finished: worth a tick. -1: it moves while it is asked to. */
+	int (*fd)(const void *mover);
+	/* Also brings live.moving_ns up to date. WHEN: at any time. */
+	void (*figures)(void *mover, struct mover_figures *ret);
 	void (*free)(void *mover); /* NULL is allowed */
 };
 

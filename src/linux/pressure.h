@@ -21,6 +21,9 @@
 #include "base/types.h"
 #include "machine/root.h"
 
+/* The same for memory.pressure and /proc/pressure/memory: 25 ms in half a second of waiting for
+ * memory to be reclaimed or read back. */
+int pressure_open_memory(const struct root *root, const char *group);
 /* `group`: path of a cgroup v2 group below the root, or NULL. A descriptor; -errno when there is
  * none. */
 int pressure_open(const struct root *root, const char *group);

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* Moving one batch of one process (move_batch.h). */
+#include "linux/move_batch.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "linux/numa.h"
+#include "linux/process.h"
+
+#define TRIES_MAX	32 /* calls for one batch */
+#define FOLIO_PAGES_MAX 512
+#define FRAME_BITS	55 /* of a pagemap entry */
+#define PRESENT_BIT	63
+#define FLAG_TAIL	16 /* of kpageflags */
+#define NO_FRAME	UINT64_MAX
+
+struct move_calls move_calls = { numa_where, numa_move };
+
+int move_batch_init(struct move_batch *batch, const struct root *root,
+		    const struct machine *machine)
+{
+	batch->root = root;
+	batch->machine = machine;
+	batch->nr_items = batch->nr_results = 0;
+	batch->pageflags_fd = rootfile_open(root, "proc/kpageflags", O_RDONLY);
+	batch->pagecount_fd = rootfile_open(root, "proc/kpagecount", O_RDONLY);
+	return unmovable_init(&batch->unmovable);
+}
+
+void move_batch_fini(struct move_batch *batch)
+{
+	if (batch->pageflags_fd >= 0)
+		close(batch->pageflags_fd);
+	if (batch->pagecount_fd >= 0)
+		close(batch->pagecount_fd);
+	batch->pageflags_fd = batch->pagecount_fd = -1;
+	unmovable_fini(&batch->unmovable);
+}
+
+bool move_outcome_is_lasting(enum move_outcome outcome)
+{
+	return outcome == MOVE_REFUSED_BUSY || outcome == MOVE_REFUSED_DENIED;
+}
+
+static enum move_outcome refusal_of(int error)
+{
+	switch (error) {
+	case -ENOMEM:
+	case -ENOSPC:
+		return MOVE_REFUSED_FULL;
+	case -ENOENT:
+	case -EFAULT:
+	case -ESRCH:
+		return MOVE_REFUSED_GONE;
+	case -EPERM:
+	case -ENODEV:
+	case -ENOSYS:
+		return MOVE_REFUSED_DENIED;
+	default:
+		return MOVE_REFUSED_BUSY;
+	}
+}
+
+enum move_outcome move_outcome_of(const struct move_attempt *attempt)
+{
+	if (attempt->before < 0)
+		return refusal_of(attempt->before) == MOVE_REFUSED_GONE ? MOVE_REFUSED_GONE
+									: MOVE_UNKNOWN;
+	if (attempt->before == attempt->to)
+		return MOVE_REFUSED_THERE;
+	if (attempt->after == attempt->to)
+		return MOVE_DONE;
+	if (attempt->after < 0)
+		return refusal_of(attempt->after) == MOVE_REFUSED_GONE ? MOVE_REFUSED_GONE
+								       : MOVE_UNKNOWN;
+	/* The page is where it was, so that an unmapped one among the reasons is another page. */
+	if (attempt->status < 0 && attempt->status != MOVE_STATUS_UNTOUCHED)
+		return attempt->status == -ENOENT ? MOVE_REFUSED_BUSY : refusal_of(attempt->status);
+	/* Of the whole call -EACCES says that the target's cpuset does not allow the node; of a
+	 * page, that others map it too. */
+	if (attempt->call < 0)
+		return attempt->call == -EACCES ? MOVE_REFUSED_DENIED : refusal_of(attempt->call);
+	return MOVE_REFUSED_BUSY;
+}
+
+static bool continues(const struct move_result *last, const struct move_result *next)
+{
+	return last->space == next->space && last->page + last->nr_pages == next->page &&
+	       last->from == next->from && last->to == next->to && last->node == next->node &&
+	       last->outcome == next->outcome;
+}
+
+static bool continues(const struct move_result *last, const struct move_result *next)
+{
+	return last->space == next->space && last->page + last->nr_pages == next->page &&
+	       last->from == next->from && last->to == next->to && last->node == next->node &&
+	       last->outcome == next->outcome;
+}
+
+/* There is room for one of each page. */
+static void push_result(struct move_batch *batch, const struct move_result *result)
+{
+	struct move_result *last = batch->nr_results ? &batch->results[batch->nr_results - 1]
+						     : NULL;
+	if (last && continues(last, result))
+		last->nr_pages += result->nr_pages;
+	else
+		batch->results[batch->nr_results++] = *result;
+}
+
+static uint32_t index_of(const struct move_batch *batch, int node)
+{
+	int64_t index = node < 0 ? -1 : machine_node_index(batch->machine, (uint32_t)node);
+	return index < 0 ? PLAN_NODE_ANY : (uint32_t)index;
+}
+
+static void push_item(struct move_batch *batch, const struct move_item *item,
+		      enum move_outcome outcome)
+{
+	struct move_result result = {
+		.page = item->page,
+		.nr_pages = 1,
+		.space = batch->target->space,
+		.from = index_of(batch, item->before),
+		.to = item->to,
+		.node = index_of(batch, item->after),
+		.outcome = (uint8_t)outcome,
+	};
+	push_result(batch, &result);
+	batch->nr_moved_pages += outcome == MOVE_DONE;
+}
+
+/* Where each page is, into before or after. A process that ended has no pages any more; -EINVAL is
+ * what the kernel says of one that is ending. */
+static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
+{
+	uint64_t page_bytes = batch->machine->page_bytes;
+	for (uint32_t i = 0; i < batch->nr_items; i++) {
+		batch->addresses[i] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
+		batch->statuses[i] = -EIO;
+	}
+	int error = move_calls.where(pid, batch->nr_items, batch->addresses, batch->statuses);
+	for (uint32_t i = 0; i < batch->nr_items; i++) {
+		bool is_over = error == -ESRCH || error == -EINVAL;
+		int node = is_over ? -ESRCH : error ? -EIO : batch->statuses[i];
+		*(is_before ? &batch->items[i].before : &batch->items[i].after) = node;
+	}
+}
+
+static uint64_t frame_at(int pagemap_fd, uint64_t page)
+{
+	uint64_t entry;
+	if (pread(pagemap_fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) !=
+	    (ssize_t)sizeof(entry))
+		return NO_FRAME;
+	uint64_t frame = entry & (((uint64_t)1 << FRAME_BITS) - 1);
+	return entry >> PRESENT_BIT && frame ? frame : NO_FRAME;
+}
+
+static void find_frames(struct move_batch *batch, pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
+	int fd = batch->pageflags_fd < 0 ? -1 : rootfile_open(batch->root, path, O_RDONLY);
+	for (uint32_t i = 0; i < batch->nr_items; i++)
+		batch->items[i].frame = fd < 0 ? NO_FRAME : frame_at(fd, batch->items[i].page);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* All frames after the first one's up to the second's are tails: of one folio. */
+static bool are_one_folio(const struct move_batch *batch, const struct move_item *first,
+			  const struct move_item *second)
+{
+	uint64_t flags[FOLIO_PAGES_MAX], apart = second->page - first->page;
+	if (first->frame == NO_FRAME || second->frame == NO_FRAME || apart >= FOLIO_PAGES_MAX ||
+	    second->frame - first->frame != apart)
+		return false;
+	ssize_t size = (ssize_t)(apart * sizeof(*flags));
+	if (pread(batch->pageflags_fd, flags, (size_t)size,
+		  (off_t)((first->frame + 1) * sizeof(*flags))) != size)
+		return false;
+	for (uint64_t i = 0; i < apart; i++)
+		if (!(flags[i] >> FLAG_TAIL & 1))
+			return false;
+	return true;
+}
+
+static int compare_items(const void *a, const void *b)
+{
+	const struct move_item *left = a, *right = b;
+	if (left->to != right->to)
+		return left->to < right->to ? -1 : 1;
+	return left->page < right->page ? -1 : left->page > right->page;
+}
+
+/* Names the pages that are to go to one node, each folio once. `at` is in the items' order. */
+static uint32_t name_pages(struct move_batch *batch, uint32_t at, uint32_t end)
+{
+	const struct machine *machine = batch->machine;
+	const struct move_item *last = NULL;
+	uint32_t nr = 0;
+	for (; at < end; at++) {
+		struct move_item *item = &batch->items[at];
+		int to = (int)machine->nodes[item->to].id;
+		if (item->is_held || item->before < 0 || item->before == to)
+			continue;
+		bool is_named = last && are_one_folio(batch, last, item);
+		last = item;
+		if (is_named)
+			continue;
+		item->is_asked = true;
+		batch->asked[nr] = at;
+		batch->addresses[nr] = (void *)(uintptr_t)(item->page * machine->page_bytes);
+		batch->nodes[nr] = to;
+		batch->statuses[nr++] = MOVE_STATUS_UNTOUCHED;
+	}
+	return nr;
+}
+
+/* After a call that said "some failed": how many pages from the first on are done with. */
+static uint32_t nr_settled(struct move_batch *batch, pid_t pid, uint32_t first, uint32_t nr)
+{
+	uint32_t settled = 1;
+	if (move_calls.where(pid, nr - first, batch->addresses + first, batch->now))
+		return nr - first;
+	for (uint32_t i = 0; i < nr - first; i++)
+		if (batch->now[i] == batch->nodes[first + i] ||
+		    batch->statuses[first + i] != MOVE_STATUS_UNTOUCHED)
+			settled = i + 1;
+	return settled;
+}
+
+static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
+{
+	uint32_t first = 0;
+	for (unsigned tries = 0; first < nr && tries < TRIES_MAX; tries++) {
+		int64_t call = move_calls.move(pid, nr - first, batch->addresses + first,
+					       batch->nodes + first, batch->statuses + first);
+		for (uint32_t i = first; i < nr; i++)
+			batch->items[batch->asked[i]].call = (int)call;
+		if (call <= 0)
+			break;
+		first += nr_settled(batch, pid, first, nr);
+	}
+	for (uint32_t i = 0; i < nr; i++)
+		batch->items[batch->asked[i]].status = batch->statuses[i];
+}
+
+/* Targets from the slowest tier to the fastest. */
+static void move_items(struct move_batch *batch, pid_t pid)
+{
+	const struct machine *machine = batch->machine;
+	for (uint32_t tier = machine->nr_tiers; tier-- > 0;) {
+		for (uint32_t at = 0, end; at < batch->nr_items; at = end) {
+			uint32_t to = batch->items[at].to;
+			for (end = at; end < batch->nr_items && batch->items[end].to == to;)
+				end++;
+			if (machine->nodes[to].tier != tier)
+				continue;
+			uint32_t nr = name_pages(batch, at, end);
+			if (nr > 0)
+				call_kernel(batch, pid, nr);
+		}
+	}
+}
+
+static uint64_t word_of(int fd, uint64_t frame)
+{
+	uint64_t word = 0;
+	if (fd < 0 ||
+	    pread(fd, &word, sizeof(word), (off_t)(frame * sizeof(word))) != (ssize_t)sizeof(word))
+		return 0;
+	return word;
+}
+
+static enum unmovable_kind kind_of(const struct move_batch *batch, const struct move_item *item,
+				   enum move_outcome outcome)
+{
+	if (outcome == MOVE_REFUSED_DENIED)
+		return UNMOVABLE_DENIED;
+	if (item->frame == NO_FRAME || batch->pageflags_fd < 0)
+		return UNMOVABLE_OTHER;
+	/* Where the kernel will not even say, it is not the process's own. */
+	if (item->before < 0)
+		return UNMOVABLE_DEVICE;
+	return unmovable_kind_of(word_of(batch->pageflags_fd, item->frame),
+				 word_of(batch->pagecount_fd, item->frame));
+}
+
+/* The kernel does not know of it, neither before nor after, and still something is mapped there:
+ * that of a device. It would be met again at every look. */
+static bool is_of_device(const struct move_batch *batch, const struct move_item *item)
+{
+	return item->before < 0 && item->after < 0 && item->before != -ESRCH &&
+	       item->frame != NO_FRAME && batch->pageflags_fd >= 0 &&
+	       !unmovable_is_zero_page(word_of(batch->pageflags_fd, item->frame));
+}
+
+/* A huge page of the pool: what is missing is one in the other node's pool. */
+static bool is_of_pool(const struct move_batch *batch, const struct move_item *item)
+{
+	return item->frame != NO_FRAME && batch->pageflags_fd >= 0 &&
+	       unmovable_kind_of(word_of(batch->pageflags_fd, item->frame), 0) == UNMOVABLE_HUGETLB;
+}
+
+struct fate { /* a page that was not named shares that of its folio's */
+	int call, status;
+};
+
+static enum move_outcome outcome_of(struct move_batch *batch, const struct move_item *item,
+				    const struct fate *fate)
+{
+	struct move_attempt attempt = {
+		.before = item->before,
+		.status = fate->status,
+		.call = fate->call,
+		.after = item->after,
+		.to = (int)batch->machine->nodes[item->to].id,
+	};
+	enum move_outcome outcome = move_outcome_of(&attempt);
+	bool never = (outcome == MOVE_REFUSED_GONE && is_of_device(batch, item)) ||
+		     (outcome == MOVE_REFUSED_FULL && is_of_pool(batch, item));
+	return never ? MOVE_REFUSED_BUSY : outcome;
+}
+
+static void report_items(struct move_batch *batch, uint64_t now_ns)
+{
+	struct unmovable *unmovable = &batch->unmovable;
+	uint32_t space = batch->target->space;
+	struct fate fate = { 0 };
+	for (uint32_t i = 0; i < batch->nr_items; i++) {
+		struct move_item *item = &batch->items[i];
+		const struct fate not_tried = { 0, MOVE_STATUS_UNTOUCHED };
+		if (item->is_asked)
+			fate = (struct fate){ item->call, item->status };
+		enum move_outcome outcome = outcome_of(batch, item,
+						       item->is_held ? &not_tried : &fate);
+		if (move_outcome_is_lasting(outcome) && !item->is_held)
+			unmovable_note(unmovable, space, item->page, kind_of(batch, item, outcome),
+				       now_ns);
+		else if (!move_outcome_is_lasting(outcome))
+			unmovable_forget(unmovable, space, item->page);
+		push_item(batch, item, outcome);
+	}
+}
+
+/* Its pid may be another's by now: a pidfd that has something to read is of one that ended. */
+static bool has_ended(const struct move_target *target)
+{
+	struct pollfd ask = { .fd = target->pidfd, .events = POLLIN };
+	return target->pidfd < 0 || poll(&ask, 1, 0) != 0;
+}
+
+void move_batch_begin(struct move_batch *batch, const struct move_target *target)
+{
+	batch->target = target;
+	batch->nr_items = 0;
+}
+
+void move_batch_add(struct move_batch *batch, uint64_t page, uint64_t nr_pages, uint32_t to,
+		    uint64_t now_ns)
+{
+	uint64_t nr = MIN(nr_pages, (uint64_t)move_batch_room(batch));
+	for (uint64_t i = 0; i < nr; i++)
+		batch->items[batch->nr_items++] = (struct move_item){
+			.page = page + i,
+			.to = to,
+			.frame = NO_FRAME,
+			.before = -EIO,
+			.after = -EIO,
+			.status = MOVE_STATUS_UNTOUCHED,
+			.is_held = unmovable_is_held(&batch->unmovable, batch->target->space,
+						     page + i, now_ns),
+		};
+}
+
+void move_batch_run(struct move_batch *batch, uint64_t now_ns)
+{
+	const struct move_target *target = batch->target;
+	batch->nr_results = 0;
+	batch->nr_moved_pages = 0;
+	qsort(batch->items, batch->nr_items, sizeof(*batch->items), compare_items);
+	if (has_ended(target)) {
+		for (uint32_t i = 0; i < batch->nr_items; i++)
+			batch->items[i].before = batch->items[i].after = -ESRCH;
+	} else {
+		ask_where(batch, target->pid, true);
+		find_frames(batch, target->pid);
+		move_items(batch, target->pid);
+		ask_where(batch, target->pid, false);
+	}
+	report_items(batch, now_ns);
+}

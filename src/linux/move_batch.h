@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving pages of one process by move_pages(2), and reading back what came of it. Knows no thread
+ * and no queue: the mover's worker calls it.
+ *
+ *     at most 2,048 pages of one process
+ *         1 where are they?            gone, or there already: no more to do
+ *         2 one page for each folio    naming two of one folio gets -EBUSY for the second
+ *         3 to slower nodes first      they make the room for what goes to faster ones
+ *         4 move_pages, again for what the kernel did not get to
+ *         5 where are they now?        this is the result; the status only says why not
+ *
+ * The kernel stops at the first chunk of which a page does not migrate, and leaves the status of it
+ * and of all behind it untouched. So a call that says "n failed" is made again for the pages behind
+ * the last one that moved.
+ *
+ * Pages that are pinned, shared, locked or of a device are remembered, with their kind
+ * (unmovable.h).
+ *
+ * Cost: three system calls per batch, one look into pagemap per page and two more per page that was
+ * refused; 290 KiB of buffers.
+ * Follows do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
+ */
+#ifndef BERTH_LINUX_MOVE_BATCH_H
+#define BERTH_LINUX_MOVE_BATCH_H
+
+#include <sys/types.h>
+
+#include "linux/mover_move_pages.h"
+#include "linux/unmovable.h"
+#include "machine/machine.h"
+#include "machine/root.h"
+
+#define MOVE_BATCH_PAGES 2048
+
+struct move_target { /* a process, as the mover keeps it: the live world is the engine's thread's */
+	uint32_t space;
+	pid_t pid;
+	int pidfd; /* -1: it had ended */
+};
+
+struct move_item { /* a page of the batch */
+	uint64_t page, frame;
+	uint32_t to; /* node index */
+	int before, status, call, after;
+	bool is_asked; /* named to the kernel */
+	bool is_held;  /* known to be unmovable: not tried */
+};
+
+struct move_batch {
+	const struct root *root;       /* borrowed */
+	const struct machine *machine; /* borrowed */
+	struct unmovable unmovable;
+	int pageflags_fd, pagecount_fd; /* -1: folios, and kinds, are not told apart */
+	const struct move_target *target;
+	struct move_item items[MOVE_BATCH_PAGES];
+	uint32_t nr_items;
+	void *addresses[MOVE_BATCH_PAGES];
+	int nodes[MOVE_BATCH_PAGES], statuses[MOVE_BATCH_PAGES], now[MOVE_BATCH_PAGES];
+	uint32_t asked[MOVE_BATCH_PAGES];	      /* items of the call */
+	struct move_result results[MOVE_BATCH_PAGES]; /* of the batch that was run last */
+	uint32_t nr_results;
+	uint64_t nr_moved_pages; /* of the batch that was run last */
+};
+
+int move_batch_init(struct move_batch *batch, const struct root *root,
+		    const struct machine *machine);
+void move_batch_fini(struct move_batch *batch);
+
+/* Empties it for pages of this process. */
+void move_batch_begin(struct move_batch *batch, const struct move_target *target);
+static inline uint32_t move_batch_room(const struct move_batch *batch)
+{
+	return MOVE_BATCH_PAGES - batch->nr_items;
+}
+/* At most as many pages as there is room for. */
+void move_batch_add(struct move_batch *batch, uint64_t page, uint64_t nr_pages, uint32_t to,
+		    uint64_t now_ns);
+/* Moves them; `results` then tells of every page once. */
+void move_batch_run(struct move_batch *batch, uint64_t now_ns);
+
+#endif
