@@ -95,13 +95,6 @@ static bool continues(const struct move_result *last, const struct move_result *
 	       last->outcome == next->outcome;
 }
 
-static bool continues(const struct move_result *last, const struct move_result *next)
-{
-	return last->space == next->space && last->page + last->nr_pages == next->page &&
-	       last->from == next->from && last->to == next->to && last->node == next->node &&
-	       last->outcome == next->outcome;
-}
-
 /* There is room for one of each page. */
 static void push_result(struct move_batch *batch, const struct move_result *result)
 {

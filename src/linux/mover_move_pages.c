@@ -78,7 +78,7 @@ struct mover {
 	/* the worker's own */
 	struct move_batch batch;
 	struct pace pace;
-	uint64_t told_ns, used_ns;
+	uint64_t told_ns, used_ns, took_ns;
 	uint32_t used_runs[TARGETS_MAX]; /* ended in this batch, of each target */
 	uint32_t batch_target;
 };
@@ -198,7 +198,7 @@ static void rest(struct mover *mover)
 	uint64_t now_ns = live_now_ns();
 	if (is_pressed(mover->pressure_fd))
 		pace_press(&mover->pace, now_ns);
-	uint64_t until_ns = now_ns + pace_spend(&mover->pace, bytes, now_ns);
+	uint64_t until_ns = now_ns + pace_spend(&mover->pace, bytes, mover->took_ns, now_ns);
 	while (!mover->is_closing && live_now_ns() < until_ns)
 		wait_until(mover, until_ns);
 }
@@ -211,7 +211,9 @@ static void *work(void *context)
 	while (wait_for_runs(mover)) {
 		take_runs(mover);
 		pthread_mutex_unlock(&mover->lock);
-		move_batch_run(&mover->batch, live_now_ns());
+		uint64_t begin_ns = live_now_ns();
+		move_batch_run(&mover->batch, begin_ns);
+		mover->took_ns = live_now_ns() - begin_ns;
 		pthread_mutex_lock(&mover->lock);
 		count_work(mover);
 		if (!hand_over(mover))
@@ -270,7 +272,7 @@ static bool lengthen(struct mover *mover, const struct run *next)
 /* False: no room for it now. An empty mover takes any move. */
 static bool take_move(struct mover *mover, const struct plan_move *move)
 {
-	uint32_t target;
+	uint32_t target = 0;
 	if (mover->nr_runs == RUNS_MAX || move->nr_pages > UINT32_MAX ||
 	    (mover->nr_pages > 0 && mover->nr_pages + move->nr_pages > MOVER_PAGES_MAX) ||
 	    find_target(mover, move->space, &target))
@@ -451,6 +453,7 @@ static int mover_new(struct live *live, void **ret_mover, struct printbuf *err)
 	mover->batch.pageflags_fd = mover->batch.pagecount_fd = -1;
 	for (uint32_t i = 0; i < TARGETS_MAX; i++)
 		mover->targets[i].is.pidfd = -1;
+	mover->figures.rate_most = mover->figures.rate_least = pace_most(live->machine);
 	init_lock(mover);
 	int error = mover_init(mover);
 	if (error) {

@@ -43,3 +43,26 @@ void mover_figures_to_text(struct printbuf *out, const struct mover_figures *fig
 	}
 	prt_char(out, '\n');
 }
+
+/* No limit is a rate of null. */
+static void put_rate_member(struct json_writer *json, const char *key, uint64_t bytes_per_s)
+{
+	if (bytes_per_s == UINT64_MAX)
+		json_null(json, key);
+	else
+		json_u64(json, key, bytes_per_s);
+}
+
+void mover_figures_to_json(struct json_writer *json, const char *key,
+			   const struct mover_figures *figures)
+{
+	json_object_begin(json, key);
+	put_rate_member(json, "rate_most", figures->rate_most);
+	put_rate_member(json, "rate_least", figures->rate_least);
+	json_u64(json, "halved", figures->nr_halved);
+	json_object_begin(json, "unmovable_pages");
+	for (unsigned i = UNMOVABLE_NONE + 1; i < UNMOVABLE_NR_KINDS; i++)
+		json_u64(json, unmovable_kind_names[i], figures->unmovable_pages[i]);
+	json_object_end(json);
+	json_object_end(json);
+}

@@ -6,6 +6,7 @@
 #ifndef BERTH_LINUX_MOVERS_H
 #define BERTH_LINUX_MOVERS_H
 
+#include "base/json.h"
 #include "linux/live.h"
 #include "linux/unmovable.h"
 #include "policy/mover.h"
@@ -15,6 +16,8 @@ struct mover_figures {				      /* for the report */
 	uint64_t rate_most, rate_least; /* bytes per second: allowed at most, and at the worst */
 	uint32_t nr_halved;		/* the rate, by pressure */
 };
+void mover_figures_to_json(struct json_writer *json, const char *key,
+			   const struct mover_figures *figures);
 void mover_figures_to_text(struct printbuf *out, const struct mover_figures *figures);
 
 struct live_mover {

@@ -24,29 +24,13 @@ uint64_t pace_most(const struct machine *machine)
 
 void pace_init(struct pace *pace, uint64_t most, uint64_t now_ns)
 {
-	*pace = (struct pace){ .most = most,
-			       .now = most,
-			       .least_seen = most,
-			       .grown_ns = now_ns,
-			       .recent_ns = now_ns };
+	*pace = (struct pace){ .most = most, .now = most, .least_seen = most, .grown_ns = now_ns };
 }
 
 static uint64_t scaled(uint64_t value, uint64_t by, uint64_t of)
 {
 	unsigned __int128 result = (unsigned __int128)value * by / of;
 	return (uint64_t)MIN(result, UINT64_MAX);
-}
-
-/* What was moved in the second that ended last, or in more of the one that goes on. */
-static void count_recent(struct pace *pace, uint64_t bytes, uint64_t now_ns)
-{
-	pace->recent_bytes += bytes;
-	uint64_t passed_ns = now_ns - pace->recent_ns;
-	if (passed_ns < PACE_RECENT_NS)
-		return;
-	pace->recent_rate = scaled(pace->recent_bytes, NS_PER_S, passed_ns);
-	pace->recent_bytes = 0;
-	pace->recent_ns = now_ns;
 }
 
 static void grow(struct pace *pace, uint64_t now_ns)
@@ -60,26 +44,25 @@ static void grow(struct pace *pace, uint64_t now_ns)
 	pace->grown_ns = now_ns;
 }
 
-/* From what was moved, if that is less than what was allowed: half of what nobody used is no
- * relief. */
+/* From the speed that was reached, if that is less than what was allowed: half of what nobody used
+ * is no relief. */
 void pace_press(struct pace *pace, uint64_t now_ns)
 {
 	if (pace->pressed_ns && now_ns - pace->pressed_ns < PACE_PRESS_NS)
 		return;
-	count_recent(pace, 0, now_ns);
-	uint64_t used = MAX(pace->recent_rate, pace->recent_bytes);
-	uint64_t from = MIN(pace->now, MAX(used, 2 * PACE_LEAST_BYTES));
-	pace->now = MAX(from / 2, PACE_LEAST_BYTES);
+	uint64_t from = pace->speed ? MIN(pace->now, pace->speed) : pace->now;
+	pace->now = MAX(from / 2, MIN(PACE_LEAST_BYTES, pace->most));
 	pace->least_seen = MIN(pace->least_seen, pace->now);
 	pace->pressed_ns = MAX(now_ns, 1);
 	pace->grown_ns = now_ns;
 	pace->nr_halved++;
 }
 
-uint64_t pace_spend(struct pace *pace, uint64_t bytes, uint64_t now_ns)
+uint64_t pace_spend(struct pace *pace, uint64_t bytes, uint64_t took_ns, uint64_t now_ns)
 {
 	grow(pace, now_ns);
-	count_recent(pace, bytes, now_ns);
+	if (bytes > 0)
+		pace->speed = MAX(scaled(bytes, NS_PER_S, MAX(took_ns, 1)), 1);
 	if (pace->now == UINT64_MAX)
 		return 0;
 	uint64_t earliest_ns = now_ns > PACE_SAVED_NS ? now_ns - PACE_SAVED_NS : 0;

@@ -79,6 +79,11 @@ struct placer *placer_free(struct placer *placer)
 	return NULL;
 }
 
+int placer_fd(const struct placer *placer)
+{
+	return placer->mover->fd(placer->mover_state);
+}
+
 /* What each job has, from what each of its processes has. */
 static void sum_jobs(struct placer *placer)
 {

@@ -68,6 +68,8 @@ int placer_start(struct placer *placer, struct journal *journal, struct printbuf
 int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, uint64_t cap_bytes);
 /* One turn. *ret_wait_ms: come again then. Negative: as engine_tick(). */
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
+/* Readable when moves have finished: worth a turn before it is time. -1: none. */
+int placer_fd(const struct placer *placer);
 struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */
 
 #endif

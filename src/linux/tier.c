@@ -122,7 +122,8 @@ static int wait_for_end(struct tier *tier, struct printbuf *err)
 	int error = 0, wait_ms = 0;
 	while (!tier->is_ended) {
 		struct pollfd fds[] = { { tier->signal_fd, POLLIN, 0 },
-					{ tier->child.pidfd, POLLIN, 0 } };
+					{ tier->child.pidfd, POLLIN, 0 },
+					{ error ? -1 : placer_fd(tier->placer), POLLIN, 0 } };
 		poll(fds, ARRAY_SIZE(fds), error ? -1 : wait_ms);
 		pass_signals(tier);
 		reap(tier);
@@ -139,6 +140,8 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 	struct rusage usage = { 0 };
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
 	getrusage(RUSAGE_SELF, &usage);
+	struct mover_figures moving;
+	placer->mover->figures(placer->mover_state, &moving);
 	*ret = (struct tier_report){
 		.stats = *engine_stats(placer->engine),
 		.sampler = placer->sampler->name,
@@ -152,6 +155,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.passed_ns = live_now_ns() - placer->begun_ns,
 		.policy_bytes = engine_policy_bytes(placer->engine),
 		.nr_processes = placer->live.nr_spaces,
+		.moving = moving,
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
 		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
 	};
@@ -214,8 +218,7 @@ void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 	prt_printf(out, ", mover %s: ", report->mover);
 	share_to_text(out, report->moving_ns, report->passed_ns);
 	prt_str(out, ", deciding: ");
-	share_to_text(out, report->ticking_ns - report->sampling_ns - report->moving_ns,
-		      report->passed_ns);
+	share_to_text(out, tier_report_deciding_ns(report), report->passed_ns);
 	prt_str(out, ", berth in all: ");
 	share_to_text(out, report->all_ns, report->passed_ns);
 	prt_printf(out, "\n%llu samples, %llu promoted, %llu demoted pages",
@@ -229,4 +232,5 @@ void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 	prt_printf(out, "; %u processes, the policy holds ", report->nr_processes);
 	prt_bytes(out, report->policy_bytes);
 	prt_char(out, '\n');
+	mover_figures_to_text(out, &report->moving);
 }

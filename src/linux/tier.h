@@ -18,6 +18,7 @@
 
 #include "base/json.h"
 #include "engine/engine.h"
+#include "linux/movers.h"
 #include "machine/root.h"
 
 struct tier_wish {
@@ -40,6 +41,7 @@ struct tier_report {
 	uint64_t max_rss_bytes; /* of berth itself: resident at most */
 	uint64_t nr_sleeps;	/* times that berth slept, so many wake-ups */
 	uint32_t nr_processes;
+	struct mover_figures moving;
 	bool has_failed; /* placing ended before the program; the reason is in err */
 };
 
@@ -48,6 +50,8 @@ struct tier_report {
 int tier_run(const struct root *root, const struct tier_wish *wish, char *const arguments[],
 	     int *ret_status, int *ret_exec_error, struct tier_report *ret_report,
 	     struct printbuf *err);
+/* CPU time of ticks that was not the samplers'; movers have their own thread. */
+uint64_t tier_report_deciding_ns(const struct tier_report *report);
 void tier_report_to_text(struct printbuf *out, const struct tier_report *report);
 /* An object with a member for each figure (docs/live.md). */
 void tier_report_to_json(struct json_writer *json, const char *key,

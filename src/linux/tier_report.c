@@ -2,11 +2,16 @@
 /* What a tiered job came to, for programs (tier.h). */
 #include "linux/tier.h"
 
+uint64_t tier_report_deciding_ns(const struct tier_report *report)
+{
+	return report->ticking_ns > report->sampling_ns ? report->ticking_ns - report->sampling_ns
+							: 0;
+}
+
 void tier_report_to_json(struct json_writer *json, const char *key,
 			 const struct tier_report *report)
 {
 	const struct engine_stats *stats = &report->stats;
-	uint64_t known_ns = report->sampling_ns + report->moving_ns;
 	json_object_begin(json, key);
 	json_str(json, "policy", report->policy);
 	json_str(json, "sampler", report->sampler);
@@ -15,8 +20,7 @@ void tier_report_to_json(struct json_writer *json, const char *key,
 	json_u64(json, "passed_ns", report->passed_ns);
 	json_u64(json, "sampling_ns", report->sampling_ns);
 	json_u64(json, "moving_ns", report->moving_ns);
-	json_u64(json, "deciding_ns",
-		 report->ticking_ns > known_ns ? report->ticking_ns - known_ns : 0);
+	json_u64(json, "deciding_ns", tier_report_deciding_ns(report));
 	json_u64(json, "all_ns", report->all_ns);
 	json_u64(json, "sleeps", report->nr_sleeps);
 	json_u64(json, "max_rss_bytes", report->max_rss_bytes);
@@ -31,5 +35,6 @@ void tier_report_to_json(struct json_writer *json, const char *key,
 	for (unsigned i = 0; i < MOVE_NR_OUTCOMES; i++)
 		json_u64(json, move_outcome_names[i], stats->nr_outcome_pages[i]);
 	json_object_end(json);
+	mover_figures_to_json(json, "mover_figures", &report->moving);
 	json_object_end(json);
 }

@@ -175,16 +175,16 @@ static void test_unmovable_pages_are_left_alone_longer_and_longer(void **state)
 	(void)state;
 	assert_int_equal(unmovable_init(&unmovable), 0);
 	assert_false(unmovable_is_held(&unmovable, 0, 5, 0));
-	unmovable_note(&unmovable, 0, 5, 0);
+	unmovable_note(&unmovable, 0, 5, UNMOVABLE_PINNED, 0);
 	assert_true(unmovable_is_held(&unmovable, 0, 5, NS_PER_S - 1));
 	assert_false(unmovable_is_held(&unmovable, 0, 5, NS_PER_S));
 	assert_false(unmovable_is_held(&unmovable, 1, 5, 0));
-	unmovable_note(&unmovable, 0, 5, NS_PER_S);
+	unmovable_note(&unmovable, 0, 5, UNMOVABLE_PINNED, NS_PER_S);
 	assert_true(unmovable_is_held(&unmovable, 0, 5, 3 * NS_PER_S - 1));
 	unmovable_forget(&unmovable, 0, 5);
 	assert_false(unmovable_is_held(&unmovable, 0, 5, NS_PER_S));
 	for (uint64_t page = 0; page < 3 * UNMOVABLE_MAX; page++)
-		unmovable_note(&unmovable, 2, page, 0);
+		unmovable_note(&unmovable, 2, page, UNMOVABLE_PINNED, 0);
 	assert_true(unmovable.nr <= UNMOVABLE_MAX / 2);
 	unmovable_fini(&unmovable);
 }
