@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/explain_live.h"
 #include "cli/explain_output.h"
 #include "sim/recorded.h"
 #include "sim/spec.h"
@@ -18,6 +19,7 @@ struct explain_options {
 	const char *machine, *policy, *kernel, *fast, *cost, *space;
 	uint64_t dilate, seed, top;
 	enum output_format format;
+	const char *pid, *socket, *state; /* of what runs */
 };
 
 struct explain_job {
@@ -273,6 +275,11 @@ static int explain_run(const void *raw, int nr_arguments, char **arguments)
 	const char *address = nr_arguments > 1 ? arguments[1] : NULL;
 	PRINTBUF(err);
 	int status = 0;
+	if (explain_live_is_meant(nr_arguments, arguments)) {
+		struct explain_live_options live = { options->pid, options->socket, options->state,
+						     options->format };
+		return explain_live(&live, nr_arguments, arguments);
+	}
 	if (options->fast && parse_bytes(options->fast, &job.fast_bytes))
 		return fail_usage("--fast %s: not understood; write a size such as 64MiB",
 				  options->fast);
@@ -306,11 +313,19 @@ static const struct option explain_options[] = {
 	  "Of everything random.", NULL },
 	{ 0, "format", "FORMAT", OPTION_FORMAT, offsetof(struct explain_options, format),
 	  "Of the output.", "text|json|csv" },
+	{ 'p', "pid", "PID", OPTION_STRING, offsetof(struct explain_options, pid),
+	  "Of what runs: the process whose address it is.", NULL },
+	{ 0, "socket", "PATH", OPTION_STRING, offsetof(struct explain_options, socket),
+	  "Where the daemon is asked; otherwise daemon.sock in the state directory.", NULL },
+	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct explain_options, state),
+	  "The daemon's state directory; otherwise /run/berth for root, $XDG_RUNTIME_DIR/berth "
+	  "for users.",
+	  NULL },
 };
 
 const struct command command_explain = {
 	.name = "explain",
-	.usage = "FILE [ADDRESS] [-P NAME[:KEY=VALUE,...]] [-M MACHINE] [options]",
+	.usage = "FILE [ADDRESS] [-P NAME[:KEY=VALUE,...]] [-M MACHINE] [options] | JOB [ADDRESS]",
 	.summary = "tell what a policy did with one page, and why",
 	.about =
 		"Replays a recording under a policy, as `berth sim` does, and tells the story of "
@@ -320,11 +335,18 @@ const struct command command_explain = {
 		"Without an address it lists the pages that moved most and those that lost most "
 		"time to slow memory and to moves, so that one knows what to ask about.\n\n"
 		"Times are the modelled kernel's clock (the recording's times --dilate), exact to "
-		"a tick. What repeats itself is told once, with a count.",
+		"a tick. What repeats itself is told once, with a count.\n\n"
+		"With the name of a job of `berth daemon`, or an address, and no file of that "
+		"name: "
+		"what the daemon decided lately, of that job or of that page, from where to where "
+		"and why, or why it did not move. Only the last decisions are remembered.",
 	.examples = "  # which pages are worth a question?\n"
 		    "  berth explain app.berth -P linux-tiering --dilate 100\n"
 		    "  # the story of one\n"
-		    "  berth explain app.berth 0x7f12a4c5e000 -P linux-tiering --dilate 100\n",
+		    "  berth explain app.berth 0x7f12a4c5e000 -P linux-tiering --dilate 100\n"
+		    "  # what the daemon does with a job, and with a page\n"
+		    "  berth explain web\n"
+		    "  berth explain web 0x7f12a4c5e000\n",
 	.options = explain_options,
 	.nr_options = ARRAY_SIZE(explain_options),
 	.options_size = sizeof(struct explain_options),

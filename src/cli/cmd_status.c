@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* `berth status`: the jobs of running berths, from their notes (linux/job_note.h). */
+/* `berth status`: the jobs of running berths, from their notes (linux/job_note.h), and those of the
+ * daemon, which is asked (status_daemon.c). */
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -7,11 +8,13 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/reply.h"
+#include "cli/status_daemon.h"
 #include "linux/job_note.h"
 #include "linux/undo.h"
 
 struct status_options {
-	const char *root, *state;
+	const char *root, *state, *socket;
 	enum output_format format;
 	bool watch;
 };
@@ -21,7 +24,8 @@ static const char *value_of(const struct job_note *note, int key)
 	return note->values[key] ? note->values[key] : "";
 }
 
-static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr)
+static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr,
+		    const char *daemon)
 {
 	static const struct {
 		const char *title;
@@ -42,7 +46,7 @@ static void to_text(struct printbuf *out, const struct job_note *notes, size_t n
 	};
 	PRINTBUF(rows);
 	if (nr == 0) {
-		prt_str(out, "no jobs\n");
+		prt_str(out, *daemon ? "" : "no jobs\n");
 		return;
 	}
 	for (size_t j = 0; j < ARRAY_SIZE(columns); j++)
@@ -94,7 +98,8 @@ static void add_json(struct json_writer *json, const struct job_note *note, int 
 		json_str(json, job_note_names[key], note->values[key]);
 }
 
-static void to_json(struct printbuf *out, const struct job_note *notes, size_t nr)
+static void to_json(struct printbuf *out, const struct job_note *notes, size_t nr,
+		    const char *daemon)
 {
 	struct json_writer json;
 	json_writer_init(&json, out, false);
@@ -110,6 +115,8 @@ static void to_json(struct printbuf *out, const struct job_note *notes, size_t n
 		json_object_end(&json);
 	}
 	json_array_end(&json);
+	if (!*daemon || reply_copy(daemon, &json, "daemon"))
+		json_null(&json, "daemon");
 	json_object_end(&json);
 	prt_char(out, '\n');
 }
@@ -121,6 +128,12 @@ static int show(const struct status_options *options, const struct root *root)
 	int fd;
 	PRINTBUF(err);
 	PRINTBUF(out);
+	PRINTBUF(daemon);
+	int status = options->root ? 0
+				   : reply_ask(options->socket, options->state,
+					       "{\"ask\":\"status\"}", !options->socket, &daemon);
+	if (status)
+		return status;
 	int error = undo_open_directory(root, options->state, false, &fd, &err);
 	if (!error) {
 		error = job_note_list(root, fd, &notes, &nr);
@@ -131,11 +144,13 @@ static int show(const struct status_options *options, const struct root *root)
 	if (options->watch && options->format == FORMAT_TEXT)
 		prt_str(&out, "\033[H\033[J");
 	if (options->format == FORMAT_JSON)
-		to_json(&out, notes, nr);
+		to_json(&out, notes, nr, printbuf_str(&daemon));
 	else if (options->format == FORMAT_CSV)
 		to_csv(&out, notes, nr);
 	else
-		to_text(&out, notes, nr);
+		to_text(&out, notes, nr, printbuf_str(&daemon));
+	if (options->format == FORMAT_TEXT)
+		status_daemon_to_text(&out, printbuf_str(&daemon));
 	job_note_list_free(notes, nr);
 	return put_output(&out, NULL);
 }
@@ -165,6 +180,8 @@ static const struct option status_options[] = {
 	  "Once a second, until Ctrl-C.", NULL },
 	{ 0, "root", "DIR", OPTION_STRING, offsetof(struct status_options, root),
 	  "A directory that holds a machine's sys, proc and run; otherwise this machine.", NULL },
+	{ 0, "socket", "PATH", OPTION_STRING, offsetof(struct status_options, socket),
+	  "Where the daemon is asked; otherwise daemon.sock in the state directory.", NULL },
 	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct status_options, state),
 	  "Directory of the restore journals; otherwise /run/berth for root, "
 	  "$XDG_RUNTIME_DIR/berth for users.",
@@ -175,7 +192,11 @@ const struct command command_status = {
 	.name = "status",
 	.usage = "[--watch] [options]",
 	.summary = "the jobs that run now, and where",
-	.about = "Shows the programs that `berth run` holds: their preferred and allowed CPUs, "
+	.about = "Shows the jobs of `berth daemon`, if one runs: where their memory is, what is "
+		 "kept for them (floor) and at most theirs (cap), what moved and moved back, and "
+		 "where their threads may run. Others than root and the SocketGroup= of berth.conf "
+		 "see those in which they have a process. CSV has only the following.\n\n"
+		 "Shows the programs that `berth run` holds: their preferred and allowed CPUs, "
 		 "where they may run now, by which means they are held, and how often tasks were "
 		 "held back, CPUs were borrowed (spilled), given back because the work fitted at "
 		 "home again (called home), or because somebody else needed them (evicted). A "

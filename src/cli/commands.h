@@ -20,7 +20,10 @@ extern const struct command command_sweep;
 extern const struct command command_explain;
 extern const struct command command_run_program; /* command_run() is options.h's */
 extern const struct command command_trial;
+extern const struct command command_daemon;
 extern const struct command command_status;
+extern const struct command command_set;
+extern const struct command command_stop;
 extern const struct command command_restore;
 extern const struct command command_lab_setup;
 extern const struct command command_lab_run;

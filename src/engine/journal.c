@@ -287,6 +287,15 @@ int journal_undo(struct journal *journal, const struct journal_ops *ops, void *c
 	return undo_all(journal, ops, context, &counts, err);
 }
 
+int journal_undo_change(struct journal *journal, uint32_t change, const struct journal_ops *ops,
+			void *context, struct printbuf *err)
+{
+	struct journal_counts counts = { 0 };
+	if (change >= journal->nr_changes)
+		return -EINVAL;
+	return undo_change(journal, change, ops, context, &counts, err);
+}
+
 static bool is_undone(const struct journal *journal)
 {
 	for (uint32_t i = 0; i < journal->nr_changes; i++)

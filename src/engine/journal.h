@@ -108,6 +108,9 @@ int journal_add_value(struct journal *journal, uint32_t change, const char *valu
 /* Undoes all changes, last one first, goes on after failures, and returns the first of them. */
 int journal_undo(struct journal *journal, const struct journal_ops *ops, void *context,
 		 struct printbuf *err);
+/* Only this one. */
+int journal_undo_change(struct journal *journal, uint32_t change, const struct journal_ops *ops,
+			void *context, struct printbuf *err);
 /* Removes the file when all is undone, and leaves it there otherwise. */
 void journal_fini(struct journal *journal);
 

@@ -54,8 +54,7 @@ static int set_first_mask(struct job *job)
 	return set_copy(&job->mask, is_home ? &job->rule.preferred : &job->rule.allowed);
 }
 
-int job_init(struct job *job, const struct root *root, const struct job_wish *wish,
-	     struct printbuf *err)
+static void job_empty(struct job *job, const struct root *root, const struct job_wish *wish)
 {
 	*job = (struct job){ .root = root,
 			     .wish = wish,
@@ -69,6 +68,21 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 			     .child = { .pidfd = -1 } };
 	if (cgroup_find(root, &job->group) < 0)
 		job->group = (struct cgroup){ 0 };
+}
+
+/* What the rule is asked with. */
+static int set_rule(struct job *job)
+{
+	job->rule.soft = job->wish->soft;
+	job->rule.distances = job->distances;
+	int error = set_copy(&job->rule.preferred, &job->wish->prefer);
+	return error ? error : set_copy(&job->rule.allowed, &job->allowed);
+}
+
+int job_init(struct job *job, const struct root *root, const struct job_wish *wish,
+	     struct printbuf *err)
+{
+	job_empty(job, root, wish);
 	int error = job_check(job, err);
 	if (!error)
 		error = process_self(root, &job->self, err);
@@ -78,17 +92,45 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 		error = cpustat_init(&job->stat, root, err);
 	if (!error)
 		error = block_signals(job);
-	job->rule.soft = wish->soft;
-	job->rule.distances = job->distances;
 	if (!error)
-		error = set_copy(&job->rule.preferred, &wish->prefer);
-	if (!error)
-		error = set_copy(&job->rule.allowed, &job->allowed);
+		error = set_rule(job);
 	if (!error)
 		error = job_engine_choose(wish->engine, root, &job->engine, err);
 	if (!error)
 		error = set_first_mask(job);
 	return error;
+}
+
+int job_adopt(struct job *job, const struct root *root, const struct job_wish *wish,
+	      const struct job_holder *holder, struct printbuf *err)
+{
+	job_empty(job, root, wish);
+	job->holder = holder;
+	job->engine = &job_engine_user;
+	job->is_released = true;
+	job->nr_jobs = 1;
+	int error = job_check(job, err);
+	if (!error)
+		error = cpustat_init(&job->stat, root, err);
+	if (!error)
+		error = set_rule(job);
+	if (!error)
+		error = set_first_mask(job);
+	if (!error)
+		error = job_place(job, err);
+	if (!error)
+		error = job->engine->start(job, err);
+	job->is_engine_started = !error;
+	job->online_fd = rootfile_open(root, "sys/devices/system/cpu/online", O_RDONLY);
+	return error;
+}
+
+void job_release(struct job *job)
+{
+	if (job->is_engine_started)
+		job->engine->end(job);
+	job->is_engine_started = false;
+	job_fini(job);
 }
 
 /* The group, or -errno where none can be had: then it is the threads' affinity. */
@@ -285,6 +327,12 @@ static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 	if (has_news && now - job->noted_ns >= NS_PER_S)
 		job_note_write(job);
 	return error;
+}
+
+int job_look(struct job *job, struct job_pace *ret, struct printbuf *err)
+{
+	int error = follow_hotplug(job, err);
+	return error ? error : look(job, ret, err);
 }
 
 /* Until something happens; true when the engine is to look now. */

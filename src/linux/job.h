@@ -36,6 +36,18 @@ struct job_wish {
 	const char *state;  /* directory of journals, or NULL */
 };
 
+struct job;
+
+/* Of a job whose program berth did not start (job_adopt): its processes are told by whoever adopted
+ * it, who writes masks to their threads too. */
+struct job_holder {
+	void *context;
+	/* As job_processes(). */
+	int (*processes)(void *context, size_t max, struct task_list *ret, bool *ret_has_more);
+	/* As job_place(): job->mask to all threads that may be moved; journalled first. */
+	int (*place)(void *context, struct job *job, struct printbuf *err);
+};
+
 struct job {
 	const struct root *root;
 	const struct job_wish *wish;
@@ -68,8 +80,9 @@ struct job {
 	/* Of the user engine: */
 	struct job_meter meter;
 	uint64_t looked_ns, counted_ns;
-	uint32_t nr_jobs; /* of this user on this machine, when they were counted */
-	bool is_quiet;	  /* at the last look */
+	uint32_t nr_jobs;		 /* of this user on this machine, when they were counted */
+	bool is_quiet;			 /* at the last look */
+	const struct job_holder *holder; /* NULL: berth started it */
 };
 
 int job_init(struct job *job, const struct root *root, const struct job_wish *wish,
@@ -78,6 +91,13 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 int job_wait(struct job *job, struct printbuf *err);
 int job_end(struct job *job, struct printbuf *err);
 void job_fini(struct job *job);
+
+/* For a program that runs already, beside others: no child, signals or note of its own; `user` is
+ * its engine. After it job_look() at its pace until job_release(), which writes no mask. */
+int job_adopt(struct job *job, const struct root *root, const struct job_wish *wish,
+	      const struct job_holder *holder, struct printbuf *err);
+int job_look(struct job *job, struct job_pace *ret, struct printbuf *err);
+void job_release(struct job *job);
 
 uint64_t job_now_ns(void);
 /* job_place.c: writes the mask where the job is held; journalled first. */

@@ -94,6 +94,8 @@ static void to_text(struct printbuf *out, const struct job *job)
 
 void job_note_write(struct job *job)
 {
+	if (job->holder)
+		return;
 	job->noted_ns = job_now_ns();
 	job->noted = job->rule.counts;
 	char name[NAME_SIZE], part[NAME_SIZE];

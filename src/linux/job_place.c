@@ -68,6 +68,8 @@ static bool is_to_move(const struct job *job, pid_t tid)
 int job_processes(struct job *job, size_t max, struct task_list *ret, bool *ret_has_more)
 {
 	struct task_list list = { 0 };
+	if (job->holder)
+		return job->holder->processes(job->holder->context, max, ret, ret_has_more);
 	size_t max_threads = max < PROCESS_MAX_TASKS ? JOB_MAX_WAITERS : max;
 	int status = job->uses_cgroup ? cgroup_processes(job->root, &job->group, max, &list)
 				      : process_some_tree(job->root, job->child.pid, max,
@@ -128,6 +130,8 @@ int job_place(struct job *job, struct printbuf *err)
 	PRINTBUF(list);
 	if (job->is_backed_off)
 		return 0;
+	if (job->holder)
+		return job->holder->place(job->holder->context, job, err);
 	if (job->uses_cgroup && was_rewritten(job)) {
 		job->is_backed_off = true;
 		return 0;

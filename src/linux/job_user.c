@@ -184,7 +184,8 @@ static int start(struct job *job, struct printbuf *err)
 	int error = job_meter_init(job);
 	if (error)
 		return error;
-	look_from_home(job);
+	if (!job->holder)
+		look_from_home(job);
 	if (!is_settled(job))
 		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
 	job->looked_ns = job_now_ns();
@@ -197,7 +198,8 @@ static void end(struct job *job)
 	if (job->psi_fd >= 0)
 		close(job->psi_fd);
 	job->psi_fd = -1;
-	(void)affinity_set(0, &job->original);
+	if (!job->holder)
+		(void)affinity_set(0, &job->original);
 	job_meter_fini(&job->meter);
 }
 

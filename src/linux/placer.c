@@ -57,7 +57,11 @@ int placer_new(const struct root *root, const struct machine *machine,
 	if (!error)
 		error = choose(placer, err);
 	if (!error)
-		error = placer->mover->new (&placer->live, &placer->mover_state, err);
+		error = wish->is_dry
+				? mover_dry_new(&placer->dry)
+				: placer->mover->new (&placer->live, &placer->mover_state, err);
+	if (!error && wish->keeps_ledger)
+		error = ledger_init(&placer->ledger, machine);
 	if (error) {
 		placer_free(placer);
 		return error;
@@ -73,6 +77,8 @@ struct placer *placer_free(struct placer *placer)
 	engine_free(placer->engine);
 	if (placer->mover_state)
 		placer->mover->free(placer->mover_state);
+	mover_dry_free(placer->dry);
+	ledger_fini(&placer->ledger);
 	if (placer->live.root)
 		live_fini(&placer->live);
 	free(placer);
@@ -116,6 +122,11 @@ static int look_jobs(void *world, struct engine_jobs *ret)
 		placer->jobs[0].fast_pages = ret->jobs[0].fast_pages;
 		placer->jobs[0].slow_pages = ret->jobs[0].slow_pages;
 	}
+	for (uint32_t i = 0; i < placer->nr_jobs && placer->wish.keeps_ledger; i++) {
+		struct policy_job *job = &placer->jobs[i];
+		job->is_left_alone = patience_turn(
+			&placer->patience[i], job->fast_pages + job->slow_pages, placer->now_ns);
+	}
 	*ret = (struct engine_jobs){ placer->jobs, placer->nr_jobs, live->job_of, live->nr_spaces };
 	return 0;
 }
@@ -126,13 +137,24 @@ static uint32_t job_of(const struct placer *placer, uint32_t space)
 	return MIN(job, placer->nr_jobs - 1);
 }
 
+static bool is_fast(const struct placer *placer, uint32_t node)
+{
+	return node < placer->machine->nr_nodes && placer->machine->nodes[node].tier == 0;
+}
+
 static void planned(void *context, const struct plan *plan)
 {
 	struct placer *placer = context;
 	const struct engine_watch *watch = placer->wish.watch;
-	for (uint32_t i = 0; i < plan->nr; i++)
-		placer->counts[job_of(placer, plan->moves[i].space)].nr_planned +=
-			plan->moves[i].nr_pages;
+	for (uint32_t i = 0; i < plan->nr; i++) {
+		const struct plan_move *move = &plan->moves[i];
+		struct placer_counts *counts = &placer->counts[job_of(placer, move->space)];
+		counts->nr_planned += move->nr_pages;
+		if (placer->wish.keeps_ledger)
+			*(is_fast(placer, move->to) ? &counts->nr_wanted_up
+						    : &counts->nr_wanted_down) +=
+				ledger_plan(&placer->ledger, move, placer->now_ns);
+	}
 	if (watch && watch->planned)
 		watch->planned(watch->context, plan);
 }
@@ -160,21 +182,48 @@ static void count_result(struct placer *placer, const struct move_result *result
 	}
 }
 
+static void note_result(struct placer *placer, const struct move_result *result)
+{
+	uint32_t job = job_of(placer, result->space);
+	if (!placer->wish.keeps_ledger)
+		return;
+	uint64_t nr_trips = ledger_result(&placer->ledger, result, job, placer->now_ns);
+	placer->counts[job].nr_trips += nr_trips;
+	if (result->outcome == MOVE_DONE)
+		patience_note_moves(&placer->patience[job], result->nr_pages, nr_trips);
+}
+
 static void completed(void *context, const struct move_result *results, uint32_t nr)
 {
 	struct placer *placer = context;
 	const struct engine_watch *watch = placer->wish.watch;
 	for (uint32_t i = 0; i < nr; i++)
-		if (results[i].outcome < MOVE_NR_OUTCOMES)
+		if (results[i].outcome < MOVE_NR_OUTCOMES) {
+			note_result(placer, &results[i]);
 			count_result(placer, &results[i]);
+		}
 	if (watch && watch->completed)
 		watch->completed(watch->context, results, nr);
+}
+
+/* Hint faults tell only of slow memory: no share can be had from them. */
+static void note_uses(struct placer *placer, const struct sample *sample)
+{
+	bool is_use = sample->kind == SAMPLE_HARDWARE ||
+		      (sample->kind == SAMPLE_HITS && sample->hits > 0);
+	if (!is_use || sample->node == SAMPLE_NONE)
+		return;
+	bool fast = is_fast(placer, sample->node);
+	patience_note_uses(&placer->patience[job_of(placer, sample->space)],
+			   fast ? sample->nr_pages : 0, fast ? 0 : sample->nr_pages);
 }
 
 static void observed(void *context, const struct sample_batch *batch)
 {
 	struct placer *placer = context;
 	const struct engine_watch *watch = placer->wish.watch;
+	for (uint32_t i = 0; i < batch->nr && placer->wish.keeps_ledger; i++)
+		note_uses(placer, &batch->samples[i]);
 	if (watch && watch->observed)
 		watch->observed(watch->context, batch);
 }
@@ -190,8 +239,8 @@ static int make_engine(struct placer *placer, struct printbuf *err)
 		.seed = 1,
 		.samplers = { { placer->sampler, &placer->live } },
 		.nr_samplers = 1,
-		.mover = placer->mover->ops,
-		.mover_state = placer->mover_state,
+		.mover = placer->wish.is_dry ? &mover_dry : placer->mover->ops,
+		.mover_state = placer->wish.is_dry ? placer->dry : placer->mover_state,
 		.look = look,
 		.look_jobs = look_jobs,
 		.look_world = placer,
@@ -231,8 +280,10 @@ int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, ui
 	uint32_t page_bytes = placer->machine->page_bytes;
 	if (job >= ENGINE_JOBS_MAX)
 		return -E2BIG;
-	for (; placer->nr_jobs <= job; placer->nr_jobs++)
+	for (; placer->nr_jobs <= job; placer->nr_jobs++) {
 		placer->jobs[placer->nr_jobs] = (struct policy_job){ .cap_pages = UINT64_MAX };
+		placer->patience[placer->nr_jobs] = PATIENCE_NEW;
+	}
 	placer->jobs[job].floor_pages = floor_bytes / page_bytes + (floor_bytes % page_bytes != 0);
 	placer->jobs[job].cap_pages = cap_bytes == UINT64_MAX ? UINT64_MAX : cap_bytes / page_bytes;
 	placer->live.counts_spaces = placer->nr_jobs > 1;
@@ -252,7 +303,7 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	placer->nr_moved = nr_moved;
 	uint64_t quiet_bp = placer->wish.sampling_share_bp ? placer->wish.sampling_share_bp
 							   : SHARE_BP;
-	bool is_busy = now_ns - placer->moved_ns < BUSY_NS;
+	bool is_busy = now_ns - placer->moved_ns < BUSY_NS && !placer->wish.is_share_fixed;
 	placer->live.sampling_share_bp = is_busy ? MAX(SHARE_BUSY_BP, quiet_bp) : quiet_bp;
 }
 
@@ -260,6 +311,7 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 {
 	uint64_t now_ns = live_now_ns(), cpu_ns = live_cpu_ns();
 	int error = 0;
+	placer->now_ns = now_ns;
 	choose_share(placer, now_ns);
 	placer->live.wake_ns = now_ns + TICK_MAX_NS;
 	if (now_ns - placer->refreshed_ns >= REFRESH_NS) {

@@ -23,8 +23,10 @@
 #define BERTH_LINUX_PLACER_H
 
 #include "engine/engine.h"
+#include "linux/ledger.h"
 #include "linux/live.h"
 #include "linux/movers.h"
+#include "linux/patience.h"
 
 struct placer_wish {
 	const struct policy_ops *policy;
@@ -32,12 +34,17 @@ struct placer_wish {
 	const char *sampler;	/* name; NULL or "auto": the best that works here */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp;	  /* of a CPU; 0: the default */
+	bool is_share_fixed;		  /* not more of it while pages move */
+	bool keeps_ledger;		  /* for explain and round trips; and has patience */
 	bool is_dry;			  /* plans are told, nothing is moved or held */
 	const struct engine_watch *watch; /* sees what the engine does; NULL: nobody */
 };
 
 struct placer_counts { /* of a job, in pages */
 	uint64_t nr_planned, nr_promoted, nr_demoted;
+	/* With a ledger: wished for anew (a page once a minute), to a faster tier and to a slower
+	 * one; brought back to where they came from. */
+	uint64_t nr_wanted_up, nr_wanted_down, nr_trips;
 	uint64_t nr_outcome[MOVE_NR_OUTCOMES];
 };
 
@@ -53,7 +60,11 @@ struct placer {
 	struct engine_watch watch;
 	struct policy_job jobs[ENGINE_JOBS_MAX];
 	struct placer_counts counts[ENGINE_JOBS_MAX];
+	struct patience patience[ENGINE_JOBS_MAX];
 	uint32_t nr_jobs;
+	struct ledger ledger; /* if it is kept */
+	void *dry;	      /* instead of the mover's state */
+	uint64_t now_ns;      /* of this turn */
 	uint64_t begun_ns, refreshed_ns;
 	uint64_t moved_ns, nr_moved; /* when pages moved last, and how many by then */
 	uint64_t ticking_ns;	     /* CPU time of ticks */
@@ -71,5 +82,10 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
 /* Readable when moves have finished: worth a turn before it is time. -1: none. */
 int placer_fd(const struct placer *placer);
 struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */
+
+/* placer_dry.c: moves nothing, and says of every page that it was not to be moved. */
+extern const struct mover_ops mover_dry;
+int mover_dry_new(void **ret);
+void mover_dry_free(void *mover); /* NULL allowed */
 
 #endif

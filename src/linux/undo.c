@@ -96,15 +96,18 @@ static void restore_thread(struct restoring *restoring, pid_t tid)
 }
 
 /* Threads are born while this runs: again until nothing is left to restore. */
-static int restore_processes(const struct undo *undo, struct restoring *restoring, pid_t first)
+static int restore_processes(const struct undo *undo, struct restoring *restoring, pid_t first,
+			     bool is_marked)
 {
 	uint32_t before;
 	int rounds = 0, error;
 	do {
 		struct task_list list = { 0 };
 		before = restoring->nr_restored;
-		error = first > 0 ? task_list_add(&list, first) : 0;
-		if (!error)
+		error = first <= 0  ? 0
+			: is_marked ? task_list_add(&list, first)
+				    : process_tree(undo->root, first, &list);
+		if (!error && is_marked)
 			error = find_marked(undo, &list);
 		for (size_t i = 0; !error && i < list.nr; i++) {
 			struct task_list threads = { 0 };
@@ -120,7 +123,7 @@ static int restore_processes(const struct undo *undo, struct restoring *restorin
 }
 
 static int undo_affinity(const struct undo *undo, const struct journal_change *change,
-			 enum journal_outcome *ret, struct printbuf *err)
+			 bool is_marked, enum journal_outcome *ret, struct printbuf *err)
 {
 	struct restoring restoring = { .change = change };
 	struct journal_owner program = { 0 };
@@ -134,7 +137,8 @@ static int undo_affinity(const struct undo *undo, const struct journal_change *c
 	error = root_read_set(undo->root, "sys/devices/system/cpu/online", &restoring.online);
 	if (!error) {
 		bool is_same = process_is_alive(undo->root, &program);
-		error = restore_processes(undo, &restoring, is_same ? (pid_t)program.pid : 0);
+		error = restore_processes(undo, &restoring, is_same ? (pid_t)program.pid : 0,
+					  is_marked);
 		set_fini(&restoring.online);
 	}
 	set_fini(&restoring.original);
@@ -176,7 +180,9 @@ static int undo_change(void *context, const struct journal_change *change,
 {
 	const struct undo *undo = context;
 	if (strcmp(change->kind, "affinity") == 0)
-		return undo_affinity(undo, change, ret, err);
+		return undo_affinity(undo, change, true, ret, err);
+	if (strcmp(change->kind, UNDO_PROCESS) == 0)
+		return undo_affinity(undo, change, false, ret, err);
 	if (strcmp(change->kind, "cgroup") == 0)
 		return undo_cgroup(undo, change, ret, err);
 	if (strcmp(change->kind, "controller") == 0)

@@ -5,6 +5,8 @@
  *     kind         object         original        undone by
  *     affinity     PID:START      CPU list        every thread of the job whose mask is one that
  *                                                 berth wrote gets the original
+ *     process      PID:START      CPU list        the same for threads of this process and of those
+ *                                                 that descend from it
  *     cgroup       its path       group before    processes moved back, group removed
  *     controller   group's path   -cpuset         written to cgroup.subtree_control; a refusal
  *                                                 means that others use it by now
@@ -22,7 +24,8 @@
 #include "engine/journal.h"
 #include "machine/root.h"
 
-#define UNDO_MARK "BERTH_JOB"
+#define UNDO_MARK    "BERTH_JOB"
+#define UNDO_PROCESS "process" /* a kind of the journal */
 
 struct undo {
 	const struct root *root;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * `berth daemon`: the jobs of berth.conf, from the processes that run anyway.
+ *
+ *     berth.conf --> jobs <-- match: which process is whose, every 2 s at most
+ *                     |
+ *                     +--> memory: one placer for all, floors and caps by shares.h
+ *                     +--> CPUs: daemon_cpus of each that prefers some
+ *     socket  <--> answers: status, set, stop, explain (server.h, daemon_answer.c)
+ *
+ * One thread, one loop. It sleeps until the next of: a look for processes (2 s, and at least a
+ * hundred times what the last one cost), the placer's next turn (a second at most), a job's next
+ * look at its CPUs, a signal, a client. What is due within a second anyway is done together, so
+ * that a machine with nothing to do sees one wake-up a second at most.
+ *
+ *     SIGHUP          reads the configuration anew: whole, or it stays as it was
+ *     SIGTERM, SIGINT everything is let go and undone
+ *
+ * The placer exists while some job has a process, so that a daemon with nothing to place changes
+ * nothing. A failure of it ends the placing of memory for a minute, not the daemon. One daemon per
+ * state directory (a lock on it); what a killed one left is undone at the next start.
+ *
+ * A dry run observes and plans as in earnest; its mover moves nothing and counts, masks are not
+ * written, the kernel is not held back.
+ *
+ * Cost: 1.5 MiB and what policy and samplers hold; see docs/daemon.md for its share of a CPU.
+ */
+#ifndef BERTH_LINUX_DAEMON_H
+#define BERTH_LINUX_DAEMON_H
+
+#include <signal.h>
+
+#include "linux/config.h"
+#include "linux/daemon_cpus.h"
+#include "linux/placer.h"
+#include "linux/server.h"
+#include "linux/shares.h"
+
+#define DAEMON_JOBS_MAX	    CONFIG_MAX_JOBS
+#define DAEMON_SETTINGS_MAX 1024
+#define DAEMON_UIDS_MAX	    16
+#define DAEMON_SOCKET	    "daemon.sock"
+#define DAEMON_LOCK	    "daemon.lock"
+
+struct daemon_wish {
+	const char *config;  /* file or directory; NULL: the system's */
+	const char *socket;  /* NULL: in the state directory */
+	const char *state;   /* directory; NULL: as `berth run` */
+	const char *machine; /* as -M; NULL: what this one tells of itself */
+	bool is_dry;	     /* even if the configuration says otherwise */
+	void (*tell)(const char *text);
+};
+
+struct daemon_job {
+	char name[CONFIG_MAX_NAME + 1];	 /* "": a free place. Its index is the job's number */
+	const struct config_job *config; /* NULL: not configured any more */
+	bool is_stopped;		 /* by `berth stop` */
+	bool has_refused_cpus;		 /* they cannot be used here: told once */
+	struct daemon_cpus *cpus;	 /* NULL: prefers none, or has no process */
+	uint32_t nr_processes;
+	uid_t uids[DAEMON_UIDS_MAX]; /* whose processes */
+	uint32_t nr_uids;
+	uint64_t floor_bytes, cap_bytes;
+};
+
+struct daemon_setting { /* what `berth set` said */
+	char job[CONFIG_MAX_NAME + 1], key[32];
+	char *value;
+};
+
+struct daemon {
+	const struct root *root; /* borrowed */
+	const struct daemon_wish *wish;
+	struct config *files, *config; /* as read; with what was set since */
+	struct daemon_setting *settings;
+	size_t nr_settings;
+	bool is_dry;
+	struct machine *machine;
+	uint64_t fast_bytes; /* of the machine */
+	int state_fd, lock_fd, signal_fd;
+	sigset_t old_signals;
+	struct journal_owner self;
+	struct journal journal;
+	struct server server;
+	bool has_group; /* SocketGroup is a group here */
+	gid_t group;
+	struct placer *placer;
+	uint64_t values[TUNABLES_MAX];
+	char why_no_memory[256]; /* "": it can be placed */
+	struct daemon_job *jobs; /* DAEMON_JOBS_MAX */
+	uint32_t nr_jobs;
+	uint32_t nr_processes;
+	uint64_t begun_ns, scan_due_ns, placer_due_ns, retry_ns;
+	uint64_t nr_turns, nr_scans, nr_unmatched;
+	uint64_t scanning_ns; /* CPU time of looks for processes */
+	char told[512];	      /* the last sentence: not said twice in a row */
+	bool is_ending, is_locked;
+};
+
+/* Everything but the placing: configuration, lock, journal, socket. */
+int daemon_init(struct daemon *daemon, const struct root *root, const struct daemon_wish *wish,
+		struct printbuf *err);
+/* Until a signal ends it. */
+int daemon_run(struct daemon *daemon, struct printbuf *err);
+void daemon_fini(struct daemon *daemon);
+
+/* daemon_jobs.c */
+/* Jobs as the configuration has them now. */
+int daemon_take_config(struct daemon *daemon);
+/* Who is whose, and what follows from it. */
+int daemon_scan(struct daemon *daemon, struct printbuf *err);
+void daemon_let_go(struct daemon *daemon, struct daemon_job *job);
+void daemon_stop_memory(struct daemon *daemon);
+struct daemon_job *daemon_find_job(struct daemon *daemon, const char *name);
+
+/* daemon_set.c: changes of the configuration: whole, or nothing is changed. */
+int daemon_reload(struct daemon *daemon, struct printbuf *err);
+/* `value` "" takes back what was set. */
+int daemon_set(struct daemon *daemon, const char *job, const char *key, const char *value,
+	       struct printbuf *err);
+
+/* daemon_answer.c: one line of JSON to one. */
+extern const struct server_ops daemon_answers;
+
+void daemon_tell(struct daemon *daemon, const char *text);
+
+#endif

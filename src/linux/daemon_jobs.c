@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The daemon's jobs: which there are, who is in them, what each may have (daemon.h).
+ *
+ *     match_all (by pid) --> wanted[]: pid, start time, job --> live_watch_these    memory
+ *                                                           \-> daemon_cpus_update  CPUs
+ *     pages that each has --> shares --> placer_set_job
+ *
+ * Cost: match_all, 30 us per process of the machine; the rest is a few microseconds each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "linux/daemon.h"
+#include "linux/match.h"
+#include "linux/process.h"
+#include "linux/undo.h"
+
+#define SCAN_NS	     (2 * NS_PER_S)
+#define SCAN_REST    100 /* times what a look for processes costs */
+#define BURST_NS     (250 * NS_PER_MS)
+#define SPACES_SPENT (LIVE_MAX_SPACES / 4 * 3)
+
+struct daemon_job *daemon_find_job(struct daemon *daemon, const char *name)
+{
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
+		if (strcmp(daemon->jobs[i].name, name) == 0 && *name)
+			return &daemon->jobs[i];
+	return NULL;
+}
+
+static struct daemon_job *free_place(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
+		if (!daemon->jobs[i].name[0])
+			return &daemon->jobs[i];
+	return daemon->nr_jobs < DAEMON_JOBS_MAX ? &daemon->jobs[daemon->nr_jobs++] : NULL;
+}
+
+void daemon_let_go(struct daemon *daemon, struct daemon_job *job)
+{
+	job->cpus = daemon_cpus_free(job->cpus);
+	job->nr_processes = 0;
+	daemon->scan_due_ns = 0; /* its processes are nobody's from the next one on */
+}
+
+/* CPUs that are other ones now are asked for anew. */
+static bool has_same_cpus(const struct daemon_job *job, const struct config_job *config)
+{
+	const struct job_wish *wish = &job->cpus->wish;
+	return set_is_equal(&wish->prefer, &config->prefer) &&
+	       set_is_equal(&wish->allow, &config->allow) &&
+	       wish->soft.spill_at_bp == config->spill_at_bp &&
+	       wish->soft.max_distance == config->max_distance;
+}
+
+int daemon_take_config(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
+		daemon->jobs[i].config = NULL;
+	for (size_t i = 0; i < config->nr_jobs; i++) {
+		struct daemon_job *job = daemon_find_job(daemon, config->jobs[i].name);
+		if (!job)
+			job = free_place(daemon);
+		if (!job)
+			return -E2BIG;
+		snprintf(job->name, sizeof(job->name), "%s", config->jobs[i].name);
+		job->config = &config->jobs[i];
+		job->has_refused_cpus = false;
+		if (job->cpus && !has_same_cpus(job, job->config))
+			job->cpus = daemon_cpus_free(job->cpus);
+	}
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
+		struct daemon_job *job = &daemon->jobs[i];
+		if (job->config || !job->name[0])
+			continue;
+		daemon_let_go(daemon, job);
+		*job = (struct daemon_job){ .config = NULL };
+	}
+	return 0;
+}
+
+/* Whose it is: he may see the job. */
+static void note_owner(const struct daemon *daemon, struct daemon_job *job, pid_t pid)
+{
+	char path[32];
+	struct stat status;
+	snprintf(path, sizeof(path), "proc/%d", pid);
+	if (fstatat(daemon->root->fd, path, &status, 0) < 0)
+		return;
+	for (uint32_t i = 0; i < job->nr_uids; i++)
+		if (job->uids[i] == status.st_uid)
+			return;
+	if (job->nr_uids < DAEMON_UIDS_MAX)
+		job->uids[job->nr_uids++] = status.st_uid;
+}
+
+/* Those of jobs that were not stopped, in the order of pids. */
+static size_t take_matches(struct daemon *daemon, const struct match_list *list,
+			   struct live_wanted *wanted)
+{
+	size_t nr = 0;
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
+		daemon->jobs[i].nr_processes = daemon->jobs[i].nr_uids = 0;
+	for (size_t i = 0; i < list->nr; i++) {
+		const struct match_found *found = &list->items[i];
+		const char *name = daemon->config->jobs[found->job].name;
+		struct daemon_job *job = daemon_find_job(daemon, name);
+		if (!job)
+			continue;
+		job->nr_processes++;
+		note_owner(daemon, job, found->process.pid);
+		if (!job->is_stopped)
+			wanted[nr++] = (struct live_wanted){ found->process.pid,
+							     found->process.start_ticks,
+							     (uint32_t)(job - daemon->jobs) };
+	}
+	return nr;
+}
+
+static struct placer_wish placer_wish_of(struct daemon *daemon)
+{
+	const struct config_daemon *config = &daemon->config->daemon;
+	return (struct placer_wish){
+		.policy = policy_find(config->policy),
+		.sampler = config->sampler,
+		.budget = { .bytes_per_s = config->move_rate_bytes_per_s,
+			    .burst_ns = BURST_NS,
+			    .cap_fast_bytes = UINT64_MAX },
+		.sampling_share_bp = config->cpu_limit_bp,
+		.is_share_fixed = true,
+		.keeps_ledger = true,
+		.is_dry = daemon->is_dry,
+	};
+}
+
+/* Memory that cannot be placed here (one tier, no sampler): CPUs still can. */
+static int start_memory(struct daemon *daemon)
+{
+	PRINTBUF(why);
+	struct placer_wish wish = placer_wish_of(daemon);
+	int error = placer_new(daemon->root, daemon->machine, &wish, &daemon->placer, &why);
+	/* One job more than there are: the placer then counts the pages of each. */
+	if (!error)
+		error = placer_set_job(daemon->placer, MAX(daemon->nr_jobs, 1), 0, UINT64_MAX);
+	if (!error)
+		error = placer_start(daemon->placer, daemon->is_dry ? NULL : &daemon->journal,
+				     &why);
+	if (error) {
+		snprintf(daemon->why_no_memory, sizeof(daemon->why_no_memory), "%s",
+			 *printbuf_str(&why) ? printbuf_str(&why) : error_text(error));
+		daemon_stop_memory(daemon);
+		daemon->retry_ns = live_now_ns() + 60 * NS_PER_S;
+		return error;
+	}
+	daemon->why_no_memory[0] = '\0';
+	daemon->placer_due_ns = 0;
+	return 0;
+}
+
+/* Changes that hold masks stay: only those of samplers, movers and the kernel's own are undone. */
+void daemon_stop_memory(struct daemon *daemon)
+{
+	struct undo undo = { .root = daemon->root, .owner = daemon->self };
+	daemon->placer = placer_free(daemon->placer);
+	for (uint32_t i = daemon->journal.nr_changes; i-- > 0;)
+		if (strcmp(daemon->journal.changes[i].kind, UNDO_PROCESS) != 0)
+			journal_undo_change(&daemon->journal, i, &undo_ops, &undo, NULL);
+}
+
+static void set_shares(struct daemon *daemon)
+{
+	struct share shares[DAEMON_JOBS_MAX];
+	const struct placer *placer = daemon->placer;
+	uint32_t page_bytes = daemon->machine->page_bytes, at[DAEMON_JOBS_MAX];
+	size_t nr = 0;
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
+		static const struct policy_job nothing;
+		const struct policy_job *job = placer ? &placer->jobs[i] : &nothing;
+		if (!daemon->jobs[i].config)
+			continue;
+		at[nr] = i;
+		shares[nr++] = (struct share){
+			.config = daemon->jobs[i].config,
+			.is_there = daemon->jobs[i].nr_processes && !daemon->jobs[i].is_stopped,
+			.used_bytes = (job->fast_pages + job->slow_pages) * page_bytes,
+		};
+	}
+	shares_compute(shares, nr, daemon->fast_bytes);
+	for (size_t i = 0; i < nr; i++) {
+		struct daemon_job *job = &daemon->jobs[at[i]];
+		job->floor_bytes = shares[i].floor_bytes;
+		job->cap_bytes = shares[i].cap_bytes;
+		if (daemon->placer)
+			placer_set_job(daemon->placer, at[i], job->floor_bytes, job->cap_bytes);
+	}
+}
+
+static int place_memory(struct daemon *daemon, const struct live_wanted *wanted, size_t nr)
+{
+	bool is_spent = daemon->placer && daemon->placer->live.nr_spaces >= SPACES_SPENT;
+	if (nr == 0 || is_spent) /* with its numbers used up it begins anew */
+		daemon_stop_memory(daemon);
+	if (!daemon->placer)
+		set_shares(daemon);
+	if (nr == 0)
+		return 0;
+	if (!daemon->placer && (live_now_ns() < daemon->retry_ns || start_memory(daemon)))
+		return 0;
+	int error = live_watch_these(&daemon->placer->live, wanted, nr);
+	if (!error)
+		set_shares(daemon);
+	return error;
+}
+
+static void place_cpus(struct daemon *daemon, uint32_t number, const struct live_wanted *wanted,
+		       size_t nr)
+{
+	struct daemon_job *job = &daemon->jobs[number];
+	struct journal *journal = daemon->is_dry ? NULL : &daemon->journal;
+	bool wants = job->config && !set_is_empty(&job->config->prefer) && !job->is_stopped &&
+		     job->nr_processes > 0 && !job->has_refused_cpus;
+	if (!wants) {
+		job->cpus = daemon_cpus_free(job->cpus);
+		return;
+	}
+	PRINTBUF(why);
+	if (!job->cpus)
+		job->has_refused_cpus = daemon_cpus_new(daemon->root, journal, job->config,
+							&job->cpus, &why) < 0;
+	if (job->cpus)
+		daemon_cpus_update(job->cpus, wanted, nr, number, &why);
+	daemon_tell(daemon, printbuf_str(&why));
+}
+
+/* A journal in which everything is undone begins anew: it would be full some day. */
+static void renew_journal(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->journal.nr_changes; i++)
+		if (!daemon->journal.changes[i].is_undone)
+			return;
+	if (daemon->journal.nr_changes == 0)
+		return;
+	journal_fini(&daemon->journal);
+	journal_create(daemon->state_fd, &daemon->self, &daemon->journal, NULL);
+}
+
+int daemon_scan(struct daemon *daemon, struct printbuf *err)
+{
+	struct match_list list = { 0 };
+	uint64_t cpu_ns = live_cpu_ns();
+	int error = match_all(daemon->root, daemon->config, &list);
+	struct live_wanted *wanted = error ? NULL : calloc(list.nr + 1, sizeof(*wanted));
+	if (!error && !wanted)
+		error = -ENOMEM;
+	size_t nr = error ? 0 : take_matches(daemon, &list, wanted);
+	if (!error)
+		error = place_memory(daemon, wanted, nr);
+	for (uint32_t i = 0; i < daemon->nr_jobs && !error; i++)
+		place_cpus(daemon, i, wanted, nr);
+	daemon->nr_processes = (uint32_t)nr;
+	free(wanted);
+	match_list_fini(&list);
+	if (!error && nr == 0)
+		renew_journal(daemon);
+	uint64_t cost_ns = live_cpu_ns() - cpu_ns;
+	daemon->scanning_ns += cost_ns;
+	daemon->nr_scans++;
+	daemon->scan_due_ns = live_now_ns() + MAX(SCAN_NS, cost_ns * SCAN_REST);
+	return error ? error_set(err, error, "looking for processes: %s", error_text(error)) : 0;
+}

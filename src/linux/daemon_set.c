@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Changing what the daemon's jobs may have while it runs: by reading the files anew, or by `berth
+ * set`. Either way a whole configuration is made and checked as one that was read, and takes the
+ * old one's place, or nothing is changed.
+ *
+ *     files (as read) --config_to_text--> text
+ *     settings                        --> text behind it      --> config_add_text, config_check
+ *
+ * What was set stays when the files are read anew, until it is taken back by an empty value.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "linux/daemon.h"
+
+static bool has_job(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->nr_jobs; i++)
+		if (strcmp(config->jobs[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Of a job that the files do not name any more nothing is said. */
+static void add_settings(struct printbuf *text, const struct config *files,
+			 const struct daemon_setting *settings, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (has_job(files, settings[i].job))
+			prt_printf(text, "\n[Job %s]\n%s=%s\n", settings[i].job, settings[i].key,
+				   settings[i].value);
+}
+
+static int make_config(const struct config *files, const struct daemon_setting *settings, size_t nr,
+		       struct config **ret, struct printbuf *err)
+{
+	PRINTBUF(base);
+	PRINTBUF(more);
+	struct config *config = NULL;
+	config_to_text(&base, files);
+	add_settings(&more, files, settings, nr);
+	int error = config_new(&config);
+	if (!error)
+		error = config_add_text(config, "the configuration", printbuf_str(&base), base.pos,
+					err);
+	if (!error)
+		error = config_add_text(config, "berth set", printbuf_str(&more), more.pos, err);
+	if (!error)
+		error = config_check(config, err);
+	if (!error && (printbuf_has_error(&base) || printbuf_has_error(&more)))
+		error = -ENOMEM;
+	if (error)
+		config_free(config);
+	else
+		*ret = config;
+	return error;
+}
+
+/* Changes of what the placer was made with take effect by making it anew. */
+static void swap(struct daemon *daemon, struct config *config)
+{
+	struct config *old = daemon->config;
+	bool is_dry = daemon->wish->is_dry || config->daemon.dry_run;
+	bool is_other = old &&
+			(is_dry != daemon->is_dry ||
+			 strcmp(old->daemon.policy, config->daemon.policy) != 0 ||
+			 strcmp(old->daemon.sampler, config->daemon.sampler) != 0 ||
+			 old->daemon.cpu_limit_bp != config->daemon.cpu_limit_bp ||
+			 old->daemon.move_rate_bytes_per_s != config->daemon.move_rate_bytes_per_s);
+	for (uint32_t i = 0; is_other && i < daemon->nr_jobs; i++)
+		daemon->jobs[i].cpus = daemon_cpus_free(daemon->jobs[i].cpus);
+	if (is_other)
+		daemon_stop_memory(daemon);
+	daemon->retry_ns = 0;
+	daemon->is_dry = is_dry;
+	daemon->config = config;
+	daemon_take_config(daemon);
+	config_free(old);
+	daemon->scan_due_ns = 0;
+}
+
+int daemon_reload(struct daemon *daemon, struct printbuf *err)
+{
+	struct config *files = NULL, *config = NULL;
+	const char *path = daemon->wish->config;
+	int error = path ? config_load_path(path, &files, err)
+			 : config_load(daemon->root, &files, err);
+	if (!error)
+		error = make_config(files, daemon->settings, daemon->nr_settings, &config, err);
+	if (error) {
+		config_free(files);
+		return error;
+	}
+	config_free(daemon->files);
+	daemon->files = files;
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
+		daemon->jobs[i].is_stopped = false;
+	swap(daemon, config);
+	return 0;
+}
+
+/* The list with one setting more, changed or taken out; its texts are shared with the old one. */
+static int change_settings(const struct daemon *daemon, const struct daemon_setting *wanted,
+			   struct daemon_setting **ret, size_t *ret_nr)
+{
+	size_t nr = 0;
+	struct daemon_setting *settings = calloc(daemon->nr_settings + 1, sizeof(*settings));
+	if (!settings)
+		return -ENOMEM;
+	for (size_t i = 0; i < daemon->nr_settings; i++)
+		if (strcmp(daemon->settings[i].job, wanted->job) != 0 ||
+		    strcmp(daemon->settings[i].key, wanted->key) != 0)
+			settings[nr++] = daemon->settings[i];
+	if (*wanted->value)
+		settings[nr++] = *wanted;
+	*ret = settings;
+	*ret_nr = nr;
+	return nr > DAEMON_SETTINGS_MAX ? -E2BIG : 0;
+}
+
+/* The one that the new list does not have any more. */
+static void free_replaced(const struct daemon *daemon, const struct daemon_setting *wanted)
+{
+	for (size_t i = 0; i < daemon->nr_settings; i++)
+		if (strcmp(daemon->settings[i].job, wanted->job) == 0 &&
+		    strcmp(daemon->settings[i].key, wanted->key) == 0)
+			free(daemon->settings[i].value);
+}
+
+/* A value is one line of berth.conf and no more than that. */
+static int check_setting(struct daemon *daemon, const char *job, const char *key, const char *value,
+			 struct printbuf *err)
+{
+	if (!daemon_find_job(daemon, job))
+		return error_set(err, -ENOENT, "%s: no such job; `berth status` shows them", job);
+	if (strlen(key) >= sizeof(((struct daemon_setting *)0)->key) ||
+	    strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != strlen(key) ||
+	    strcmp(key, "Match") == 0)
+		return error_set(err, -EINVAL, "%s: cannot be set", key);
+	for (const char *at = value; *at; at++)
+		if ((unsigned char)*at < ' ' || *at == 127)
+			return error_set(err, -EINVAL, "%s: not one line of text", key);
+	return 0;
+}
+
+/* Files may name CPUs that come later; who sets some now means those that are there. */
+static int check_cpus(const struct daemon *daemon, const struct config *config, const char *name,
+		      struct printbuf *err)
+{
+	struct set online = SET_EMPTY;
+	PRINTBUF(list);
+	int error = root_read_set(daemon->root, "sys/devices/system/cpu/online", &online);
+	if (error)
+		return error_file(err, error, "/sys/devices/system/cpu/online", "read");
+	set_to_text(&list, &online);
+	for (size_t i = 0; i < config->nr_jobs && !error; i++) {
+		const struct config_job *job = &config->jobs[i];
+		if (strcmp(job->name, name) == 0 &&
+		    (!set_is_subset(&job->prefer, &online) || !set_is_subset(&job->allow, &online)))
+			error = error_set(err, -EINVAL,
+					  "job %s: a CPU that is offline or does not exist; "
+					  "online are %s",
+					  name, printbuf_str(&list));
+	}
+	set_fini(&online);
+	return error;
+}
+
+int daemon_set(struct daemon *daemon, const char *job, const char *key, const char *value,
+	       struct printbuf *err)
+{
+	struct daemon_setting wanted = { .value = NULL }, *settings = NULL;
+	struct config *config = NULL;
+	size_t nr = 0;
+	int error = check_setting(daemon, job, key, value, err);
+	if (error)
+		return error;
+	snprintf(wanted.job, sizeof(wanted.job), "%s", job);
+	snprintf(wanted.key, sizeof(wanted.key), "%s", key);
+	wanted.value = strdup(value);
+	error = wanted.value ? change_settings(daemon, &wanted, &settings, &nr) : -ENOMEM;
+	if (!error)
+		error = make_config(daemon->files, settings, nr, &config, err);
+	if (!error)
+		error = check_cpus(daemon, config, job, err);
+	if (error) {
+		config_free(config);
+		free(settings);
+		free(wanted.value);
+		return error;
+	}
+	free_replaced(daemon, &wanted);
+	if (!*value)
+		free(wanted.value);
+	free(daemon->settings);
+	daemon->settings = settings;
+	daemon->nr_settings = nr;
+	daemon_find_job(daemon, job)->is_stopped = false;
+	swap(daemon, config);
+	return 0;
+}
