@@ -18,7 +18,7 @@
 #include "linux/undo.h"
 
 #define PATH_SIZE   4096
-#define FDS_MAX	    (SERVER_MAX_FDS + 1 + DAEMON_JOBS_MAX)
+#define FDS_MAX	    (SERVER_MAX_FDS + 2 + DAEMON_JOBS_MAX)
 #define LOCK_TRIES  10
 #define TOGETHER_NS NS_PER_S /* due within it: done in one wake-up, by those who can wait */
 
@@ -279,6 +279,7 @@ static void sleep_and_take(struct daemon *daemon)
 	uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
 	uint32_t nr_server = server_fds(&daemon->server, now_ns, fds), nr = nr_server;
 	fds[nr++] = (struct pollfd){ daemon->signal_fd, POLLIN, 0 };
+	fds[nr++] = (struct pollfd){ daemon->placer ? placer_fd(daemon->placer) : -1, POLLIN, 0 };
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
 		const struct daemon_cpus *cpus = daemon->jobs[i].cpus;
 		bool waits = cpus && cpus->until_pressure;
@@ -287,7 +288,9 @@ static void sleep_and_take(struct daemon *daemon)
 	int ready = poll(fds, nr, (int)MIN(wait_ns / NS_PER_MS + 1, 60000));
 	daemon->nr_turns++;
 	if (ready > 0)
-		take_pressure(daemon, fds + nr_server + 1);
+		take_pressure(daemon, fds + nr_server + 2);
+	if (ready > 0 && fds[nr_server + 1].revents) /* moves have finished */
+		daemon->placer_due_ns = 0;
 	for (uint32_t i = 0; ready <= 0 && i < nr; i++)
 		fds[i].revents = 0;
 	server_turn(&daemon->server, fds, nr_server, live_now_ns());

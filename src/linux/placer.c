@@ -87,7 +87,7 @@ struct placer *placer_free(struct placer *placer)
 
 int placer_fd(const struct placer *placer)
 {
-	return placer->mover->fd(placer->mover_state);
+	return placer->mover_state ? placer->mover->fd(placer->mover_state) : -1;
 }
 
 /* What each job has, from what each of its processes has. */
