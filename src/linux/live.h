@@ -86,6 +86,10 @@ struct live {
 	/* Borrowed: where a sampler or mover that changes the machine journals it first. NULL:
 	 * nothing may be changed, and one that must refuses to open. */
 	struct journal *journal;
+	/* A sampler has the kernel arm pages and holds its moves back by itself: whoever would
+	 * switch kernel.numa_balancing off lets it be. */
+	bool uses_balancing;
+	uint64_t nr_lost; /* what samplers would have told, had there been room for it */
 };
 
 /* What watches without processes: enough to probe samplers and movers. */

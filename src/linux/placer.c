@@ -269,7 +269,7 @@ int placer_start(struct placer *placer, struct journal *journal, struct printbuf
 		error = placer_set_job(placer, 0, budget->floor_fast_bytes, budget->cap_fast_bytes);
 	if (!error)
 		error = make_engine(placer, err);
-	if (!error && journal)
+	if (!error && journal && !placer->live.uses_balancing)
 		error = hold_back_kernel(placer, journal, err);
 	placer->begun_ns = placer->refreshed_ns = placer->moved_ns = live_now_ns();
 	return error;

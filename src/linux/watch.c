@@ -280,6 +280,9 @@ static int finish(struct watch *watch, struct watch_result *result, struct print
 	result->failed = result->failed ? result->failed : error;
 	prt_percent(&cost, (double)progress.sampling_ns / (double)MAX(progress.passed_ns, 1), 2);
 	watch_write_note(writer, "looking took %s of a CPU", printbuf_str(&cost));
+	if (watch->live.nr_lost)
+		watch_write_note(writer, "%llu of what the sampler saw was lost for want of room",
+				 (unsigned long long)watch->live.nr_lost);
 	if (result->failed)
 		watch_write_note(writer, "the recording stopped early: %s",
 				 error_text(result->failed));
