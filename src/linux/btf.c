@@ -15,6 +15,7 @@
 #define TYPE_BYTES   12
 #define MEMBER_BYTES 12
 #define NESTING_MAX  8
+#define MEMBERS_MAX  100000 /* looked at for one question: nested ones may lead in circles */
 
 enum kind { KIND_STRUCT = 4, KIND_UNION = 5, NR_KINDS = 20 };
 
@@ -163,16 +164,25 @@ static bool is_structure(const unsigned char *type)
 	return kind == KIND_STRUCT || kind == KIND_UNION;
 }
 
+struct search {
+	const struct btf *btf;
+	const char *name;
+	uint32_t nr_left; /* members that may still be looked at */
+};
+
 /* Offset in bits within this structure, in `ret_bits`. */
-static int find_member(const struct btf *btf, const unsigned char *type, const char *name,
-		       uint64_t base_bits, unsigned depth, uint64_t *ret_bits)
+static int find_member(struct search *search, const unsigned char *type, uint64_t base_bits,
+		       unsigned depth, uint64_t *ret_bits)
 {
+	const struct btf *btf = search->btf;
 	bool has_fields = word_at(type + 4) >> 31;
 	const unsigned char *member = type + TYPE_BYTES;
 	for (uint32_t i = 0; i < nr_elements(type); i++, member += MEMBER_BYTES) {
 		uint32_t id = word_at(member + 4), where = word_at(member + 8);
+		if (search->nr_left-- == 0)
+			return -EBADMSG;
 		uint64_t bits = base_bits + (has_fields ? where & 0xffffff : where);
-		if (is_named(btf, word_at(member), name)) {
+		if (is_named(btf, word_at(member), search->name)) {
 			if (has_fields && where >> 24)
 				return -ENOTSUP;
 			*ret_bits = bits;
@@ -183,7 +193,7 @@ static int find_member(const struct btf *btf, const unsigned char *type, const c
 		const unsigned char *inner = btf->types + btf->starts[id];
 		int error = -ENOENT;
 		if (is_structure(inner))
-			error = find_member(btf, inner, name, bits, depth + 1, ret_bits);
+			error = find_member(search, inner, bits, depth + 1, ret_bits);
 		if (error != -ENOENT)
 			return error;
 	}
@@ -197,7 +207,8 @@ int btf_member(const struct btf *btf, const char *structure, const char *member,
 		uint64_t bits;
 		if (kind_of(type) != KIND_STRUCT || !is_named(btf, word_at(type), structure))
 			continue;
-		int error = find_member(btf, type, member, 0, 0, &bits);
+		struct search search = { btf, member, MEMBERS_MAX };
+		int error = find_member(&search, type, 0, 0, &bits);
 		if (error)
 			return error;
 		if (bits % 8 || bits / 8 > UINT32_MAX)

@@ -32,7 +32,8 @@ struct btf {
 int btf_open(const struct root *root, struct btf *ret, struct printbuf *err);
 /* The same from memory; takes the bytes, also when it fails. */
 int btf_parse(unsigned char *bytes, size_t nr_bytes, struct btf *ret);
-/* Offset in bytes; -ENOENT: no such structure or member, -ENOTSUP: a bit field. */
+/* Offset in bytes; -ENOENT: no such structure or member, -ENOTSUP: a bit field, -EBADMSG:
+ * it is made of itself. */
 int btf_member(const struct btf *btf, const char *structure, const char *member, uint32_t *ret);
 void btf_fini(struct btf *btf);
 

@@ -109,7 +109,7 @@ static int take_notes(struct kcore *kcore, const unsigned char *notes, size_t nr
 	return -ENODATA;
 }
 
-static int find_first_task(struct kcore *kcore, struct printbuf *err)
+int kcore_parse_notes(struct kcore *kcore, struct printbuf *err)
 {
 	unsigned char *notes = kcore->notes_bytes <= NOTES_MAX_BYTES
 				       ? malloc(kcore->notes_bytes + 1)
@@ -190,7 +190,7 @@ int kcore_open(const struct root *root, struct kcore *ret, struct printbuf *err)
 	if (!error)
 		error = find_offsets(root, &kcore, err);
 	if (!error)
-		error = find_first_task(&kcore, err);
+		error = kcore_parse_notes(&kcore, err);
 	if (error)
 		kcore_fini(&kcore);
 	else
@@ -236,7 +236,7 @@ int kcore_read_physical(const struct kcore *kcore, uint64_t physical, void *ret,
 
 int kcore_find_task(const struct kcore *kcore, pid_t pid, uint64_t *ret_task)
 {
-	uint64_t list = kcore->first_task;
+	uint64_t list = kcore->first_task, mark = list;
 	for (uint32_t i = 0; i < KCORE_MAX_TASKS; i++) {
 		uint64_t task = list - kcore->tasks;
 		int32_t found;
@@ -251,6 +251,12 @@ int kcore_find_task(const struct kcore *kcore, pid_t pid, uint64_t *ret_task)
 			return error;
 		if (list == kcore->first_task)
 			return -ESRCH;
+		/* A ring that does not lead back to where it began: it changed while it was read.
+		 */
+		if (list == mark)
+			return -ELOOP;
+		if ((i & (i - 1)) == 0)
+			mark = list;
 	}
 	return -ESRCH;
 }

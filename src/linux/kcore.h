@@ -60,5 +60,7 @@ int kcore_page_table(const struct kcore *kcore, uint64_t task, pid_t pid, uint64
 
 /* From the ELF headers of a file like kcore's; for tests also of any file. */
 int kcore_parse_segments(struct kcore *kcore, struct printbuf *err);
+/* Then from its notes: where the list of tasks is. `tasks` is known. */
+int kcore_parse_notes(struct kcore *kcore, struct printbuf *err);
 
 #endif

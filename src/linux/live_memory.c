@@ -57,7 +57,7 @@ static int take_area(struct live_areas *areas, char *line, uint32_t page_bytes)
 	uint64_t end = strtoull(at + 1, &at, 16);
 	bool is_kernels = strstr(at, "[vsyscall]") || strstr(at, "[vvar") || strstr(at, "[vdso]");
 	bool is_accessible = *at == ' ' && (at[1] == 'r' || at[2] == 'w');
-	if (end <= start || is_kernels || !is_accessible)
+	if (end / page_bytes <= start / page_bytes || is_kernels || !is_accessible)
 		return 0;
 	return add_area(areas, start / page_bytes, end / page_bytes);
 }
