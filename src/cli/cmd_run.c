@@ -176,7 +176,8 @@ static const struct option run_options[] = {
 	  "otherwise berth.",
 	  NULL },
 	{ 0, "sampler", "NAME", OPTION_STRING, offsetof(struct run_options, tier.sampler),
-	  "With --tier: how to see which pages are used; otherwise the best that works here.",
+	  "With --tier: how to see which pages are used, a name or several, NAME,NAME; otherwise "
+	  "auto: what works here, by what it costs for the memory that there is.",
 	  NULL },
 	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct run_options, tier.machine),
 	  "With --tier: this machine as you know it, where its firmware does not tell latencies; "

@@ -43,20 +43,20 @@ static void check_engine(struct doctor *doctor, const struct job_engine_ops *eng
  * nobody misses it. */
 static void check_samplers(struct doctor *doctor, struct live *live)
 {
-	const char *first = NULL;
+	PRINTBUF(names);
 	for (size_t i = 0; live_samplers[i]; i++) {
 		const struct sampler_ops *ops = live_samplers[i];
 		struct doctor_finding *finding = doctor_add(doctor, DOCTOR_SEE, ops->name, false);
 		PRINTBUF(reason);
 		int error = ops->probe(live, &reason);
 		take_answer(doctor, finding, error, ops->summary, &reason, DOCTOR_MISSING);
-		if (!error && !first)
-			first = ops->name;
+		if (!error)
+			prt_printf(&names, "%s%s", names.pos ? ", " : "", ops->name);
 	}
 	bool is_needed = has_two_nodes(doctor);
 	struct doctor_finding *finding = doctor_add(doctor, DOCTOR_MEMORY, "sampler", is_needed);
-	doctor_summary(finding, "%s", first ? first : "none");
-	if (!first)
+	doctor_summary(finding, "%s", names.pos ? printbuf_str(&names) : "none");
+	if (!names.pos)
 		doctor_note(doctor, finding, is_needed ? DOCTOR_MISSING : DOCTOR_OFF,
 			    "berth doctor see names them and says why not",
 			    "no sampler works here: which pages are used cannot be told");

@@ -29,6 +29,22 @@ uint64_t live_cpu_ns(void)
 	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
+void live_charge(struct live *live, const char *sampler, const struct live_cost *cost)
+{
+	uint32_t i = 0;
+	while (i < live->nr_costs && strcmp(live->costs[i].sampler, sampler) != 0)
+		i++;
+	live->sampling_ns += cost->own_ns;
+	live->kernel_ns += cost->kernel_ns;
+	if (i == LIVE_COSTS_MAX)
+		return;
+	if (i == live->nr_costs)
+		live->costs[live->nr_costs++] = (struct live_cost){ .sampler = sampler };
+	live->costs[i].own_ns += cost->own_ns;
+	live->costs[i].kernel_ns += cost->kernel_ns;
+	live->costs[i].nr_faults += cost->nr_faults;
+}
+
 int live_init(struct live *live, const struct root *root, const struct machine *machine,
 	      struct printbuf *err)
 {

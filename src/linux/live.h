@@ -30,6 +30,7 @@
 
 #define LIVE_MAX_SPACES 65536 /* in the life of a job; processes beyond are not watched */
 #define LIVE_MAX_AREAS	((size_t)1 << 20)
+#define LIVE_COSTS_MAX	8 /* samplers in the life of a world */
 #define LIVE_NEVER	UINT64_MAX
 
 struct live_space {
@@ -57,6 +58,13 @@ struct live_areas {
 	size_t nr, max;
 };
 
+struct live_cost { /* of a sampler, so far */
+	const char *sampler;
+	uint64_t own_ns;    /* CPU time of ours */
+	uint64_t kernel_ns; /* of a thread of the kernel that works for it */
+	uint64_t nr_faults; /* that it caused */
+};
+
 struct live {
 	const struct root *root;       /* borrowed */
 	const struct machine *machine; /* borrowed */
@@ -79,6 +87,8 @@ struct live {
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
 	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
 	uint64_t kernel_ns;		 /* CPU time of threads of the kernel that sample for us */
+	struct live_cost costs[LIVE_COSTS_MAX];
+	uint32_t nr_costs;
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
 	 * something to find. */
 	uint64_t sampling_share_bp;
@@ -120,6 +130,9 @@ void live_areas_fini(struct live_areas *areas);
 int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes);
 /* A sampler that has counted them anyway says so; else numa_maps is read once in two seconds. */
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns);
+
+/* What a sampler took since it last said so: in its own entry of costs[], and in the sums. */
+void live_charge(struct live *live, const char *sampler, const struct live_cost *cost);
 
 uint64_t live_now_ns(void); /* CLOCK_MONOTONIC */
 uint64_t live_cpu_ns(void); /* of this thread */

@@ -17,20 +17,14 @@
 #define BUSY_PARTS    256 /* of its pages: so many moved at least */
 #define BALANCING     "proc/sys/kernel/numa_balancing"
 
-static int choose_sampler(struct placer *placer, struct printbuf *err)
+static int choose_samplers(struct placer *placer, struct printbuf *err)
 {
-	const char *name = placer->wish.sampler;
-	bool is_named = name && strcmp(name, "auto") != 0;
-	placer->sampler = is_named ? live_sampler_find(name)
-				   : live_sampler_choose(&placer->live, err);
-	if (placer->sampler)
-		return 0;
-	if (!is_named)
-		return -EOPNOTSUPP;
-	error_set(err, -EINVAL, "%s: no such sampler; there are", name);
-	for (size_t i = 0; err && live_samplers[i]; i++)
-		prt_printf(err, "%s %s", i ? "," : "", live_samplers[i]->name);
-	return -EINVAL;
+	const char *names = placer->wish.sampler;
+	int error = live_samplers_parse(names ? names : live_sampler_auto.name, placer->samplers,
+					ENGINE_SAMPLERS_MAX, &placer->nr_samplers, err);
+	for (uint32_t i = 0; !error && i < placer->nr_samplers; i++)
+		error = placer->samplers[i]->probe(&placer->live, err);
+	return error;
 }
 
 static int choose(struct placer *placer, struct printbuf *err)
@@ -41,7 +35,7 @@ static int choose(struct placer *placer, struct printbuf *err)
 				 "pages to; `berth machine` shows it");
 	placer->mover = live_movers[0];
 	int error = placer->mover->ops->probe(&placer->live, err);
-	return error ? error : choose_sampler(placer, err);
+	return error ? error : choose_samplers(placer, err);
 }
 
 int placer_new(const struct root *root, const struct machine *machine,
@@ -237,8 +231,7 @@ static int make_engine(struct placer *placer, struct printbuf *err)
 		.policy = placer->wish.policy,
 		.values = placer->wish.values,
 		.seed = 1,
-		.samplers = { { placer->sampler, &placer->live } },
-		.nr_samplers = 1,
+		.nr_samplers = placer->nr_samplers,
 		.mover = placer->wish.is_dry ? &mover_dry : placer->mover->ops,
 		.mover_state = placer->wish.is_dry ? placer->dry : placer->mover_state,
 		.look = look,
@@ -247,6 +240,8 @@ static int make_engine(struct placer *placer, struct printbuf *err)
 		.budget = placer->wish.budget,
 		.watch = &placer->watch,
 	};
+	for (uint32_t i = 0; i < placer->nr_samplers; i++)
+		config.samplers[i] = (struct engine_sampler){ placer->samplers[i], &placer->live };
 	return engine_new(&config, &placer->engine, err);
 }
 
@@ -304,7 +299,8 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	uint64_t quiet_bp = placer->wish.sampling_share_bp ? placer->wish.sampling_share_bp
 							   : SHARE_BP;
 	bool is_busy = now_ns - placer->moved_ns < BUSY_NS && !placer->wish.is_share_fixed;
-	placer->live.sampling_share_bp = is_busy ? MAX(SHARE_BUSY_BP, quiet_bp) : quiet_bp;
+	uint64_t share_bp = is_busy ? MAX(SHARE_BUSY_BP, quiet_bp) : quiet_bp;
+	placer->live.sampling_share_bp = share_bp / placer->nr_samplers;
 }
 
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)

@@ -31,7 +31,7 @@
 struct placer_wish {
 	const struct policy_ops *policy;
 	const uint64_t *values; /* of its tunables; NULL: defaults */
-	const char *sampler;	/* name; NULL or "auto": the best that works here */
+	const char *sampler; /* names, "a,b"; NULL or "auto": what works here, by what it costs */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp;	  /* of a CPU; 0: the default */
 	bool is_share_fixed;		  /* not more of it while pages move */
@@ -53,7 +53,8 @@ struct placer {
 	const struct machine *machine; /* borrowed */
 	struct placer_wish wish;
 	struct live live;
-	const struct sampler_ops *sampler;
+	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	uint32_t nr_samplers;
 	const struct live_mover *mover;
 	void *mover_state;
 	struct engine *engine;

@@ -435,7 +435,8 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	while (more == -EAGAIN);
 	uint64_t cost_ns = live_cpu_ns() - begin_ns;
 	accessed->cost_ns += cost_ns;
-	accessed->live->sampling_ns += cost_ns;
+	live_charge(accessed->live, live_sampler_accessed.name,
+		    &(struct live_cost){ .own_ns = cost_ns });
 	if (accessed->due_ns == LIVE_NEVER)
 		settle(accessed, live_now_ns());
 	accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->due_ns);

@@ -140,13 +140,14 @@ static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
 static void account(struct damon *damon)
 {
 	uint64_t all_ns = kdamond_cpu_ns(&damon->kdamond);
+	uint64_t flushed_ns = translations_cpu_ns(&damon->translations);
+	struct live_cost cost = { .own_ns = flushed_ns - damon->flushed_ns };
 	if (all_ns > damon->kernel_ns) {
-		damon->live->kernel_ns += all_ns - damon->kernel_ns;
+		cost.kernel_ns = all_ns - damon->kernel_ns;
 		damon->kernel_ns = all_ns;
 	}
-	uint64_t flushed_ns = translations_cpu_ns(&damon->translations);
-	damon->live->sampling_ns += flushed_ns - damon->flushed_ns;
 	damon->flushed_ns = flushed_ns;
+	live_charge(damon->live, live_sampler_damon.name, &cost);
 }
 
 static bool is_target(const struct damon *damon, uint32_t space)
@@ -397,7 +398,7 @@ static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch
 	uint64_t begin_ns = live_cpu_ns();
 	int more = go_on(damon, now_ns, batch);
 	uint64_t cost_ns = live_cpu_ns() - begin_ns;
-	live->sampling_ns += cost_ns;
+	live_charge(live, live_sampler_damon.name, &(struct live_cost){ .own_ns = cost_ns });
 	damon->cost_ns += cost_ns;
 	if (more == 1)
 		return more;

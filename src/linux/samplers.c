@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+#define SAMPLER_NAME_MAX 64
+
 const struct sampler_ops *const live_samplers[] = {
 	&live_sampler_accessed,
 	&live_sampler_damon,
@@ -19,6 +21,51 @@ const struct sampler_ops *live_sampler_find(const char *name)
 		if (strcmp(live_samplers[i]->name, name) == 0)
 			return live_samplers[i];
 	return NULL;
+}
+
+static int add_named(const char *name, size_t length, const struct sampler_ops **ret, uint32_t max,
+		     uint32_t *nr, struct printbuf *err)
+{
+	char text[SAMPLER_NAME_MAX + 1] = "";
+	if (length <= SAMPLER_NAME_MAX)
+		memcpy(text, name, length);
+	const struct sampler_ops *ops = live_sampler_find(text);
+	if (!ops) {
+		error_set(err, -EINVAL, "%.*s: no such sampler; there are auto",
+			  (int)MIN(length, 64), name);
+		for (size_t i = 0; err && live_samplers[i]; i++)
+			prt_printf(err, ", %s", live_samplers[i]->name);
+		return -EINVAL;
+	}
+	for (uint32_t i = 0; i < *nr; i++)
+		if (ret[i] == ops)
+			return error_set(err, -EINVAL, "%s: named twice", ops->name);
+	if (*nr == max)
+		return error_set(err, -EINVAL, "%s: at most %u samplers at a time", ops->name, max);
+	ret[(*nr)++] = ops;
+	return 0;
+}
+
+int live_samplers_parse(const char *names, const struct sampler_ops **ret, uint32_t max,
+			uint32_t *ret_nr, struct printbuf *err)
+{
+	uint32_t nr = 0;
+	if (strcmp(names, live_sampler_auto.name) == 0) {
+		ret[0] = &live_sampler_auto;
+		*ret_nr = 1;
+		return 0;
+	}
+	for (const char *at = names;; at++) {
+		size_t length = strcspn(at, ",");
+		int error = add_named(at, length, ret, max, &nr, err);
+		if (error)
+			return error;
+		at += length;
+		if (!*at)
+			break;
+	}
+	*ret_nr = nr;
+	return 0;
 }
 
 const struct sampler_ops *live_sampler_choose(struct live *live, struct printbuf *err)

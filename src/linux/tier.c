@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -144,11 +145,10 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 	placer->mover->figures(placer->mover_state, &moving);
 	*ret = (struct tier_report){
 		.stats = *engine_stats(placer->engine),
-		.sampler = placer->sampler->name,
 		.mover = placer->mover->ops->name,
 		.policy = tier->wish->policy->name,
 		.sampling_ns = placer->live.sampling_ns,
-		.kernel_ns = placer->live.kernel_ns,
+		.nr_costs = placer->live.nr_costs,
 		.moving_ns = placer->live.moving_ns,
 		.ticking_ns = placer->ticking_ns,
 		.all_ns = (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
@@ -159,6 +159,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
 		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
 	};
+	memcpy(ret->costs, placer->live.costs, sizeof(ret->costs));
 }
 
 static void tier_fini(struct tier *tier)
@@ -206,15 +207,24 @@ static void share_to_text(struct printbuf *out, uint64_t part_ns, uint64_t whole
 	prt_str(out, " of a CPU");
 }
 
+static void cost_to_text(struct printbuf *out, const struct live_cost *cost, uint64_t passed_ns)
+{
+	prt_printf(out, ", sampler %s: ", cost->sampler);
+	share_to_text(out, cost->own_ns, passed_ns);
+	if (cost->kernel_ns) {
+		prt_str(out, " and in the kernel ");
+		share_to_text(out, cost->kernel_ns, passed_ns);
+	}
+	if (cost->nr_faults)
+		prt_printf(out, " and %llu faults", (unsigned long long)cost->nr_faults);
+}
+
 void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 {
 	const struct engine_stats *stats = &report->stats;
-	prt_printf(out, "policy %s, sampler %s: ", report->policy, report->sampler);
-	share_to_text(out, report->sampling_ns, report->passed_ns);
-	if (report->kernel_ns) {
-		prt_str(out, " and in the kernel ");
-		share_to_text(out, report->kernel_ns, report->passed_ns);
-	}
+	prt_printf(out, "policy %s", report->policy);
+	for (uint32_t i = 0; i < report->nr_costs; i++)
+		cost_to_text(out, &report->costs[i], report->passed_ns);
 	prt_printf(out, ", mover %s: ", report->mover);
 	share_to_text(out, report->moving_ns, report->passed_ns);
 	prt_str(out, ", deciding: ");

@@ -18,13 +18,14 @@
 
 #include "base/json.h"
 #include "engine/engine.h"
+#include "linux/live.h"
 #include "linux/movers.h"
 #include "machine/root.h"
 
 struct tier_wish {
 	const struct policy_ops *policy;
 	const uint64_t *values; /* of its tunables; NULL: defaults */
-	const char *sampler;	/* name; NULL: the best that works here */
+	const char *sampler;	/* as placer_wish */
 	const char *machine;	/* as -M; NULL: what this one tells of itself */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp; /* of a CPU; 0: the default */
@@ -33,9 +34,10 @@ struct tier_wish {
 
 struct tier_report {
 	struct engine_stats stats;
-	const char *sampler, *mover, *policy;
+	const char *mover, *policy;
+	struct live_cost costs[LIVE_COSTS_MAX]; /* of each sampler that was open */
+	uint32_t nr_costs;
 	uint64_t sampling_ns, moving_ns; /* CPU time of them */
-	uint64_t kernel_ns;		 /* CPU time of the kernel's threads that sample for us */
 	uint64_t ticking_ns, all_ns;	 /* of all ticks; of all berth, its start included */
 	uint64_t passed_ns, policy_bytes;
 	uint64_t max_rss_bytes; /* of berth itself: resident at most */

@@ -8,13 +8,27 @@ uint64_t tier_report_deciding_ns(const struct tier_report *report)
 							: 0;
 }
 
+static void costs_to_json(struct json_writer *json, const struct tier_report *report)
+{
+	json_array_begin(json, "samplers");
+	for (uint32_t i = 0; i < report->nr_costs; i++) {
+		json_object_begin(json, NULL);
+		json_str(json, "name", report->costs[i].sampler);
+		json_u64(json, "own_ns", report->costs[i].own_ns);
+		json_u64(json, "kernel_ns", report->costs[i].kernel_ns);
+		json_u64(json, "faults", report->costs[i].nr_faults);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 void tier_report_to_json(struct json_writer *json, const char *key,
 			 const struct tier_report *report)
 {
 	const struct engine_stats *stats = &report->stats;
 	json_object_begin(json, key);
 	json_str(json, "policy", report->policy);
-	json_str(json, "sampler", report->sampler);
+	costs_to_json(json, report);
 	json_str(json, "mover", report->mover);
 	json_bool(json, "has_failed", report->has_failed);
 	json_u64(json, "passed_ns", report->passed_ns);
