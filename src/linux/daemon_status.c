@@ -18,10 +18,13 @@ static void add_placer(struct json_writer *json, const struct placer *placer)
 {
 	const struct engine_stats *stats = engine_stats(placer->engine);
 	uint64_t passed_ns = live_now_ns() - placer->begun_ns;
+	PRINTBUF(names);
 	json_str(json, "policy", placer->wish.policy->name);
-	json_str(json, "sampler", placer->sampler->name);
+	live_costs_names(&names, placer->live.costs, placer->live.nr_costs);
+	json_str(json, "sampler", names.pos ? printbuf_str(&names) : placer->samplers[0]->name);
 	json_str(json, "mover", placer->wish.is_dry ? mover_dry.name : placer->mover->ops->name);
 	add_share(json, "sampling_share", placer->live.sampling_ns, passed_ns);
+	add_share(json, "sampling_kernel_share", placer->live.kernel_ns, passed_ns);
 	add_share(json, "moving_share", placer->live.moving_ns, passed_ns);
 	add_share(json, "ticking_share", placer->ticking_ns, passed_ns);
 	json_u64(json, "samples", stats->nr_samples);

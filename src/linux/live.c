@@ -45,6 +45,12 @@ void live_charge(struct live *live, const char *sampler, const struct live_cost 
 	live->costs[i].nr_faults += cost->nr_faults;
 }
 
+void live_costs_names(struct printbuf *out, const struct live_cost *costs, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		prt_printf(out, "%s%s", i ? "," : "", costs[i].sampler);
+}
+
 int live_init(struct live *live, const struct root *root, const struct machine *machine,
 	      struct printbuf *err)
 {

@@ -131,6 +131,8 @@ int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes);
 /* A sampler that has counted them anyway says so; else numa_maps is read once in two seconds. */
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns);
 
+/* "accessed-bits,damon": those that took anything, as they came. */
+void live_costs_names(struct printbuf *out, const struct live_cost *costs, uint32_t nr);
 /* What a sampler took since it last said so: in its own entry of costs[], and in the sums. */
 void live_charge(struct live *live, const char *sampler, const struct live_cost *cost);
 

@@ -26,8 +26,11 @@ void tier_report_to_json(struct json_writer *json, const char *key,
 			 const struct tier_report *report)
 {
 	const struct engine_stats *stats = &report->stats;
+	PRINTBUF(names);
 	json_object_begin(json, key);
 	json_str(json, "policy", report->policy);
+	live_costs_names(&names, report->costs, report->nr_costs);
+	json_str(json, "sampler", printbuf_str(&names));
 	costs_to_json(json, report);
 	json_str(json, "mover", report->mover);
 	json_bool(json, "has_failed", report->has_failed);

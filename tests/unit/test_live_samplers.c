@@ -78,6 +78,9 @@ static void test_costs_are_kept_apart(void **state)
 	live_charge(&live, "a", &(struct live_cost){ .own_ns = 3, .kernel_ns = 5 });
 	live_charge(&live, "b", &(struct live_cost){ .own_ns = 7, .nr_faults = 11 });
 	live_charge(&live, "a", &(struct live_cost){ .own_ns = 13 });
+	PRINTBUF(names);
+	live_costs_names(&names, live.costs, live.nr_costs);
+	assert_string_equal(printbuf_str(&names), "a,b");
 	assert_int_equal(live.nr_costs, 2);
 	assert_string_equal(live.costs[0].sampler, "a");
 	assert_int_equal(live.costs[0].own_ns, 16);
