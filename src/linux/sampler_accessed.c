@@ -15,12 +15,17 @@
  * tracking would show them, without CONFIG_IDLE_PAGE_TRACKING, which Debian leaves out. Clearing
  * costs eight times the reading (140 ns a page on the machine where this was written, 1 us in its
  * emulated guest) and holds the process's mmap_lock, so that is what the rests are for: samplers
- * get their share of a CPU (live.h), with a second saved up for when something changes.
+ * get their share of a CPU (live.h), of which at most a second's worth is saved up.
  *
  * The window is as long as it takes for an eighth of what is mapped to be used, 10 ms to 2 s: in
  * a longer one every page looks alike. It begins with half of the last one, and is doubled for as
  * long as counting finds too few. It is at least as long as clearing took, or pages cleared first
  * would be watched for much longer than those cleared last.
+ *
+ * Four checks come in a row at the beginning, each as long after the other as it took, and when the
+ * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
+ * share of a CPU need not be saved up for these. A program that is filling its memory for the first
+ * time is looked at when it has.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -30,9 +35,13 @@
  * Follows clear_refs_write() in fs/proc/task_mmu.c (6.12).
  */
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,22 +50,27 @@
 #include "linux/pagetable.h"
 #include "linux/process.h"
 #include "linux/samplers.h"
+#include "linux/scout.h"
 #include "linux/seen.h"
 
-#define WINDOW_MIN_NS  (10 * NS_PER_MS)
-#define WINDOW_MAX_NS  (2 * NS_PER_S)
-#define REST_MIN_NS    (100 * NS_PER_MS)
-#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
-#define SAVED_FIRST_NS ((int64_t)NS_PER_S)
-#define RUN_MAX_PAGES  65536
-#define SLEEP_MAX_NS   (50 * NS_PER_MS)
-#define VISITS_MAX     64 /* CPUs */
-#define SHARE_MAX_BP   10000
-#define CHUNK_PAGES    ((uint64_t)512)
-#define COUNTED_EVERY  4  /* chunks */
-#define USED_PARTS     8  /* of what is mapped are to be used in a window */
-#define GROWN_PARTS    16 /* more by one of these: the program is still filling its memory */
-#define GROWING_NS     (200 * NS_PER_MS)
+#define WINDOW_MIN_NS (10 * NS_PER_MS)
+#define WINDOW_MAX_NS (2 * NS_PER_S)
+#define REST_MIN_NS   (100 * NS_PER_MS)
+#define SAVED_MAX_NS  ((int64_t)NS_PER_S)
+#define BURST	      4 /* checks in a row, at the beginning and at an alarm */
+#define SCOUT_NS      NS_PER_S
+#define FLAG_HEAD     15 /* of kpageflags: of a folio of several pages */
+#define FLAG_TAIL     16
+#define RUN_MAX_PAGES 65536
+#define SLEEP_MAX_NS  (50 * NS_PER_MS)
+#define VISITS_MAX    64 /* CPUs */
+#define SHARE_MAX_BP  10000
+#define CHUNK_PAGES   ((uint64_t)512)
+#define COUNTED_EVERY 4	  /* chunks */
+#define USED_PARTS    8	  /* of what is mapped are to be used in a window */
+#define GROWN_PARTS   128 /* more by one of these: the program is still filling its memory */
+#define GROWING_NS    (200 * NS_PER_MS)
+#define GROWING_MAX   100 /* times that it is waited for */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
 
@@ -71,6 +85,10 @@ struct accessed {
 	uint64_t paid_ns, cost_ns;	  /* credit was settled until; CPU time of this check */
 	uint64_t decided_ns;		  /* live->deciding_ns that was paid for */
 	uint64_t nr_resident;		  /* pages, when last asked */
+	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
+	struct scout scout;
+	uint64_t scout_ns; /* when to scout next */
+	int flags_fd;	   /* kpageflags; -1: no scouting */
 	int64_t saved_ns;
 	bool keeps_translations;
 	struct set cpus; /* to visit */
@@ -111,6 +129,8 @@ static void close_accessed(void *sampler)
 	struct accessed *accessed = sampler;
 	if (!accessed)
 		return;
+	if (accessed->flags_fd >= 0)
+		close(accessed->flags_fd);
 	kcore_fini(&accessed->kcore);
 	seen_fini(&accessed->seen);
 	set_fini(&accessed->cpus);
@@ -127,8 +147,9 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "accessed-bits: out of memory");
 	accessed->live = live;
 	accessed->kcore.fd = -1;
+	accessed->burst = BURST;
+	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
 	accessed->window_ns = WINDOW_MIN_NS;
-	accessed->saved_ns = SAVED_FIRST_NS;
 	accessed->paid_ns = live_now_ns();
 	accessed->keeps_translations = has_pcid(live->root);
 	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
@@ -229,6 +250,9 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 		if (!tell(accessed, &sample, mapped->is_accessed))
 			return false;
 	}
+	if (accessed->phase == READING && mapped->order == 0)
+		scout_see(&accessed->scout, accessed->space, begin, mapped->is_accessed,
+			  accessed->live->machine->nodes[node].tier > 0);
 	accessed->pages_of_node[node] += end - begin;
 	accessed->nr_mapped += end - begin;
 	accessed->nr_used += mapped->is_accessed ? end - begin : 0;
@@ -345,12 +369,15 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	accessed->decided_ns = accessed->live->deciding_ns;
 	uint64_t rest_ns = MAX(accessed->cost_ns, REST_MIN_NS);
 	accessed->paid_ns = now_ns;
+	accessed->saved_ns = accessed->burst ? MAX(accessed->saved_ns, 0) : accessed->saved_ns;
+	accessed->burst -= accessed->burst > 0;
 	accessed->cost_ns = 0;
 	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
 	int64_t owed_ns = -accessed->saved_ns;
 	if (owed_ns > 0)
 		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);
 	accessed->due_ns = now_ns + rest_ns;
+	accessed->scout_ns = now_ns + SCOUT_NS;
 	accessed->phase = RESTING;
 }
 
@@ -370,7 +397,73 @@ static bool is_growing(struct accessed *accessed)
 	for (uint32_t i = 0; i < accessed->live->nr_spaces; i++)
 		nr_resident += live_resident_pages(accessed->live, i);
 	accessed->nr_resident = nr_resident;
-	return nr_resident > before + before / GROWN_PARTS;
+	if (nr_resident <= before + before / GROWN_PARTS || ++accessed->nr_waits > GROWING_MAX)
+		return false;
+	return true;
+}
+
+/* Is it mapped, by a folio of its own? */
+static bool is_single(const struct accessed *accessed, const struct pagetable_page *mapped)
+{
+	uint64_t flags;
+	return mapped->order == 0 &&
+	       pread(accessed->flags_fd, &flags, sizeof(flags),
+		     (off_t)(mapped->frame * sizeof(flags))) == (ssize_t)sizeof(flags) &&
+	       !(flags >> FLAG_HEAD & 1) && !(flags >> FLAG_TAIL & 1);
+}
+
+static bool take_page(void *context, const struct pagetable_page *mapped)
+{
+	*(struct pagetable_page *)context = *mapped;
+	return false;
+}
+
+/* Counts the pages of one chunk, and clears them for the next time. */
+static void scout_chunk(struct accessed *accessed, unsigned kind, const struct scout_chunk *chunk)
+{
+	struct iovec pages[SCOUT_PAGES];
+	size_t nr = 0, page_bytes = accessed->live->machine->page_bytes;
+	struct live_space *space = live_space(accessed->live, chunk->space);
+	if (!space || !find_table(accessed, space))
+		return;
+	for (uint32_t i = 0; i < chunk->nr; i++) {
+		uint64_t page = chunk->number * CHUNK_PAGES + chunk->pages[i];
+		struct pagetable_page mapped = { .order = UINT_MAX };
+		pagetable_walk(&accessed->table, page, page + 1, take_page, &mapped);
+		if (!is_single(accessed, &mapped))
+			continue;
+		if (accessed->scout.is_cleared)
+			scout_count(&accessed->scout, kind, mapped.is_accessed);
+		pages[nr++] = (struct iovec){ (void *)(uintptr_t)(page * page_bytes), page_bytes };
+	}
+	if (nr > 0)
+		syscall(SYS_process_madvise, space->pidfd, pages, nr, MADV_COLD, 0);
+}
+
+/* True: what is in use has changed. */
+static bool scout(struct accessed *accessed)
+{
+	struct scout *scout = &accessed->scout;
+	scout_begin_count(scout);
+	for (unsigned kind = 0; kind < SCOUT_KINDS; kind++)
+		for (unsigned i = 0; i < SCOUT_CHUNKS; i++)
+			if (scout->kinds[kind].chunks[i].nr > 0)
+				scout_chunk(accessed, kind, &scout->kinds[kind].chunks[i]);
+	scout->is_cleared = true;
+	return scout_end_count(scout);
+}
+
+/* Between checks. -EAGAIN: look at everything now. */
+static int rest(struct accessed *accessed, uint64_t now_ns)
+{
+	if (accessed->flags_fd < 0 || now_ns < accessed->scout_ns)
+		return 0;
+	accessed->scout_ns = now_ns + SCOUT_NS;
+	if (!scout(accessed))
+		return 0;
+	accessed->burst = BURST;
+	accessed->due_ns = now_ns;
+	return -EAGAIN;
 }
 
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
@@ -383,7 +476,7 @@ static int step(struct accessed *accessed)
 		if (accessed->phase == WINDOW && now_ns < accessed->due_ns)
 			sleep_through(accessed->due_ns - now_ns);
 		if (live_now_ns() < accessed->due_ns)
-			return 0;
+			return accessed->phase == RESTING ? rest(accessed, now_ns) : 0;
 		if (accessed->phase == RESTING && is_growing(accessed)) {
 			accessed->due_ns = now_ns + GROWING_NS;
 			return 0;
@@ -406,6 +499,7 @@ static int step(struct accessed *accessed)
 		if (!is_window_short(accessed)) {
 			accessed->watched_ns = live_now_ns() - accessed->cleared_ns;
 			begin_reading(accessed, READING);
+			scout_begin(&accessed->scout);
 			return -EAGAIN;
 		}
 		accessed->window_ns *= 2;
@@ -415,6 +509,7 @@ static int step(struct accessed *accessed)
 	case READING:
 		if (!read_all(accessed))
 			return 1;
+		scout_end(&accessed->scout);
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
 		accessed->phase = RESTING;
 		accessed->due_ns = LIVE_NEVER;
@@ -440,6 +535,8 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	if (accessed->due_ns == LIVE_NEVER)
 		settle(accessed, live_now_ns());
 	accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->due_ns);
+	if (accessed->phase == RESTING && accessed->flags_fd >= 0)
+		accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->scout_ns);
 	return more;
 }
 

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pages to scout, and what their use means (scout.h): arithmetic only. */
+#include "linux/scout.h"
+
+#define CHUNK_SHIFT 9
+#define ONE	    65536 /* of a share */
+#define STRIDE	    37	  /* pages between two that are taken of a chunk; odd: all get their turn */
+
+/* xorshift64: any start but 0. */
+static uint64_t next_random(struct scout *scout)
+{
+	uint64_t x = scout->random ? scout->random : 0x9e3779b97f4a7c15u;
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return scout->random = x;
+}
+
+static void begin_chunk(struct scout *scout, uint32_t space, uint64_t number)
+{
+	scout->used = (struct scout_chunk){ .space = space, .number = number };
+	scout->unused = scout->used;
+	scout->nr_mapped = scout->nr_used = 0;
+}
+
+void scout_begin(struct scout *scout)
+{
+	for (unsigned i = 0; i < SCOUT_KINDS; i++) {
+		struct scout_kind *kind = &scout->kinds[i];
+		for (unsigned j = 0; j < SCOUT_CHUNKS; j++)
+			kind->chunks[j].nr = 0;
+		kind->nr_seen = 0;
+		kind->has_usual = false;
+	}
+	scout->is_cleared = false;
+	begin_chunk(scout, UINT32_MAX, 0);
+}
+
+/* Each chunk of a kind has the same chance to be among those that are kept (reservoir sampling). */
+static void keep(struct scout *scout, unsigned which, const struct scout_chunk *chunk)
+{
+	struct scout_kind *kind = &scout->kinds[which];
+	uint64_t at = kind->nr_seen++;
+	if (at >= SCOUT_CHUNKS)
+		at = next_random(scout) % kind->nr_seen;
+	if (at < SCOUT_CHUNKS)
+		kind->chunks[at] = *chunk;
+}
+
+static void end_chunk(struct scout *scout)
+{
+	if (scout->nr_used * 2 > scout->nr_mapped && scout->used.nr == SCOUT_PAGES)
+		keep(scout, SCOUT_HOT, &scout->used);
+	else if (scout->unused.nr == SCOUT_PAGES)
+		keep(scout, SCOUT_COLD, &scout->unused);
+}
+
+static void take(struct scout_chunk *chunk, uint64_t page, uint32_t count)
+{
+	if (chunk->nr < SCOUT_PAGES && count % STRIDE == 0)
+		chunk->pages[chunk->nr++] = (uint16_t)(page & ((1u << CHUNK_SHIFT) - 1));
+}
+
+void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow)
+{
+	uint64_t number = page >> CHUNK_SHIFT;
+	if (scout->used.space != space || scout->used.number != number) {
+		end_chunk(scout);
+		begin_chunk(scout, space, number);
+	}
+	if (is_used)
+		take(&scout->used, page, scout->nr_used++);
+	else if (is_slow)
+		take(&scout->unused, page, scout->nr_mapped - scout->nr_used);
+	scout->nr_mapped++;
+}
+
+void scout_end(struct scout *scout)
+{
+	end_chunk(scout);
+	begin_chunk(scout, UINT32_MAX, 0);
+}
+
+void scout_begin_count(struct scout *scout)
+{
+	for (unsigned i = 0; i < SCOUT_KINDS; i++)
+		scout->kinds[i].nr = scout->kinds[i].nr_used = 0;
+}
+
+void scout_count(struct scout *scout, unsigned kind, bool is_used)
+{
+	scout->kinds[kind].nr++;
+	scout->kinds[kind].nr_used += is_used;
+}
+
+/* Apart by more than half of the usual count, and by four deviations of the difference. */
+static bool is_far(uint64_t usual, uint64_t now)
+{
+	uint64_t apart = now > usual ? now - usual : usual - now;
+	return apart * 2 > usual && apart * apart > 16 * (usual + now);
+}
+
+bool scout_end_count(struct scout *scout)
+{
+	bool is_alarm = false;
+	for (unsigned i = 0; i < SCOUT_KINDS; i++) {
+		struct scout_kind *kind = &scout->kinds[i];
+		if (kind->nr == 0)
+			continue;
+		uint64_t usual = kind->usual * kind->nr / ONE;
+		uint64_t share = (uint64_t)kind->nr_used * ONE / kind->nr;
+		bool is_worse = i == SCOUT_HOT ? kind->nr_used < usual : kind->nr_used > usual;
+		if (kind->has_usual && is_worse && is_far(usual, kind->nr_used))
+			is_alarm = true;
+		kind->usual = kind->has_usual ? (kind->usual * 3 + share) / 4 : share;
+		kind->has_usual = true;
+	}
+	return is_alarm;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scouting: a few pages watched all the time tell when it is worth looking at all of them again.
+ *
+ *     a check of everything -->  8 chunks of 2 MiB with mostly used pages:  8 used ones of each
+ *                                8 other chunks of slow memory:             8 unused ones of each
+ *     each second           -->  how many of them were used since the last time?   then cleared
+ *
+ *         used of those that were used      far fewer than usual --+
+ *         used of those that were not       far more than usual  --+--> alarm: check everything now
+ *
+ * Why: clearing the bits of a process costs in proportion to its memory, so a sampler that keeps to
+ * its share of a CPU comes by rarely, and a hot set that moves would lie in slow memory for as
+ * long. What is usual is a decaying mean; an alarm needs a difference that chance does not make:
+ * more than half, and four deviations of a count.
+ *
+ * Single pages are cleared by process_madvise(MADV_COLD), which no other interface does for less
+ * than a whole process. It also tells the kernel's reclaim that they are cold, which a page in use
+ * makes good by being used. It would split a folio that it covers in part: only folios of one page
+ * are scouted, and their chunk is looked at again just before.
+ *
+ * Cost: 16 tables of 4 KiB read twice and 128 pages named to the kernel, each second; 3 KiB.
+ * Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
+ */
+#ifndef BERTH_LINUX_SCOUT_H
+#define BERTH_LINUX_SCOUT_H
+
+#include "base/types.h"
+
+#define SCOUT_CHUNKS 8 /* of each kind */
+#define SCOUT_PAGES  8 /* of each chunk */
+
+struct scout_chunk {
+	uint64_t number; /* page / 512 */
+	uint32_t space, nr;
+	uint16_t pages[SCOUT_PAGES]; /* within the chunk */
+};
+
+struct scout_kind {
+	struct scout_chunk chunks[SCOUT_CHUNKS];
+	uint32_t nr_seen; /* chunks of this kind in the last check */
+	uint64_t usual;	  /* used of what is scouted, in 65536ths; a decaying mean */
+	bool has_usual;
+	uint32_t nr, nr_used; /* of this time */
+};
+
+enum { SCOUT_HOT, SCOUT_COLD, SCOUT_KINDS };
+
+struct scout {
+	struct scout_kind kinds[SCOUT_KINDS];
+	struct scout_chunk used, unused; /* of the chunk that is being read */
+	uint32_t nr_mapped, nr_used;	 /* of it */
+	uint64_t random;
+	bool is_cleared; /* bits since then are ours */
+};
+
+/* A check begins; after scout_see() for each page in ascending order it ends. */
+void scout_begin(struct scout *scout);
+void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow);
+void scout_end(struct scout *scout);
+
+/* This time begins; counts one page of a kind; ends. True: alarm. */
+void scout_begin_count(struct scout *scout);
+void scout_count(struct scout *scout, unsigned kind, bool is_used);
+bool scout_end_count(struct scout *scout);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Which pages are scouted, and when their use is an alarm. */
+#include "test.h"
+
+#include "linux/scout.h"
+
+#define CHUNK 512
+
+/* Chunks [first, first + nr): all pages used, or none; on slow memory. */
+static void see_chunks(struct scout *scout, uint64_t first, uint64_t nr, bool is_used)
+{
+	for (uint64_t page = first * CHUNK; page < (first + nr) * CHUNK; page++)
+		scout_see(scout, 0, page, is_used, true);
+}
+
+static void test_scout_takes_used_and_unused_chunks(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout);
+	see_chunks(&scout, 100, 20, false);
+	see_chunks(&scout, 120, 20, true);
+	scout_end(&scout);
+	assert_int_equal(scout.kinds[SCOUT_HOT].nr_seen, 20);
+	assert_int_equal(scout.kinds[SCOUT_COLD].nr_seen, 20);
+	for (unsigned i = 0; i < SCOUT_CHUNKS; i++) {
+		const struct scout_chunk *hot = &scout.kinds[SCOUT_HOT].chunks[i];
+		const struct scout_chunk *cold = &scout.kinds[SCOUT_COLD].chunks[i];
+		assert_int_equal(hot->nr, SCOUT_PAGES);
+		assert_in_range(hot->number, 120, 139);
+		assert_in_range(cold->number, 100, 119);
+		for (unsigned j = 1; j < SCOUT_PAGES; j++)
+			assert_in_range(hot->pages[j], hot->pages[j - 1] + 1, CHUNK - 1);
+	}
+}
+
+/* Unused pages of fast memory are of no interest: nothing would be gained. */
+static void test_scout_leaves_out_unused_fast_pages(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout);
+	for (uint64_t page = 0; page < 20 * CHUNK; page++)
+		scout_see(&scout, 0, page, false, false);
+	scout_end(&scout);
+	assert_int_equal(scout.kinds[SCOUT_COLD].nr_seen, 0);
+	assert_int_equal(scout.kinds[SCOUT_HOT].nr_seen, 0);
+}
+
+/* Over many checks every chunk gets its turn. */
+static void test_scout_takes_any_chunk(void **state)
+{
+	struct scout scout = { .random = 1 };
+	unsigned taken[64] = { 0 };
+	(void)state;
+	for (int check = 0; check < 400; check++) {
+		scout_begin(&scout);
+		see_chunks(&scout, 0, ARRAY_SIZE(taken), true);
+		scout_end(&scout);
+		for (unsigned i = 0; i < SCOUT_CHUNKS; i++)
+			taken[scout.kinds[SCOUT_HOT].chunks[i].number]++;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++)
+		assert_in_range(taken[i], 20, 90); /* 50 on average */
+}
+
+static bool count(struct scout *scout, unsigned hot, unsigned cold)
+{
+	scout_begin_count(scout);
+	for (unsigned i = 0; i < 64; i++) {
+		scout_count(scout, SCOUT_HOT, i < hot);
+		scout_count(scout, SCOUT_COLD, i < cold);
+	}
+	return scout_end_count(scout);
+}
+
+static void test_scout_alarms_at_a_change_and_not_at_chance(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout);
+	assert_false(count(&scout, 60, 4)); /* the first time says what is usual */
+	assert_false(count(&scout, 50, 10));
+	assert_false(count(&scout, 64, 0));
+	assert_true(count(&scout, 5, 4)); /* the hot are not used any more */
+	scout_begin(&scout);
+	assert_false(count(&scout, 60, 4));
+	assert_true(count(&scout, 60, 30)); /* the cold are used */
+	scout_begin(&scout);
+	assert_false(count(&scout, 8, 0));
+	assert_false(count(&scout, 0, 8)); /* too few to say */
+	scout_begin(&scout);
+	assert_false(count(&scout, 30, 30));
+	assert_false(count(&scout, 64, 0)); /* better than usual */
+}
+
+static void test_scout_counts_nothing_where_nothing_is_scouted(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout);
+	scout_end(&scout);
+	scout_begin_count(&scout);
+	assert_false(scout_end_count(&scout));
+	assert_false(count(&scout, 0, 0));
+	assert_false(count(&scout, 0, 0));
+}
