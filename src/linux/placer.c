@@ -218,6 +218,8 @@ static void observed(void *context, const struct sample_batch *batch)
 	const struct engine_watch *watch = placer->wish.watch;
 	for (uint32_t i = 0; i < batch->nr && placer->wish.keeps_ledger; i++)
 		note_uses(placer, &batch->samples[i]);
+	for (uint32_t i = 0; i < batch->nr; i++)
+		placer->nr_seen += batch->samples[i].hits ? batch->samples[i].nr_pages : 0;
 	if (watch && watch->observed)
 		watch->observed(watch->context, batch);
 }
@@ -303,6 +305,28 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	placer->live.sampling_share_bp = share_bp / placer->nr_samplers;
 }
 
+static void note_series(struct placer *placer, uint64_t now_ns, bool is_last)
+{
+	const struct engine_stats *stats = engine_stats(placer->engine);
+	const uint64_t totals[SERIES_FIELDS] = {
+		[SERIES_SEEN] = placer->nr_seen,
+		[SERIES_PLANNED] = stats->nr_planned_pages,
+		[SERIES_CUT] = stats->nr_cut_pages,
+		[SERIES_PROMOTED] = stats->nr_promoted_pages,
+		[SERIES_DEMOTED] = stats->nr_demoted_pages,
+		[SERIES_SAMPLING] = placer->live.sampling_ns,
+		[SERIES_MOVING] = placer->live.moving_ns,
+		[SERIES_DECIDING] = placer->live.deciding_ns,
+	};
+	(is_last ? series_finish : series_note)(&placer->series, now_ns - placer->begun_ns, totals);
+}
+
+const struct series *placer_series(struct placer *placer)
+{
+	note_series(placer, live_now_ns(), true);
+	return &placer->series;
+}
+
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 {
 	uint64_t now_ns = live_now_ns(), cpu_ns = live_cpu_ns();
@@ -317,9 +341,10 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	if (!error)
 		error = engine_tick(placer->engine, now_ns, err);
 	placer->ticking_ns += live_cpu_ns() - cpu_ns;
-	uint64_t known_ns = placer->live.sampling_ns + placer->live.moving_ns;
-	placer->live.deciding_ns = placer->ticking_ns - MIN(known_ns, placer->ticking_ns);
+	placer->live.deciding_ns = placer->ticking_ns -
+				   MIN(placer->live.sampling_ns, placer->ticking_ns);
 	now_ns = live_now_ns();
+	note_series(placer, now_ns, false);
 	uint64_t left_ns = placer->live.wake_ns > now_ns ? placer->live.wake_ns - now_ns : 0;
 	*ret_wait_ms = (int)(left_ns / NS_PER_MS) + 1;
 	return error;

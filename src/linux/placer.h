@@ -27,6 +27,7 @@
 #include "linux/live.h"
 #include "linux/movers.h"
 #include "linux/patience.h"
+#include "linux/series.h"
 
 struct placer_wish {
 	const struct policy_ops *policy;
@@ -69,6 +70,8 @@ struct placer {
 	uint64_t begun_ns, refreshed_ns;
 	uint64_t moved_ns, nr_moved; /* when pages moved last, and how many by then */
 	uint64_t ticking_ns;	     /* CPU time of ticks */
+	uint64_t nr_seen;	     /* pages that samples told of */
+	struct series series;
 };
 
 int placer_new(const struct root *root, const struct machine *machine,
@@ -82,6 +85,8 @@ int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, ui
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
 /* Readable when moves have finished: worth a turn before it is time. -1: none. */
 int placer_fd(const struct placer *placer);
+/* Up to now; borrowed. */
+const struct series *placer_series(struct placer *placer);
 struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */
 
 /* placer_dry.c: moves nothing, and says of every page that it was not to be moved. */

@@ -136,7 +136,7 @@ static int wait_for_end(struct tier *tier, struct printbuf *err)
 
 static void make_report(const struct tier *tier, struct tier_report *ret)
 {
-	const struct placer *placer = tier->placer;
+	struct placer *placer = tier->placer;
 	struct timespec used;
 	struct rusage usage = { 0 };
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
@@ -154,6 +154,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.all_ns = (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
 		.passed_ns = live_now_ns() - placer->begun_ns,
 		.policy_bytes = engine_policy_bytes(placer->engine),
+		.series = *placer_series(placer),
 		.nr_processes = placer->live.nr_spaces,
 		.moving = moving,
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,

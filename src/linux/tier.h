@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "linux/live.h"
 #include "linux/movers.h"
+#include "linux/series.h"
 #include "machine/root.h"
 
 struct tier_wish {
@@ -42,6 +43,7 @@ struct tier_report {
 	uint64_t passed_ns, policy_bytes;
 	uint64_t max_rss_bytes; /* of berth itself: resident at most */
 	uint64_t nr_sleeps;	/* times that berth slept, so many wake-ups */
+	struct series series;	/* second by second */
 	uint32_t nr_processes;
 	struct mover_figures moving;
 	bool has_failed; /* placing ended before the program; the reason is in err */
