@@ -66,9 +66,25 @@ static bool room_for_pasts(struct berth *berth, uint32_t id)
 	return true;
 }
 
+/* Scans go up, and so did the scan that met the pages first: it is likely the record behind the one
+ * found last, and a bucket far away need not be read. */
+static uint32_t find_folio(struct berth *berth, uint32_t space, uint64_t page)
+{
+	uint32_t id = berth->found + 1;
+	if (id < folio_id_end(berth->table) && folio_is_used(berth->table, id)) {
+		const struct folio *folio = folio_get(berth->table, id);
+		if (folio->page == page && folio->space == space && folio->order == 0)
+			return berth->found = id;
+	}
+	id = folio_find(berth->table, space, page, 0);
+	if (id != FOLIO_NONE)
+		berth->found = id;
+	return id;
+}
+
 static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 {
-	uint32_t id = folio_find(berth->table, space, page, 0);
+	uint32_t id = find_folio(berth, space, page);
 	if (id != FOLIO_NONE)
 		return id;
 	if (folio_add(berth->table, space, page, 0, &id))
@@ -91,7 +107,8 @@ static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 static void age_lasting(struct berth *berth, struct folio *folio, struct past *past)
 {
 	uint32_t at = past->long_at;
-	past->samples = berth_count_at(past->samples, &at, berth->now, berth->half[LONG]);
+	if (past->samples)
+		past->samples = berth_count_at(past->samples, &at, berth->now, berth->half[LONG]);
 	folio->heat = berth_count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
 }
 
@@ -129,6 +146,17 @@ static unsigned nr_touches(const struct sample *sample)
 	return (unsigned)MIN(1 + NS_PER_S / 16 / MAX(sample->latency_ns, NS_PER_MS), 8);
 }
 
+/* When there are too many to look at, any of them: not always those of the lowest addresses. */
+static void note_touched(struct berth *berth, uint32_t id)
+{
+	uint64_t at = berth->nr_slow_touched++;
+	if (at >= CANDIDATES_MAX)
+		at = (uint64_t)((id ^ berth->now << 16) * 0x9e3779b1u) * (at + 1) >> 32;
+	if (at < CANDIDATES_MAX)
+		berth->touched[at] = id;
+	berth->nr_touched = (uint32_t)MIN(berth->nr_slow_touched, CANDIDATES_MAX);
+}
+
 static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page)
 {
 	uint32_t id = get_folio(berth, sample->space, page);
@@ -156,8 +184,8 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	if (folio->seen == berth->now)
 		return;
 	touch(berth, id, folio, nr_touches(sample));
-	if (!room_is_fast(berth->machine, folio->node) && berth->nr_touched < CANDIDATES_MAX)
-		berth->touched[berth->nr_touched++] = id;
+	if (!room_is_fast(berth->machine, folio->node))
+		note_touched(berth, id);
 }
 
 /* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
@@ -379,6 +407,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	berth_keep_caps(berth, view, plan);
 	berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
+	berth->nr_slow_touched = 0;
 	if (berth->has_new)
 		berth->now++;
 	berth->has_new = false;

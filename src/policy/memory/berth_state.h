@@ -34,7 +34,7 @@
 #define BIN_ROOM_QUICK	128 /* where rounds are short: there is a next one soon */
 #define QUICK_ROUND_MS	200
 #define SWEEP_MAX	16384 /* folios looked at per round; more where rounds are long */
-#define CANDIDATES_MAX	32768
+#define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
 #define TURN_STEP	7 /* prime to the usual numbers of checks */
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
@@ -87,6 +87,8 @@ struct berth {
 	struct candidate *candidates;
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
+	uint64_t nr_slow_touched; /* of which nr_touched were noted */
+	uint32_t found; /* the folio of the last sample */
 	uint32_t now, hand, now_ms, round_ms;
 	uint32_t bin_room;  /* as many victims per bin as the time until the next round asks */
 	uint64_t window_ns; /* that a check of this round watched; 0: all the time */

@@ -7,7 +7,7 @@
  *                                             may take (floors and caps)
  *     classes of new pages                --> headroom: victims leave ahead of them
  *
- * Cost: sorting at most 32,768 candidates; each move looks at one victim or a few.
+ * Cost: sorting at most 65,536 candidates; each move looks at one victim or a few.
  */
 #include <stdlib.h>
 

@@ -17,7 +17,7 @@ const uint16_t berth_decays[STEPS] = { 65535, 64132, 62757, 61413, 60097, 58809,
 /* Samples that the folio's lasting count of touches would bring if they were average ones. */
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio)
 {
-	return berth->all_touches ? folio->heat * berth->all_halves / berth->all_touches / RATE_ONE
+	return berth->all_halves ? folio->heat * berth->all_halves / berth->all_touches / RATE_ONE
 				  : 0;
 }
 
@@ -121,8 +121,9 @@ void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS
 		if (room_is_fast(berth->machine, folio->node))
 			prior = MAX(prior, unknown_of(berth, folio, berth->horizon[i]));
 		struct predict_mean mean = berth_mean_of_class(berth, class, i, prior);
-		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
-			      (expected + OWN_TRUST);
+		if (berth->all_samples)
+			mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
+				      (expected + OWN_TRUST);
 		worth[i] = berth_worth_of_mean(berth, &mean);
 	}
 }
@@ -138,11 +139,20 @@ uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
 	return cost << berth->pasts[id].bar;
 }
 
+/* Where checks are sparse a round moves thousands, and those that come back soon are told before
+ * those that stay: that is no reason to despair. */
+static uint64_t account_trust(const struct berth *berth)
+{
+	return is_sparse(berth) ? MAX(ACCOUNT_TRUST, berth->nr_pages / 4 * PREDICT_ONE)
+				: ACCOUNT_TRUST;
+}
+
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 		const uint64_t loss[NR_HORIZONS], uint64_t cost)
 {
-	uint64_t had = (uint64_t)MAX(berth->paid + ACCOUNT_TRUST, 0);
-	uint64_t hoped = (uint64_t)MAX(berth->expected + ACCOUNT_TRUST, 1);
+	int64_t trust = (int64_t)account_trust(berth);
+	uint64_t had = (uint64_t)MAX(berth->paid + trust, 0);
+	uint64_t hoped = (uint64_t)MAX(berth->expected + trust, 1);
 	for (unsigned i = 0; i < NR_HORIZONS; i++) {
 		uint64_t more = gain[i] > loss[i] ? gain[i] - loss[i] : 0;
 		if (MIN(more, more / hoped * had + more % hoped * had / hoped) > cost)
