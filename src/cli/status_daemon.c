@@ -106,7 +106,7 @@ void status_daemon_to_text(struct printbuf *out, const char *answer)
 		return;
 	if (out->pos > 0)
 		prt_char(out, '\n');
-	reply_rows(answer, "daemon", add_daemon, out);
+	reply_rows(answer, "service", add_daemon, out);
 	prt_str(&rows, "JOB\tSTATE\tPROCESSES\tFAST\tSLOW\tFLOOR\tCAP\tUP\tDOWN\tROUND "
 		       "TRIPS\tPREFER\tNOW\tSPILLED\tLEFT ALONE\n");
 	reply_rows(answer, "jobs", add_job, &rows);

@@ -216,6 +216,7 @@ static void tick(struct daemon *daemon, uint64_t now_ns)
 	int wait_ms = 1000;
 	if (!daemon->placer || now_ns < daemon->placer_due_ns)
 		return;
+	daemon_set_shares(daemon);
 	int error = placer_tick(daemon->placer, &wait_ms, &err);
 	daemon->placer_due_ns = live_now_ns() + (uint64_t)wait_ms * NS_PER_MS;
 	if (!error)

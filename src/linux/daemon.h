@@ -109,6 +109,8 @@ void daemon_fini(struct daemon *daemon);
 int daemon_take_config(struct daemon *daemon);
 /* Who is whose, and what follows from it. */
 int daemon_scan(struct daemon *daemon, struct printbuf *err);
+/* Floors and caps by what each job has now. */
+void daemon_set_shares(struct daemon *daemon);
 void daemon_let_go(struct daemon *daemon, struct daemon_job *job);
 void daemon_stop_memory(struct daemon *daemon);
 struct daemon_job *daemon_find_job(struct daemon *daemon, const char *name);

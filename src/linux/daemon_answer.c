@@ -121,7 +121,7 @@ static void answer_status(struct daemon *daemon, const struct server_peer *peer,
 {
 	json_object_begin(json, NULL);
 	json_u64(json, "version", 1);
-	daemon_to_json(json, "daemon", daemon);
+	daemon_to_json(json, "service", daemon);
 	json_array_begin(json, "jobs");
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
 		if (daemon->jobs[i].name[0] && may_see(daemon, peer, &daemon->jobs[i]))

@@ -20,6 +20,7 @@
 #include "linux/undo.h"
 
 #define SCAN_NS	     (2 * NS_PER_S)
+#define SCAN_MAX_NS  (10 * NS_PER_S)
 #define SCAN_REST    100 /* times what a look for processes costs */
 #define BURST_NS     (250 * NS_PER_MS)
 #define SPACES_SPENT (LIVE_MAX_SPACES / 4 * 3)
@@ -172,7 +173,7 @@ void daemon_stop_memory(struct daemon *daemon)
 			journal_undo_change(&daemon->journal, i, &undo_ops, &undo, NULL);
 }
 
-static void set_shares(struct daemon *daemon)
+void daemon_set_shares(struct daemon *daemon)
 {
 	struct share shares[DAEMON_JOBS_MAX];
 	const struct placer *placer = daemon->placer;
@@ -206,14 +207,14 @@ static int place_memory(struct daemon *daemon, const struct live_wanted *wanted,
 	if (nr == 0 || is_spent) /* with its numbers used up it begins anew */
 		daemon_stop_memory(daemon);
 	if (!daemon->placer)
-		set_shares(daemon);
+		daemon_set_shares(daemon);
 	if (nr == 0)
 		return 0;
 	if (!daemon->placer && (live_now_ns() < daemon->retry_ns || start_memory(daemon)))
 		return 0;
 	int error = live_watch_these(&daemon->placer->live, wanted, nr);
 	if (!error)
-		set_shares(daemon);
+		daemon_set_shares(daemon);
 	return error;
 }
 
@@ -270,6 +271,6 @@ int daemon_scan(struct daemon *daemon, struct printbuf *err)
 	uint64_t cost_ns = live_cpu_ns() - cpu_ns;
 	daemon->scanning_ns += cost_ns;
 	daemon->nr_scans++;
-	daemon->scan_due_ns = live_now_ns() + MAX(SCAN_NS, cost_ns * SCAN_REST);
+	daemon->scan_due_ns = live_now_ns() + MIN(MAX(SCAN_NS, cost_ns * SCAN_REST), SCAN_MAX_NS);
 	return error ? error_set(err, error, "looking for processes: %s", error_text(error)) : 0;
 }

@@ -405,6 +405,8 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		sweep(berth, view);
 	}
 	berth_keep_caps(berth, view, plan);
+	if (view->nr_jobs > 1)
+		berth_keep_floors(berth, view, plan);
 	berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
 	berth->nr_slow_touched = 0;

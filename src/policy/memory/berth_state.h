@@ -36,7 +36,7 @@
 #define SWEEP_MAX	16384 /* folios looked at per round; more where rounds are long */
 #define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
-#define TURN_STEP	7 /* prime to the usual numbers of checks */
+#define TURN_STEP	7     /* prime to the usual numbers of checks */
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
 #define NOBODY		UINT32_MAX
 #define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
@@ -208,7 +208,8 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view,
 			     struct plan *plan);
 
-/* berth_caps.c */
+/* berth_claims.c */
 void berth_keep_caps(struct berth *berth, const struct policy_view *view, struct plan *plan);
+void berth_keep_floors(struct berth *berth, const struct policy_view *view, struct plan *plan);
 
 #endif

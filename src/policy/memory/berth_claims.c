@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth: what jobs may claim of fast memory, whatever their pages are worth.
+ *
+ *     above its cap      it gives back: the kernel gives a job's new pages fast memory while there
+ *                        is some, so it can be there at any time
+ *     below its floor    what it uses in slow memory comes up, into free memory or in the place of
+ *                        pages of jobs above their floors: what was lent is returned
+ *
+ * Of those that go the longest idle go first:
+ *
+ *     idle rounds   0  1  2-3  4-7  8-15  ...      one pass counts folios by the log of that,
+ *     folios        9  2   40   11    70  ...      the second takes from the right, as many as
+ *                          <----------------       there are too many
+ *
+ * A job claims its floor only for pages that were used in this round or the two before it, so that
+ * a floor that nobody uses moves nothing. Folios that are moving already count as moved.
+ *
+ * Cost: nothing where nobody claims; two or three passes over the table for each who does, at most
+ * JOBS_MAX of them in a turn.
+ */
+#include "policy/memory/berth_state.h"
+
+#define JOBS_MAX  8
+#define NR_LEVELS 33
+
+static unsigned level_of(const struct berth *berth, const struct folio *folio)
+{
+	uint32_t idle = berth->now - folio->seen;
+	return idle ? 1 + berth_log2_of(idle) : 0;
+}
+
+#define ALL_JOBS UINT32_MAX
+#define USED_AGO 2 /* rounds */
+
+struct excess {
+	uint32_t job; /* ALL_JOBS: all that are above their floors */
+	uint64_t nr_moving, nr_of_level[NR_LEVELS];
+	unsigned level;	      /* those idle longer go all, */
+	uint64_t nr_at_level; /* of this one so many */
+};
+
+static bool is_above_floor(const struct berth *berth, const struct policy_view *view, uint32_t job)
+{
+	return berth->fast_of[job] > view->jobs[job].floor_pages;
+}
+
+/* Known, and of a space that is still there. */
+static bool is_there(const struct berth *berth, const struct policy_view *view, uint32_t id)
+{
+	return folio_is_used(berth->table, id) &&
+	       !berth_has_ended(view, folio_get(berth->table, id));
+}
+
+static bool may_go(const struct berth *berth, const struct policy_view *view, uint32_t job,
+		   uint32_t id)
+{
+	if (!is_there(berth, view, id))
+		return false;
+	const struct folio *folio = folio_get(berth->table, id);
+	uint32_t of = berth_job_of(view, folio);
+	return room_is_fast(berth->machine, folio->node) &&
+	       (job == ALL_JOBS ? is_above_floor(berth, view, of) : of == job);
+}
+
+static void count_levels(const struct berth *berth, const struct policy_view *view,
+			 struct excess *excess)
+{
+	uint32_t end = folio_id_end(berth->table);
+	for (uint32_t id = 0; id < end; id++) {
+		if (!may_go(berth, view, excess->job, id))
+			continue;
+		const struct folio *folio = folio_get(berth->table, id);
+		if (folio->bits & FOLIO_MOVING)
+			excess->nr_moving++;
+		else
+			excess->nr_of_level[level_of(berth, folio)]++;
+	}
+}
+
+/* From which level on `nr` folios go. */
+static void choose_level(struct excess *excess, uint64_t nr)
+{
+	excess->level = NR_LEVELS;
+	excess->nr_at_level = 0;
+	while (nr > 0 && excess->level > 0) {
+		excess->level--;
+		excess->nr_at_level = MIN(nr, excess->nr_of_level[excess->level]);
+		nr -= excess->nr_at_level;
+	}
+}
+
+static void give_back(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		      struct excess *excess, const char *why)
+{
+	uint32_t end = folio_id_end(berth->table);
+	for (uint32_t id = 0; id < end; id++) {
+		if (!may_go(berth, view, excess->job, id))
+			continue;
+		const struct folio *folio = folio_get(berth->table, id);
+		unsigned level = level_of(berth, folio);
+		if (folio->bits & FOLIO_MOVING || level < excess->level)
+			continue;
+		if (level == excess->level && excess->nr_at_level == 0)
+			continue;
+		if (!berth_plan_folio(berth, plan, id, berth->slow, why))
+			return;
+		excess->nr_at_level -= level == excess->level;
+		berth->fast_of[berth_job_of(view, folio)]--;
+	}
+}
+
+void berth_keep_caps(struct berth *berth, const struct policy_view *view, struct plan *plan)
+{
+	unsigned nr = 0;
+	for (uint32_t job = 0; job < view->nr_jobs && nr < JOBS_MAX; job++) {
+		uint64_t cap = view->jobs[job].cap_pages, fast = berth->fast_of[job];
+		struct excess excess = { .job = job };
+		if (fast <= cap)
+			continue;
+		nr++;
+		count_levels(berth, view, &excess);
+		if (fast - cap <= excess.nr_moving)
+			continue;
+		choose_level(&excess, MIN(fast - cap - excess.nr_moving, view->budget_pages));
+		give_back(berth, view, plan, &excess, "its job is above its cap");
+	}
+}
+
+/* Used lately, in slow memory, and not just moved there. */
+static bool may_come(const struct berth *berth, const struct policy_view *view, uint32_t job,
+		     uint32_t id)
+{
+	if (!is_there(berth, view, id))
+		return false;
+	const struct folio *folio = folio_get(berth->table, id);
+	return berth_job_of(view, folio) == job && !room_is_fast(berth->machine, folio->node) &&
+	       berth->now - folio->seen <= USED_AGO;
+}
+
+/* How many of its pages want to come, at most `nr`; those that are on their way are not asked
+ * for again. */
+static uint64_t count_wanted(const struct berth *berth, const struct policy_view *view,
+			     uint32_t job, uint64_t nr)
+{
+	uint32_t end = folio_id_end(berth->table);
+	uint64_t nr_wanted = 0, nr_moving = 0;
+	for (uint32_t id = 0; id < end; id++) {
+		if (!may_come(berth, view, job, id))
+			continue;
+		if (folio_get(berth->table, id)->bits & FOLIO_MOVING)
+			nr_moving++;
+		else
+			nr_wanted += !berth_is_settling(berth, id);
+	}
+	return nr > nr_moving ? MIN(nr - nr_moving, nr_wanted) : 0;
+}
+
+static void take_up(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		    uint32_t job, uint64_t nr)
+{
+	uint32_t end = folio_id_end(berth->table);
+	for (uint32_t id = 0; id < end && nr > 0; id++) {
+		if (!may_come(berth, view, job, id) || berth_is_settling(berth, id) ||
+		    folio_get(berth->table, id)->bits & FOLIO_MOVING)
+			continue;
+		if (!berth_plan_folio(berth, plan, id, berth->fast, "its job is below its floor"))
+			return;
+		berth->fast_of[job]++;
+		nr--;
+	}
+}
+
+/* Pages above the floors of others that may go, so that those which want may come. */
+static uint64_t lent_pages(const struct berth *berth, const struct policy_view *view)
+{
+	uint64_t nr = 0;
+	for (uint32_t job = 0; job < view->nr_jobs; job++)
+		if (is_above_floor(berth, view, job))
+			nr += berth->fast_of[job] - view->jobs[job].floor_pages;
+	return nr;
+}
+
+static uint64_t keep_floor(struct berth *berth, const struct policy_view *view, struct plan *plan,
+			   uint32_t job, uint64_t free_pages)
+{
+	uint64_t deficit = view->jobs[job].floor_pages - berth->fast_of[job];
+	uint64_t nr = count_wanted(berth, view, job, MIN(deficit, view->budget_pages / 2));
+	uint64_t from_free = MIN(nr, free_pages);
+	struct excess excess = { .job = ALL_JOBS };
+	uint64_t to_return = MIN(nr - from_free, lent_pages(berth, view));
+	if (to_return > 0) {
+		count_levels(berth, view, &excess);
+		choose_level(&excess, to_return);
+		give_back(berth, view, plan, &excess, "borrowed memory returned");
+	}
+	take_up(berth, view, plan, job, from_free + to_return);
+	return from_free;
+}
+
+void berth_keep_floors(struct berth *berth, const struct policy_view *view, struct plan *plan)
+{
+	const struct policy_node *node = &view->nodes[berth->fast];
+	uint64_t free_pages = room_above(node->free_pages, node->low_pages);
+	unsigned nr = 0;
+	for (uint32_t job = 0; job < view->nr_jobs && nr < JOBS_MAX; job++) {
+		const struct policy_job *of = &view->jobs[job];
+		if (of->is_left_alone || of->slow_pages == 0 ||
+		    berth->fast_of[job] >= of->floor_pages)
+			continue;
+		nr++;
+		free_pages -= keep_floor(berth, view, plan, job, free_pages);
+	}
+}
