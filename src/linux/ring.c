@@ -70,14 +70,21 @@ void ring_close(struct ring *ring)
 	*ring = (struct ring){ .fd = -1 };
 }
 
-int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, unsigned order, struct ring *ret)
+int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
+{
+	attr->size = sizeof(*attr);
+	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, group, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
+	      struct ring *ret)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), nr_bytes = page << order;
 	struct ring ring = { .map_bytes = page + nr_bytes };
-	attr->size = sizeof(*attr);
-	ring.fd = (int)syscall(SYS_perf_event_open, attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	ring.fd = ring_open_event(attr, pid, cpu, group);
 	if (ring.fd < 0)
-		return -errno;
+		return ring.fd;
 	ring.bytes.whole = aligned_alloc(8, RING_RECORD_MAX);
 	ring.bytes.nr_bytes = nr_bytes;
 	void *map = ring.bytes.whole ? mmap(NULL, ring.map_bytes, PROT_READ | PROT_WRITE,

@@ -45,9 +45,12 @@ struct ring {
 	uint64_t nr_lost; /* records that the kernel dropped */
 };
 
-/* An event of a thread (cpu -1) or of a CPU (pid -1), with a ring of 2^order pages. 0 or negative
- * errno, as perf_event_open(2) and mmap(2) say. */
-int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, unsigned order, struct ring *ret);
+/* An event of a thread (cpu -1) or of a CPU (pid -1), in the group of another or alone (-1). Its
+ * file descriptor, or negative errno. */
+int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group);
+/* The same with a ring of 2^order pages. 0 or negative errno, also as mmap(2) says. */
+int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
+	      struct ring *ret);
 void ring_close(struct ring *ring);
 /* Takes what is there; what was lost is counted and not handed on. */
 void ring_read(struct ring *ring, ring_take_fn *take, void *context);

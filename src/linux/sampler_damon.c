@@ -190,7 +190,7 @@ static int listen_to_it(struct damon *damon)
 {
 	struct perf_event_attr attr;
 	damon_events_attr(&damon->events, &attr);
-	return ring_open(&attr, damon->kdamond.pid, -1, RING_ORDER, &damon->ring);
+	return ring_open(&attr, damon->kdamond.pid, -1, -1, RING_ORDER, &damon->ring);
 }
 
 /* 0 also where all processes have just ended: there is nothing to tell. */

@@ -11,6 +11,7 @@
 const struct sampler_ops *const live_samplers[] = {
 	&live_sampler_accessed,
 	&live_sampler_damon,
+	&live_sampler_hardware,
 	&live_sampler_hint_faults,
 	NULL,
 };
