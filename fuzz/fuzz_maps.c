@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What /proc tells of a process: maps, and zoneinfo of the machine, from one text. Areas are not
- * empty, and every frame of a zone has a node of the machine.
+ * What /proc tells of a process: maps, read for its areas and for those of devices, and zoneinfo of
+ * the machine, from one text. Areas are not empty, and every frame of a zone has a node of the
+ * machine.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linux/devices.h"
 #include "linux/live.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -23,6 +25,7 @@ static void demand(bool condition)
 static char directory[] = "/tmp/berth-fuzz-maps-XXXXXX";
 static struct machine *machine;
 static struct root root;
+static int maps_fd; /* held: a file that is opened to be cut is flushed when it is closed */
 
 static void clean_up(void)
 {
@@ -39,6 +42,8 @@ static void set_up(void)
 	root.fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	demand(root.fd >= 0 && mkdirat(root.fd, "proc", 0700) == 0 &&
 	       mkdirat(root.fd, "proc/7", 0700) == 0);
+	maps_fd = openat(root.fd, "proc/7/maps", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	demand(maps_fd >= 0);
 	demand(machine_parse("node:dram:1GiB@80ns:cpus=0 node:cxl:1GiB@250ns", &machine, NULL) ==
 	       0);
 	atexit(clean_up);
@@ -49,9 +54,7 @@ static void read_maps(const uint8_t *data, size_t size)
 	struct live live = { .root = &root, .machine = machine };
 	struct live_space space = { .pid = 7, .pidfd = -1 };
 	struct live_areas areas;
-	int fd = openat(root.fd, "proc/7/maps", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	demand(fd >= 0 && write(fd, data, size) == (ssize_t)size);
-	close(fd);
+	demand(ftruncate(maps_fd, 0) == 0 && pwrite(maps_fd, data, size, 0) == (ssize_t)size);
 	if (live_areas(&live, &space, &areas))
 		return;
 	for (size_t i = 0; i < areas.nr; i++)
@@ -76,11 +79,23 @@ static void read_zones(const uint8_t *data, size_t size)
 	free(text);
 }
 
+/* Of no more areas than there are lines, each with whole pages. */
+static void read_devices(size_t size)
+{
+	static struct devices devices;
+	devices_find(&root, 7, machine->page_bytes, &devices);
+	demand(devices.nr <= DEVICES_MAX && devices.nr <= size / 8);
+	for (uint32_t i = 0; i < devices.nr; i++)
+		demand(devices.areas[i].first == devices.areas[i].end ||
+		       devices_hold(&devices, devices.areas[i].first));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!machine)
 		set_up();
 	read_maps(data, size);
+	read_devices(size);
 	read_zones(data, size);
 	return 0;
 }

@@ -133,15 +133,20 @@ static void push_item(struct move_batch *batch, const struct move_item *item,
 static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
 {
 	uint64_t page_bytes = batch->machine->page_bytes;
+	uint32_t nr = 0;
 	for (uint32_t i = 0; i < batch->nr_items; i++) {
-		batch->addresses[i] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
-		batch->statuses[i] = -EIO;
+		if (batch->items[i].is_held)
+			continue; /* nothing has changed: not worth a question */
+		batch->addresses[nr] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
+		batch->statuses[nr] = -EIO;
+		batch->asked[nr++] = i;
 	}
-	int error = move_calls.where(pid, batch->nr_items, batch->addresses, batch->statuses);
-	for (uint32_t i = 0; i < batch->nr_items; i++) {
+	int error = nr > 0 ? move_calls.where(pid, nr, batch->addresses, batch->statuses) : 0;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct move_item *item = &batch->items[batch->asked[i]];
 		bool is_over = error == -ESRCH || error == -EINVAL;
 		int node = is_over ? -ESRCH : error ? -EIO : batch->statuses[i];
-		*(is_before ? &batch->items[i].before : &batch->items[i].after) = node;
+		*(is_before ? &item->before : &item->after) = node;
 	}
 }
 
@@ -160,8 +165,9 @@ static void find_frames(struct move_batch *batch, pid_t pid)
 	char path[64];
 	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
 	int fd = batch->pageflags_fd < 0 ? -1 : rootfile_open(batch->root, path, O_RDONLY);
-	for (uint32_t i = 0; i < batch->nr_items; i++)
-		batch->items[i].frame = fd < 0 ? NO_FRAME : frame_at(fd, batch->items[i].page);
+	for (uint32_t i = 0; i < batch->nr_items && fd >= 0; i++)
+		if (!batch->items[i].is_held)
+			batch->items[i].frame = frame_at(fd, batch->items[i].page);
 	if (fd >= 0)
 		close(fd);
 }
@@ -216,17 +222,24 @@ static uint32_t name_pages(struct move_batch *batch, uint32_t at, uint32_t end)
 	return nr;
 }
 
-/* After a call that said "some failed": how many pages from the first on are done with. */
-static uint32_t nr_settled(struct move_batch *batch, pid_t pid, uint32_t first, uint32_t nr)
+/*
+ * After a call that said "some failed": how many pages from the first on were tried. The kernel
+ * collects pages into a chunk until one that it cannot take; it writes the status of that one and
+ * moves the chunk. When pages of a chunk do not migrate, the call ends there, and their statuses
+ * are untouched:
+ *
+ *     status   0  0  EACCES  .  .  EACCES  .  .       ends at the second EACCES: 6 were tried
+ *     status   0  0  EACCES  .  .  .  .  .            the last chunk: all were tried
+ */
+static uint32_t nr_tried(const int *statuses, uint32_t nr)
 {
-	uint32_t settled = 1;
-	if (move_calls.where(pid, nr - first, batch->addresses + first, batch->now))
-		return nr - first;
-	for (uint32_t i = 0; i < nr - first; i++)
-		if (batch->now[i] == batch->nodes[first + i] ||
-		    batch->statuses[first + i] != MOVE_STATUS_UNTOUCHED)
-			settled = i + 1;
-	return settled;
+	uint32_t last = nr;
+	for (uint32_t i = 0; i < nr; i++)
+		if (statuses[i] != MOVE_STATUS_UNTOUCHED)
+			last = i;
+	bool ended_there = last < nr && last > 0 && statuses[last] < 0 &&
+			   statuses[last - 1] == MOVE_STATUS_UNTOUCHED;
+	return ended_there ? last + 1 : nr;
 }
 
 static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
@@ -239,7 +252,7 @@ static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
 			batch->items[batch->asked[i]].call = (int)call;
 		if (call <= 0)
 			break;
-		first += nr_settled(batch, pid, first, nr);
+		first += nr_tried(batch->statuses + first, nr - first);
 	}
 	for (uint32_t i = 0; i < nr; i++)
 		batch->items[batch->asked[i]].status = batch->statuses[i];
@@ -277,22 +290,26 @@ static enum unmovable_kind kind_of(const struct move_batch *batch, const struct 
 {
 	if (outcome == MOVE_REFUSED_DENIED)
 		return UNMOVABLE_DENIED;
-	if (item->frame == NO_FRAME || batch->pageflags_fd < 0)
-		return UNMOVABLE_OTHER;
-	/* Where the kernel will not even say, it is not the process's own. */
 	if (item->before < 0)
 		return UNMOVABLE_DEVICE;
+	if (item->frame == NO_FRAME || batch->pageflags_fd < 0)
+		return UNMOVABLE_OTHER;
 	return unmovable_kind_of(word_of(batch->pageflags_fd, item->frame),
 				 word_of(batch->pagecount_fd, item->frame));
 }
 
-/* The kernel does not know of it, neither before nor after, and still something is mapped there:
- * that of a device. It would be met again at every look. */
-static bool is_of_device(const struct move_batch *batch, const struct move_item *item)
+/* The kernel does not know of it, neither before nor after, while the process lives: it may be
+ * mapped all the same, by a device. It would be met again at every look. */
+static bool is_of_device(struct move_batch *batch, const struct move_item *item)
 {
-	return item->before < 0 && item->after < 0 && item->before != -ESRCH &&
-	       item->frame != NO_FRAME && batch->pageflags_fd >= 0 &&
-	       !unmovable_is_zero_page(word_of(batch->pageflags_fd, item->frame));
+	if (item->before >= 0 || item->after >= 0 || item->before == -ESRCH ||
+	    item->after == -ESRCH)
+		return false;
+	if (!batch->has_devices)
+		devices_find(batch->root, batch->target->pid, batch->machine->page_bytes,
+			     &batch->devices);
+	batch->has_devices = true;
+	return devices_hold(&batch->devices, item->page);
 }
 
 /* A huge page of the pool: what is missing is one in the other node's pool. */
@@ -329,15 +346,18 @@ static void report_items(struct move_batch *batch, uint64_t now_ns)
 	struct fate fate = { 0 };
 	for (uint32_t i = 0; i < batch->nr_items; i++) {
 		struct move_item *item = &batch->items[i];
-		const struct fate not_tried = { 0, MOVE_STATUS_UNTOUCHED };
+		if (item->is_held) {
+			push_item(batch, item, MOVE_REFUSED_BUSY);
+			continue;
+		}
 		if (item->is_asked)
 			fate = (struct fate){ item->call, item->status };
-		enum move_outcome outcome = outcome_of(batch, item,
-						       item->is_held ? &not_tried : &fate);
-		if (move_outcome_is_lasting(outcome) && !item->is_held)
+		enum move_outcome outcome = outcome_of(batch, item, &fate);
+		batch->nr_tried_pages++;
+		if (move_outcome_is_lasting(outcome))
 			unmovable_note(unmovable, space, item->page, kind_of(batch, item, outcome),
 				       now_ns);
-		else if (!move_outcome_is_lasting(outcome))
+		else
 			unmovable_forget(unmovable, space, item->page);
 		push_item(batch, item, outcome);
 	}
@@ -377,7 +397,8 @@ void move_batch_run(struct move_batch *batch, uint64_t now_ns)
 {
 	const struct move_target *target = batch->target;
 	batch->nr_results = 0;
-	batch->nr_moved_pages = 0;
+	batch->nr_moved_pages = batch->nr_tried_pages = 0;
+	batch->has_devices = false;
 	qsort(batch->items, batch->nr_items, sizeof(*batch->items), compare_items);
 	if (has_ended(target)) {
 		for (uint32_t i = 0; i < batch->nr_items; i++)

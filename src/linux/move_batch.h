@@ -12,7 +12,7 @@
  *
  * The kernel stops at the first chunk of which a page does not migrate, and leaves the status of it
  * and of all behind it untouched. So a call that says "n failed" is made again for the pages behind
- * the last one that moved.
+ * that chunk, and not for those in it, each of which the kernel has tried ten times.
  *
  * Pages that are pinned, shared, locked or of a device are remembered, with their kind
  * (unmovable.h).
@@ -26,6 +26,7 @@
 
 #include <sys/types.h>
 
+#include "linux/devices.h"
 #include "linux/mover_move_pages.h"
 #include "linux/unmovable.h"
 #include "machine/machine.h"
@@ -53,14 +54,17 @@ struct move_batch {
 	struct unmovable unmovable;
 	int pageflags_fd, pagecount_fd; /* -1: folios, and kinds, are not told apart */
 	const struct move_target *target;
+	struct devices devices; /* of the target, when one of its pages made us ask */
+	bool has_devices;
 	struct move_item items[MOVE_BATCH_PAGES];
 	uint32_t nr_items;
 	void *addresses[MOVE_BATCH_PAGES];
-	int nodes[MOVE_BATCH_PAGES], statuses[MOVE_BATCH_PAGES], now[MOVE_BATCH_PAGES];
+	int nodes[MOVE_BATCH_PAGES], statuses[MOVE_BATCH_PAGES];
 	uint32_t asked[MOVE_BATCH_PAGES];	      /* items of the call */
 	struct move_result results[MOVE_BATCH_PAGES]; /* of the batch that was run last */
 	uint32_t nr_results;
-	uint64_t nr_moved_pages; /* of the batch that was run last */
+	/* Of the batch that was run last; tried: all but those that are known to stay. */
+	uint64_t nr_moved_pages, nr_tried_pages;
 };
 
 int move_batch_init(struct move_batch *batch, const struct root *root,

@@ -6,7 +6,8 @@
  *     submit --> moves: ring of 32,768 runs of pages ---> batch (move_batch.h), at its pace
  *                targets: who they are of, by a pidfd           |
  *     complete <- results: ring of 4,096 runs  <----------------+
- *     the loop's poll <- eventfd: all is done, or the ring is half full; 20 times a second at most
+ *     the loop's poll <- eventfd: all is done, or the ring is half full; 20 times a second at most,
+ *                        and not for pages that are known to stay
  *
  * Everything is bounded. What the rings have no room for is not taken: the engine tells the policy
  * so, which asks again when it still wants it. A worker whose results nobody takes waits. One
@@ -72,6 +73,7 @@ struct mover {
 	uint32_t last_target;
 	struct move_result *results; /* ring */
 	uint32_t results_first, nr_results;
+	bool has_news;	    /* among them are some that are worth a tick */
 	uint64_t worked_ns; /* CPU time, not yet told */
 	struct mover_figures figures;
 	int pressure_fd;
@@ -95,6 +97,7 @@ static void wait_until(struct mover *mover, uint64_t until_ns)
 static void tell(struct mover *mover)
 {
 	uint64_t one = 1;
+	mover->has_news = false;
 	mover->told_ns = live_now_ns();
 	if (write(mover->done_fd, &one, sizeof(one)) < 0)
 		return; /* it is readable already */
@@ -103,16 +106,14 @@ static void tell(struct mover *mover)
 /* Waits for moves, and tells of results when they have come to rest. False: it is to end. */
 static bool wait_for_runs(struct mover *mover)
 {
-	bool is_told = mover->nr_results == 0;
 	while (!mover->is_closing && mover->nr_runs == 0) {
 		uint64_t due_ns = mover->told_ns + TELL_EVERY_NS;
-		if (is_told) {
+		if (!mover->has_news) {
 			pthread_cond_wait(&mover->changed, &mover->lock);
 		} else if (live_now_ns() < due_ns) {
 			wait_until(mover, due_ns);
 		} else {
 			tell(mover);
-			is_told = true;
 		}
 	}
 	return !mover->is_closing;
@@ -166,6 +167,7 @@ static bool hand_over(struct mover *mover)
 		uint32_t at = (mover->results_first + mover->nr_results++) % RESULTS_MAX;
 		mover->results[at] = batch->results[i];
 	}
+	mover->has_news |= batch->nr_tried_pages > 0;
 	mover->nr_pages -= batch->nr_items;
 	release_target(mover, mover->batch_target);
 	memcpy(mover->figures.unmovable_pages, batch->unmovable.nr_pages,

@@ -25,11 +25,6 @@ static bool has(uint64_t flags, enum page_flag flag)
 	return flags >> flag & 1;
 }
 
-bool unmovable_is_zero_page(uint64_t kpageflags)
-{
-	return has(kpageflags, FLAG_ZERO_PAGE);
-}
-
 /* Huge pages first: their count is not of pages. What is written back belongs to a file; the rest
  * of what nobody else maps is held by a reference of the kernel. */
 enum unmovable_kind unmovable_kind_of(uint64_t kpageflags, uint64_t nr_mapped)

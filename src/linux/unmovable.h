@@ -68,7 +68,5 @@ bool unmovable_is_valid(const struct unmovable *unmovable);
 
 /* What a page that was refused is. */
 enum unmovable_kind unmovable_kind_of(uint64_t kpageflags, uint64_t nr_mapped);
-/* Reading what was never written maps it everywhere: it is nobody's. */
-bool unmovable_is_zero_page(uint64_t kpageflags);
 
 #endif

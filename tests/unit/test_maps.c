@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "linux/devices.h"
 #include "linux/live.h"
 
 struct fixture {
@@ -123,4 +124,47 @@ static void test_many_areas(void **state)
 	live_areas_fini(&areas);
 	end(&fixture);
 	free(text);
+}
+
+static void test_devices_are_told_by_their_names(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_device;
+	} cases[] = {
+		{ "/dmabuf:", true },
+		{ "/dmabuf:camera", true },
+		{ "anon_inode:i915.gem", true },
+		{ "/dev/dri/renderD128", true },
+		{ "/dev/zero (deleted)", false },
+		{ "/dev/shm/ring", false },
+		{ "/dev/hugepages/a", false },
+		{ "/home/dev/a", false },
+		{ "[heap]", false },
+		{ "", false },
+	};
+	static struct devices devices;
+	struct fixture fixture;
+	struct live_areas areas;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(devices_is_name(cases[i].name), cases[i].is_device);
+	begin(&fixture);
+	assert_int_equal(
+		areas_of(&fixture,
+			 "00001000-00003000 rw-p 00000000 00:00 0\n"
+			 "00003000-00004000 rw-s 00000000 00:0b 2        /dmabuf:\n"
+			 "00005000-00007000 rw-s 00000000 00:05 9  /dev/nvidia0 (deleted)\n"
+			 "00008000-00009000 rw-s 00000000 00:01 4  /dev/zero (deleted)\n"
+			 "nothing\n",
+			 &areas),
+		0);
+	live_areas_fini(&areas);
+	devices_find(&fixture.root, 7, 4096, &devices);
+	assert_int_equal(devices.nr, 2);
+	for (uint64_t page = 0; page < 12; page++)
+		assert_int_equal(devices_hold(&devices, page), page == 3 || page == 5 || page == 6);
+	devices_find(&fixture.root, 8, 4096, &devices); /* no such process */
+	assert_int_equal(devices.nr, 0);
+	end(&fixture);
 }

@@ -181,8 +181,10 @@ static void collect(struct fixture *fixture, uint64_t nr_pages, uint8_t *outcome
 	struct move_result results[100];
 	struct pollfd ask = { fixture->ops->fd(fixture->mover), POLLIN, 0 };
 	uint64_t nr_told = 0;
+	uint64_t limit_ns = live_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
 	while (nr_told < nr_pages) {
-		assert_int_equal(poll(&ask, 1, WAIT_MS), 1);
+		assert_true(live_now_ns() < limit_ns);
+		poll(&ask, 1, 5); /* what is known to stay does not wake */
 		int nr = 1;
 		while (nr > 0) {
 			nr = fixture->ops->ops->complete(fixture->mover, results,
@@ -200,6 +202,12 @@ static void collect(struct fixture *fixture, uint64_t nr_pages, uint8_t *outcome
 	}
 	assert_int_equal(nr_told, nr_pages);
 	assert_int_equal(poll(&ask, 1, 0), 0); /* what was taken does not wake again */
+}
+
+static bool wakes(struct fixture *fixture, int wait_ms)
+{
+	struct pollfd ask = { fixture->ops->fd(fixture->mover), POLLIN, 0 };
+	return poll(&ask, 1, wait_ms) == 1;
 }
 
 static uint8_t *new_outcomes(void)
@@ -226,6 +234,7 @@ static void test_pages_move_and_are_told_of_once(void **state)
 	(void)state;
 	begin(&fixture);
 	assert_int_equal(submit(&fixture, moves, 4), 4);
+	assert_true(wakes(&fixture, WAIT_MS));
 	collect(&fixture, 5005, outcomes);
 	for (uint64_t page = 0; page < PAGES; page++) {
 		bool is_moved = page < 5000 || page == 10000 || page == 10001;
@@ -465,6 +474,80 @@ static void test_random_plans(void **state)
 	struct mover_figures figures;
 	fixture.ops->figures(fixture.mover, &figures);
 	assert_in_range(figures.unmovable_pages[UNMOVABLE_OTHER], 1, PAGES / 7 + 1);
+	end(&fixture);
+	free(outcomes);
+}
+
+/* Asked for at every tick: it costs no call, and does not wake who would ask again. */
+static void test_what_is_known_to_stay(void **state)
+{
+	struct fixture fixture;
+	uint8_t *outcomes = new_outcomes();
+	struct plan_move move = move_of(0, 40, 4, 0);
+	(void)state;
+	begin(&fixture);
+	for (uint64_t page = 40; page < 44; page++)
+		fake.status[page] = -EBUSY;
+	assert_int_equal(submit(&fixture, &move, 1), 1);
+	assert_true(wakes(&fixture, WAIT_MS));
+	collect(&fixture, 4, outcomes);
+	for (unsigned i = 0; i < 5; i++) {
+		memset(outcomes, MOVE_NR_OUTCOMES, PAGES);
+		assert_int_equal(submit(&fixture, &move, 1), 1);
+		collect(&fixture, 4, outcomes);
+		assert_int_equal(outcomes[43], MOVE_REFUSED_BUSY);
+	}
+	assert_false(wakes(&fixture, 120));
+	assert_int_equal(fake.nr_calls, 1);
+	end(&fixture);
+	free(outcomes);
+}
+
+/* The kernel ends a call with the first chunk that does not migrate whole. */
+static int64_t chunked_move(pid_t pid, size_t nr, void *const *pages, const int *nodes,
+			    int *ret_nodes)
+{
+	bool has_failed = false;
+	size_t start = 0, at = 0;
+	(void)pid;
+	pthread_mutex_lock(&fake.lock);
+	fake.nr_calls++;
+	for (; at <= nr && !has_failed; at++) {
+		uint64_t page = at < nr ? page_of(pages[at]) : 0;
+		if (at < nr && fake.status[page] != -EACCES)
+			continue;
+		if (at < nr)
+			ret_nodes[at] = -EACCES;
+		for (size_t i = start; i < at; i++) {
+			bool moves = fake.status[page_of(pages[i])] == 0;
+			has_failed |= !moves;
+			if (moves)
+				fake.node[page_of(pages[i])] = (uint8_t)nodes[i];
+		}
+		for (size_t i = start; i < at && !has_failed; i++)
+			ret_nodes[i] = nodes[i];
+		start = at + 1;
+	}
+	pthread_mutex_unlock(&fake.lock);
+	return has_failed ? (int64_t)(1 + nr - MIN(at, nr)) : 0;
+}
+
+static void test_calls_go_on_behind_what_failed(void **state)
+{
+	struct fixture fixture;
+	uint8_t *outcomes = new_outcomes();
+	struct plan_move move = move_of(0, 0, 100, 0);
+	(void)state;
+	begin(&fixture);
+	move_calls.move = chunked_move;
+	fake.status[5] = -EBUSY;
+	fake.status[10] = fake.status[20] = fake.status[21] = -EACCES;
+	fake.status[60] = fake.status[70] = -EBUSY;
+	assert_int_equal(submit(&fixture, &move, 1), 1);
+	collect(&fixture, 100, outcomes);
+	for (uint64_t page = 0; page < 100; page++)
+		assert_int_equal(outcomes[page], fake.status[page] ? MOVE_REFUSED_BUSY : MOVE_DONE);
+	assert_int_equal(fake.nr_calls, 2); /* [0, 10] and the rest: none is tried twice */
 	end(&fixture);
 	free(outcomes);
 }

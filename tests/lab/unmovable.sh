@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Memory that cannot be moved, in a guest of two tiers: each kind that its kernel offers stays where
+# it is, is counted by its kind, and is not tried again and again; what can be moved moves.
+. "$TOP/tests/lab/common.sh"
+lab_required
+
+M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
+fail() {
+	printf '%s\n' "$*"
+	cat "$TMP/out" "$TMP/report" 2>/dev/null
+	exit 1
+}
+
+cat >"$TMP/guest" <<END
+echo 1 >/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
+mkdir -m 700 /tmp/state
+$BERTH run --tier -M '$M' --state /tmp/state --report $TMP/report -- \\
+	$BUILD/lab/workloads/unmovable --seconds 5s
+END
+lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/guest" \
+	>"$TMP/out" 2>&1 || fail "the guest: status $?"
+[ -s "$TMP/report" ] || fail "no report"
+
+made() { grep -q "^made: $1 " "$TMP/out" || { echo "this kernel has no $1"; return 1; }; }
+here() { sed -n "s/^at the end: $1 \([0-9]*\) here.*/\1/p" "$TMP/out"; }
+counted() { sed -n "s/.*cannot be moved:.* \([0-9]*\) $1[ ,].*/\1/p" "$TMP/report"; }
+
+for kind in plain locked; do
+	made $kind || fail "$kind memory was not made"
+	[ "$(here $kind)" -lt 64 ] || fail "$kind memory has not moved"
+done
+pinned=0
+for kind in pipe io_uring; do
+	made $kind || continue
+	pinned=$((pinned + 256))
+	[ "$(here $kind)" = 256 ] || fail "$kind memory has moved, though it is pinned"
+done
+[ $pinned = 0 ] || [ "$(counted pinned)" -ge $((pinned * 3 / 4)) ] || fail "pinned: $(counted pinned)"
+made shared && { [ "$(counted shared)" -ge 192 ] || fail "shared: $(counted shared)"; }
+made dma-buf && { [ "$(counted device)" -ge 192 ] || fail "device: $(counted device)"; }
+exit 0
