@@ -6,7 +6,8 @@
 #include "cli/commands.h"
 #include "cli/trial.h"
 
-#define FOR_NS (10 * 60 * NS_PER_S)
+#define FOR_NS	  (10 * 60 * NS_PER_S)
+#define WINDOW_NS (30 * NS_PER_S)
 
 static uint64_t any_seed(void)
 {
@@ -29,13 +30,36 @@ static int put_trial(const struct trial *trial, int status)
 	return status ? status : put;
 }
 
+static int check(const struct trial_options *options, int nr_arguments)
+{
+	if (options->is_lower_better && !options->metric)
+		return fail_usage("--lower: of which number? Name a command with --metric");
+	if (options->is_counter && !options->metric)
+		return fail_usage("--counter: which number? Name a command with --metric");
+	if (options->pid > INT32_MAX)
+		return fail_usage("--pid %llu: no process has such a number",
+				  (unsigned long long)options->pid);
+	if (options->pid && nr_arguments)
+		return fail_usage("a program and --pid: one of them");
+	if (!options->pid && !nr_arguments)
+		return fail_usage("of what? Name a program, or a process with --pid");
+	if (!options->pid && (options->window_ns || options->is_counter))
+		return fail_usage(
+			"--window and --counter go with --pid: a window of a program is a "
+			"whole run");
+	return 0;
+}
+
 static int run(const void *values, int nr_arguments, char **arguments)
 {
 	struct trial_options options = *(const struct trial_options *)values;
-	if (options.is_lower_better && !options.metric)
-		return fail_usage("--lower: of which number? Name a command with --metric");
+	int status = check(&options, nr_arguments);
+	if (status)
+		return status;
 	if (!options.for_ns)
 		options.for_ns = FOR_NS;
+	if (!options.window_ns)
+		options.window_ns = WINDOW_NS;
 	struct trial *trial = calloc(1, sizeof(*trial));
 	if (!trial)
 		return fail_usage("out of memory");
@@ -43,7 +67,10 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	trial->arguments = arguments;
 	trial->seed = options.seed ? options.seed : any_seed();
 	random_init(&trial->random, trial->seed);
-	int status = put_trial(trial, trial_program(trial));
+	trial_catch();
+	status = options.pid ? trial_process(trial) : trial_program(trial);
+	trial->is_interrupted = trial_caught() != 0;
+	status = put_trial(trial, trial->is_interrupted ? 128 + trial_caught() : status);
 	free(trial);
 	return status;
 }
@@ -53,18 +80,27 @@ static int run(const void *values, int nr_arguments, char **arguments)
 static const struct option trial_options[] = {
 	{ 0, "for", "TIME", OPTION_NS, FIELD(for_ns),
 	  "At most so long; otherwise 10min. It stops by itself when enough is known.", NULL },
+	{ 'p', "pid", "PID", OPTION_COUNT, FIELD(pid),
+	  "Of a process that runs and its children, in windows of its life; its pages are taken "
+	  "back after each window with berth.",
+	  NULL },
+	{ 0, "window", "TIME", OPTION_NS, FIELD(window_ns),
+	  "With --pid: of a window, the first third of which is not measured; otherwise 30s.",
+	  NULL },
 	{ 0, "metric", "COMMAND", OPTION_STRING, FIELD(metric),
 	  "What a window got done: the last number that this shell command prints after it, more "
 	  "is "
 	  "better. It finds the program's output in the file $BERTH_TRIAL_OUTPUT.",
 	  NULL },
+	{ 0, "counter", NULL, OPTION_FLAG, FIELD(is_counter),
+	  "With --pid: that number counts up; what it grows by in a second is compared.", NULL },
 	{ 0, "lower", NULL, OPTION_FLAG, FIELD(is_lower_better), "Of that number less is better.",
 	  NULL },
 	{ 0, "policy", "POLICY", OPTION_STRING, FIELD(policy), "As of `berth run --tier`.", NULL },
 	{ 0, "sampler", "NAME", OPTION_STRING, FIELD(sampler), "As of `berth run --tier`.", NULL },
 	{ 'M', "machine", "MACHINE", OPTION_STRING, FIELD(machine), "As of `berth run --tier`.",
 	  NULL },
-	{ 0, "rate", "SIZE", OPTION_STRING, FIELD(rate), "As of `berth run --tier`.", NULL },
+	{ 0, "rate", "SIZE", OPTION_BYTES, FIELD(rate_bytes), "As of `berth run --tier`.", NULL },
 	{ 0, "state", "DIR", OPTION_STRING, FIELD(state), "As of `berth run`.", NULL },
 	{ 0, "seed", "N", OPTION_COUNT, FIELD(seed),
 	  "Of the order in which the two windows of a pair run; otherwise drawn.", NULL },
@@ -73,8 +109,8 @@ static const struct option trial_options[] = {
 
 const struct command command_trial = {
 	.name = "trial",
-	.usage = "[--for TIME] [--metric COMMAND] [options] [--] PROGRAM [ARGUMENTS]",
-	.summary = "measure what placing memory gains a program here",
+	.usage = "[--for TIME] [--metric COMMAND] [options] -p PID | [--] PROGRAM [ARGUMENTS]",
+	.summary = "measure what placing memory gains here",
 	.about =
 		"Runs PROGRAM again and again, with its memory placed (`berth run --tier`) and "
 		"without berth, in pairs of random order, and tells the gain with an interval "
@@ -86,6 +122,9 @@ const struct command command_trial = {
 		"program prints; the number that the command of --metric prints; else the time "
 		"that "
 		"a run takes. The program's output is not shown, its input is empty.\n\n"
+		"With --pid it is a process that runs, in windows with its memory placed and "
+		"windows with its pages where they were before; what is compared is the number "
+		"of --metric, or instructions in a second where the hardware counts them.\n\n"
 		"A program that fails has no figure: the trial ends with status 1, after a failed "
 		"first run with that run's own (126, 127 and 128+N as env(1)).",
 	.examples = "  # does it pay to place this program's memory?\n"
@@ -96,7 +135,7 @@ const struct command command_trial = {
 	.options = trial_options,
 	.nr_options = ARRAY_SIZE(trial_options),
 	.options_size = sizeof(struct trial_options),
-	.min_arguments = 1,
+	.min_arguments = 0,
 	.max_arguments = -1,
 	.takes_program = true,
 	.run = run,

@@ -11,7 +11,7 @@
 #define RATE_BYTES GIB
 #define BURST_NS   (250 * NS_PER_MS)
 
-static int parse_policy(const char *spec, const struct policy_ops **ret, uint64_t *values)
+int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *values)
 {
 	char name[SPEC_NAME_MAX + 1];
 	const char *rest;
@@ -29,7 +29,7 @@ static int parse_policy(const char *spec, const struct policy_ops **ret, uint64_
 	return 0;
 }
 
-static struct engine_budget budget_of(const struct run_tier_options *options)
+struct engine_budget run_tier_budget(const struct run_tier_options *options)
 {
 	return (struct engine_budget){
 		.bytes_per_s = options->rate_bytes ? options->rate_bytes : RATE_BYTES,
@@ -61,12 +61,12 @@ int run_tier(const struct run_tier_options *options, const char *state, char **a
 	uint64_t values[TUNABLES_MAX];
 	struct tier_wish wish = { .sampler = options->sampler,
 				  .machine = options->machine,
-				  .budget = budget_of(options),
+				  .budget = run_tier_budget(options),
 				  .state = state };
 	struct tier_report report;
 	struct root root;
 	int exec_error = 0, status = 0;
-	status = parse_policy(options->policy ? options->policy : "berth", &wish.policy, values);
+	status = run_tier_policy(options->policy ? options->policy : "berth", &wish.policy, values);
 	if (status)
 		return status;
 	wish.values = values;

@@ -4,6 +4,7 @@
 #define BERTH_CLI_RUN_TIER_H
 
 #include "cli/options.h"
+#include "engine/engine.h"
 
 struct run_tier_options { /* a part of `berth run`'s */
 	bool is_wanted;
@@ -12,6 +13,9 @@ struct run_tier_options { /* a part of `berth run`'s */
 	enum output_format format; /* of the report */
 };
 
+/* --policy: NAME or NAME:key=value,... into TUNABLES_MAX values. Returns an exit status. */
+int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *values);
+struct engine_budget run_tier_budget(const struct run_tier_options *options);
 /* Returns the exit status. */
 int run_tier(const struct run_tier_options *options, const char *state, char **arguments);
 

@@ -3,7 +3,9 @@
  * `berth trial`: does it pay here? Pairs of windows, one with berth and one without, in random
  * order; what each pair says is added up (base/paired.h) until it is known.
  *
+ *     trial_pairs.c     the pairs, one after the other
  *     trial_program.c   a window is a run of PROGRAM from its start to its end
+ *     trial_process.c   a window is a while in the life of a process that runs anyway
  *     trial_metric.c    what a window got done: the program's own result, a command's number, time
  *     trial_decide.c    when to stop, and what came of it
  *     trial_text.c      the pairs and the verdict, for people and programs
@@ -15,6 +17,7 @@
 #include "cli/options.h"
 #include "cli/trial_decide.h"
 #include "lab/launcher/compare.h"
+#include "linux/takeback.h"
 
 #define TRIAL_PAIRS_MAX 1000
 
@@ -24,10 +27,11 @@ struct trial_pair {
 };
 
 struct trial_options {
-	uint64_t for_ns, seed;
+	uint64_t for_ns, window_ns, seed, pid;
 	const char *metric;
-	bool is_lower_better; /* of --metric */
-	const char *policy, *sampler, *machine, *rate, *state;
+	bool is_lower_better, is_counter; /* of --metric */
+	const char *policy, *sampler, *machine, *state;
+	uint64_t rate_bytes;
 	enum output_format format;
 };
 
@@ -44,6 +48,7 @@ struct trial {
 	/* Over windows with berth: how many, their time, the CPU time that berth took itself. */
 	uint64_t nr_with, with_ns, own_ns;
 	uint64_t nr_promoted, nr_demoted;
+	struct takeback_counts back; /* of a process: pages moved and taken back */
 	bool is_interrupted;
 };
 
@@ -57,8 +62,27 @@ struct trial_window {  /* what is known of one that has ended */
 int trial_measure(struct trial *trial, const struct trial_window *window, double *ret,
 		  struct printbuf *err);
 
-/* trial_program.c: until the verdict or the end of the time; returns the exit status. */
-int trial_program(struct trial *trial);
+/* What the command of --metric prints, as a number; `environment`, NAME and VALUE by turns, NULL at
+ * the end, is added to ours. */
+int trial_ask(const char *command, const char *const *environment, double *ret,
+	      struct printbuf *err);
+
+/* trial_pairs.c */
+struct trial_way {
+	void *context;
+	/* One window. Returns an exit status: 0, or why there is no figure, told. */
+	int (*run)(void *context, bool with, double *ret);
+	uint64_t pair_ns; /* that two are taken to last, before it is known */
+};
+int trial_pairs(struct trial *trial, const struct trial_way *way, uint64_t began_ns);
+void trial_catch(void);	       /* Ctrl-C, SIGTERM and SIGHUP end the trial, not berth */
+int trial_caught(void);	       /* the signal; 0: none */
+void trial_running(pid_t pid); /* a program that SIGTERM ends, too; 0: none */
+uint64_t trial_now_ns(void);
+
+/* Until the verdict or the end of the time; the exit status. */
+int trial_program(struct trial *trial); /* trial_program.c */
+int trial_process(struct trial *trial); /* trial_process.c */
 
 /* trial_text.c */
 void trial_to_text(struct printbuf *out, const struct trial *trial);

@@ -64,24 +64,31 @@ static int run_command(const char *command, char *said, struct printbuf *err)
 	return 0;
 }
 
-static int measure_by_command(struct trial *trial, const struct trial_window *window, double *ret,
-			      struct printbuf *err)
+int trial_ask(const char *command, const char *const *environment, double *ret,
+	      struct printbuf *err)
 {
 	static char said[SAID_MAX];
-	const char *command = trial->options->metric;
-	PRINTBUF(seconds);
-	prt_fixed(&seconds, (double)window->passed_ns / NS_PER_S, 6);
-	setenv("BERTH_TRIAL_SECONDS", printbuf_str(&seconds), 1);
-	setenv("BERTH_TRIAL_OUTPUT", window->output_path, 1);
+	for (size_t i = 0; environment[i]; i += 2)
+		setenv(environment[i], environment[i + 1], 1);
 	int error = run_command(command, said, err);
 	if (error)
 		return error;
 	if (trial_last_number(said, ret) < 0)
 		return error_set(err, -ENODATA, "--metric %s: it printed no number", command);
+	return 0;
+}
+
+static int measure_by_command(struct trial *trial, const struct trial_window *window, double *ret,
+			      struct printbuf *err)
+{
+	PRINTBUF(seconds);
+	prt_fixed(&seconds, (double)window->passed_ns / NS_PER_S, 6);
+	const char *const environment[] = { "BERTH_TRIAL_SECONDS", printbuf_str(&seconds),
+					    "BERTH_TRIAL_OUTPUT", window->output_path, NULL };
 	trial->metric = (struct compare_metric){
 		.name = "metric", .is_higher_better = !trial->options->is_lower_better
 	};
-	return 0;
+	return trial_ask(trial->options->metric, environment, ret, err);
 }
 
 static bool is_same(const struct compare_metric *a, const struct compare_metric *b)

@@ -12,13 +12,10 @@
  * of a new process each time. Without berth means: as this machine is set.
  */
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/trial.h"
@@ -33,27 +30,9 @@ struct windows {
 	struct trial *trial;
 	char *self; /* path of this program */
 	char *directory, *output, *report;
-	char **words;	     /* berth run --tier ... -- PROGRAM ... */
-	uint64_t longest_ns; /* of a pair */
+	char *rate;   /* of --rate; NULL: not given */
+	char **words; /* berth run --tier ... -- PROGRAM ... */
 };
-
-static volatile sig_atomic_t caught;
-static volatile pid_t running; /* 0: none */
-
-/* Ctrl-C reaches the program by its terminal; what comes to us alone is passed on. */
-static void on_signal(int number)
-{
-	caught = number;
-	if (number == SIGTERM && running > 0)
-		kill(running, number);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static size_t add_option(char **words, size_t nr, const char *name, const char *value)
 {
@@ -82,7 +61,7 @@ static int make_words(struct windows *windows)
 	nr = add_option(words, nr, "--policy", options->policy);
 	nr = add_option(words, nr, "--sampler", options->sampler);
 	nr = add_option(words, nr, "--machine", options->machine);
-	nr = add_option(words, nr, "--rate", options->rate);
+	nr = add_option(words, nr, "--rate", windows->rate);
 	nr = add_option(words, nr, "--state", options->state);
 	words[nr++] = (char *)"--";
 	memcpy(words + nr, program, nr_program * sizeof(*words));
@@ -117,6 +96,11 @@ static int windows_init(struct windows *windows, struct trial *trial, struct pri
 	windows->directory = path;
 	windows->output = file_in(path, "output");
 	windows->report = file_in(path, "report");
+	if (trial->options->rate_bytes) {
+		PRINTBUF(rate);
+		prt_u64(&rate, trial->options->rate_bytes);
+		windows->rate = printbuf_steal(&rate, NULL);
+	}
 	if (!windows->output || !windows->report || make_words(windows) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	return 0;
@@ -134,11 +118,12 @@ static void windows_fini(struct windows *windows)
 	free(windows->output);
 	free(windows->report);
 	free(windows->words);
+	free(windows->rate);
 	free(windows->self);
 }
 
 /* Starts it with its output in a file and nothing to read; the child's errno, negative. */
-static int start(char **words, int output_fd)
+static int start(char **words, int output_fd, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	pid_t pid = 0;
@@ -151,17 +136,17 @@ static int start(char **words, int output_fd)
 	if (!error)
 		error = posix_spawnp(&pid, words[0], &actions, NULL, words, environ);
 	posix_spawn_file_actions_destroy(&actions);
-	running = error ? 0 : pid;
+	trial_running(error ? 0 : pid);
+	*ret_pid = pid;
 	return -error;
 }
 
-static int wait_for(void)
+static int wait_for(pid_t pid)
 {
 	int status = 0;
-	pid_t pid = running;
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	running = 0;
+	trial_running(0);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -214,99 +199,38 @@ static int run_window(struct windows *windows, bool with, bool is_warm_up, doubl
 		complain("%s: %s", windows->output, error_text(-errno));
 		return EXIT_FAILED;
 	}
-	uint64_t start_ns = now_ns();
-	int error = start(words, output_fd), status = error ? spawn_exit_status(error) : wait_for();
-	uint64_t passed_ns = now_ns() - start_ns;
+	uint64_t start_ns = trial_now_ns();
+	pid_t pid;
+	int error = start(words, output_fd, &pid);
+	int status = error ? spawn_exit_status(error) : wait_for(pid);
+	uint64_t passed_ns = trial_now_ns() - start_ns;
 	if (error)
 		complain("%s: cannot be run: %s", words[0], error_text(error));
-	else if (status && !caught && !is_warm_up)
+	else if (status && !trial_caught() && !is_warm_up)
 		complain("%s: ended with status %d %s berth; a run that fails has no figure",
 			 windows->trial->arguments[0], status, with ? "with" : "without");
-	if (!status && !caught)
+	if (!status && !trial_caught())
 		status = measure(windows, with, is_warm_up, output_fd, passed_ns, ret);
 	close(output_fd);
 	return status && !is_warm_up ? EXIT_FAILED : status;
 }
 
-static bool is_time_over(const struct windows *windows, uint64_t began_ns)
+static int run(void *context, bool with, double *ret)
 {
-	uint64_t passed_ns = now_ns() - began_ns;
-	return passed_ns + windows->longest_ns > windows->trial->options->for_ns ||
-	       windows->trial->nr_pairs == TRIAL_PAIRS_MAX;
-}
-
-/* *ret_done: enough is known. */
-static int add_pair(struct trial *trial, const struct trial_pair *pair, bool *ret_done)
-{
-	bool is_higher = trial->metric.is_higher_better;
-	int error;
-	*ret_done = trial_add(&trial->state, is_higher ? pair->with : pair->without,
-			      is_higher ? pair->without : pair->with, &error);
-	if (error) {
-		complain("%s: %g with berth and %g without; a gain can only be told of figures "
-			 "above "
-			 "0",
-			 trial->metric.name, pair->with, pair->without);
-		return EXIT_FAILED;
-	}
-	trial->pairs[trial->nr_pairs++] = *pair;
-	return 0;
-}
-
-static int run_pair(struct windows *windows, bool *ret_done)
-{
-	struct trial *trial = windows->trial;
-	struct trial_pair pair = { .was_with_first = random_below(&trial->random, 2) };
-	uint64_t start_ns = now_ns();
-	int status = 0;
-	for (int i = 0; i < 2 && !status && !caught; i++) {
-		bool with = pair.was_with_first == (i == 0);
-		status = run_window(windows, with, false, with ? &pair.with : &pair.without);
-	}
-	if (status || caught)
-		return status;
-	windows->longest_ns = MAX(windows->longest_ns, now_ns() - start_ns);
-	return add_pair(trial, &pair, ret_done);
-}
-
-static void show_progress(const struct trial *trial)
-{
-	PRINTBUF(line);
-	if (!stderr_is_terminal())
-		return;
-	trial_pair_to_text(&line, trial, trial->nr_pairs - 1);
-	dprintf(STDERR_FILENO, "%s", printbuf_str(&line));
-}
-
-static int run_pairs(struct windows *windows)
-{
-	struct trial *trial = windows->trial;
-	uint64_t began_ns = now_ns();
-	double ignored;
-	bool is_done = false;
-	int status = run_window(windows, true, true, &ignored);
-	windows->longest_ns = 2 * (now_ns() - began_ns);
-	while (!status && !caught && !is_done && !is_time_over(windows, began_ns)) {
-		status = run_pair(windows, &is_done);
-		if (!status && !caught)
-			show_progress(trial);
-	}
-	trial_finish(&trial->state);
-	trial->passed_ns = now_ns() - began_ns;
-	return status;
+	return run_window(context, with, false, ret);
 }
 
 int trial_program(struct trial *trial)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	const struct sigaction action = { .sa_handler = on_signal };
 	struct windows windows;
+	double ignored;
 	PRINTBUF(err);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &action, NULL);
+	uint64_t began_ns = trial_now_ns();
 	int error = windows_init(&windows, trial, &err);
-	int status = error ? fail(&err, error) : run_pairs(&windows);
+	int status = error ? fail(&err, error) : run_window(&windows, true, true, &ignored);
+	const struct trial_way way = { &windows, run, 2 * (trial_now_ns() - began_ns) };
+	if (!status)
+		status = trial_pairs(trial, &way, began_ns);
 	windows_fini(&windows);
-	trial->is_interrupted = caught != 0;
-	return caught ? 128 + caught : status;
+	return status;
 }

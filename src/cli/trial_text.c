@@ -108,6 +108,10 @@ static void prt_cost(struct printbuf *out, const struct trial *trial)
 	prt_str(out, " pages in a window, ");
 	prt_u64_grouped(out, trial->nr_promoted / trial->nr_with);
 	prt_str(out, " of them up\n");
+	if (!trial->back.nr_pages)
+		return;
+	prt_percent(out, (double)trial->back.nr_back / (double)trial->back.nr_pages, 1);
+	prt_str(out, " of them were taken back\n");
 }
 
 void trial_to_text(struct printbuf *out, const struct trial *trial)
@@ -163,6 +167,8 @@ void trial_to_json(struct printbuf *out, const struct trial *trial)
 		   trial->with_ns ? (double)trial->own_ns / (double)trial->with_ns : NAN, DECIMALS);
 	json_u64(&json, "promoted_pages", trial->nr_promoted);
 	json_u64(&json, "demoted_pages", trial->nr_demoted);
+	json_u64(&json, "moved_pages", trial->back.nr_pages);
+	json_u64(&json, "taken_back_pages", trial->back.nr_back);
 	json_pairs(&json, trial);
 	json_object_end(&json);
 	prt_char(out, '\n');
