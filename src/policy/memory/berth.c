@@ -33,7 +33,8 @@
  * - Doubt: until enough pages of its class were watched over the horizon, a page of fast memory is
  *   taken to get what any page gets, the less the longer it has lain idle. Otherwise the first pass
  *   over memory pushes out what it is about to come to.
- * - A moved folio stays for 10 s of the kernel's clock; one that goes back within 40 s pays twice
+ * - A moved folio stays for 10 s of the kernel's clock, but for one move in 22 (programs change
+ *   faster than that), which must earn twice its price. One that goes back within 40 s pays twice
  *   as much the next time, and so on; it stands behind others by that much, never in their way.
  * - Jobs lend what lies above their floor. Latency is what it is under load, where a PMU tells:
  *   when the fast node is not faster any more, nothing is worth promoting.
@@ -259,6 +260,15 @@ static void sweep(struct berth *berth, const struct policy_view *view)
 	}
 }
 
+static void count_move(struct berth *berth, uint32_t id)
+{
+	berth->nr_trips += berth_would_be_trip(berth, id);
+	if (++berth->nr_moves >= MOVES_MAX) {
+		berth->nr_moves /= 2;
+		berth->nr_trips = (berth->nr_trips + 1) / 2;
+	}
+}
+
 static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
 {
 	uint32_t id = folio_find(berth->table, result->space, page, 0);
@@ -277,6 +287,7 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 		return;
 	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS)
 		past->bar = (uint8_t)MIN(past->bar + 1, BAR_MAX);
+	count_move(berth, id);
 	past->moved_ms = MAX(berth->now_ms, 1);
 }
 
@@ -397,6 +408,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	if (!berth_note_jobs(berth, view))
 		return -ENOMEM;
 	price(berth, view);
+	berth->nr_trips_planned = 0;
 	pace(berth, view);
 	if (berth->has_new) {
 		bool is_quick = berth->now_ms - berth->round_ms < QUICK_ROUND_MS;

@@ -38,6 +38,9 @@
 #define RANGE_PAGES_MAX 65536
 #define TURN_STEP	7     /* prime to the usual numbers of checks */
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
+#define REST_MS		500   /* in which nothing goes back at all */
+#define MOVES_PER_TRIP	22    /* one round trip in so many moves: less than 5 % */
+#define MOVES_MAX	65536 /* counted before what is long past is halved */
 #define NOBODY		UINT32_MAX
 #define VICTIMS_PASSED	32 /* protected folios passed over in search of one that is not */
 #define FAILURES_MAX	16 /* candidates in a row order that do not pay, before the rest is left */
@@ -109,6 +112,8 @@ struct berth {
 	uint64_t promote_ps, demote_ps;
 	uint64_t touch_ps;	/* what one touch of average weight is worth, x 16 */
 	int64_t paid, expected; /* touches of what was promoted less those of what it replaced */
+	uint64_t nr_moves, nr_trips; /* done; trips went back before they had settled */
+	uint64_t nr_trips_planned;   /* in this round */
 	uint64_t reserve, free_seen, spilled;
 	bool is_birth;
 	uint32_t fast, slow;
@@ -155,6 +160,13 @@ static inline struct region *berth_region_of(struct berth *berth, uint32_t space
 {
 	uint64_t key = (page >> REGION_SHIFT) * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu;
 	return &berth->regions[key >> 32 & (NR_REGIONS - 1)];
+}
+
+/* Moved so lately that a move now would be half of a round trip. */
+static inline bool berth_would_be_trip(const struct berth *berth, uint32_t id)
+{
+	uint32_t moved_ms = berth->pasts[id].moved_ms;
+	return moved_ms && berth->now_ms - moved_ms < SETTLE_MS;
 }
 
 static inline unsigned berth_horizon_of(uint32_t id)

@@ -43,6 +43,7 @@ bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint3
 	if (plan_add(plan, &move))
 		return false;
 	folio->bits |= FOLIO_MOVING;
+	berth->nr_trips_planned += berth_would_be_trip(berth, id);
 	return true;
 }
 

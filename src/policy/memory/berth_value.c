@@ -136,7 +136,7 @@ uint64_t berth_surcharge(const struct berth *berth, uint32_t id)
 
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
 {
-	return cost << berth->pasts[id].bar;
+	return cost << (berth->pasts[id].bar + berth_would_be_trip(berth, id));
 }
 
 /* Where checks are sparse a round moves thousands, and those that come back soon are told before

@@ -28,11 +28,14 @@ void berth_push_victim(struct berth *berth, uint32_t id, uint64_t worth)
 	bin->ids[bin->nr++] = id;
 }
 
-/* Just moved: going back at once would make both moves vain. */
+/* Just moved: going back would mostly make both moves vain, so only a few may. */
 bool berth_is_settling(const struct berth *berth, uint32_t id)
 {
-	const struct past *past = &berth->pasts[id];
-	return past->moved_ms && berth->now_ms - past->moved_ms < SETTLE_MS;
+	if (!berth_would_be_trip(berth, id))
+		return false;
+	uint64_t nr_trips = berth->nr_trips + berth->nr_trips_planned;
+	return berth->now_ms - berth->pasts[id].moved_ms < REST_MS ||
+	       nr_trips * MOVES_PER_TRIP >= berth->nr_moves;
 }
 
 /* lowest valued fast folio, FOLIO_NONE when none is known */
