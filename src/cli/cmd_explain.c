@@ -53,8 +53,8 @@ static const char *policy_of(const struct explain_options *options)
 static int open_recording(struct explain_job *job, struct printbuf *err)
 {
 	struct trace_open_options options = {
-		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_MAPPINGS |
-			 1 << TRACE_BLOCKED,
+		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_SAMPLES |
+			 1 << TRACE_MAPPINGS | 1 << TRACE_BLOCKED,
 	};
 	job->reader = trace_close(job->reader);
 	return trace_open(job->path, &options, &job->reader, err);

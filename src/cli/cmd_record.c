@@ -443,7 +443,8 @@ const struct command command_record = {
 		 "was recorded until then is in FILE).\n\n"
 		 "With -p or --cgroup it samples programs that run already: natively and in real "
 		 "time, but only which pages were used in which window (docs/live.md). Such a "
-		 "recording is for report, info, explain and convert.",
+		 "recording is for report, info and convert, and for sim and explain as far as "
+		 "they charge little for a page that was used.",
 	.examples = "  # then: berth report sqlite3.berth; berth sim sqlite3.berth\n"
 		    "  berth record sqlite3 my.db '.read queries.sql'\n"
 		    "  # with its true time, and a larger cache\n"

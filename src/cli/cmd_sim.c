@@ -61,8 +61,9 @@ static bool is_as_found(const struct sim_options *options)
 static int open_recording(struct sim_job *job, struct printbuf *err)
 {
 	struct trace_open_options options = {
-		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_MAPPINGS |
-			 1 << TRACE_BLOCKED | (is_as_found(job->options) ? 1 << TRACE_NODES : 0),
+		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_SAMPLES |
+			 1 << TRACE_MAPPINGS | 1 << TRACE_BLOCKED |
+			 (is_as_found(job->options) ? 1 << TRACE_NODES : 0),
 	};
 	job->reader = trace_close(job->reader);
 	return trace_open(job->path, &options, &job->reader, err);

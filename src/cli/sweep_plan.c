@@ -35,8 +35,8 @@ int sweep_recording_open(const struct sweep_recording *recording, struct trace_r
 			 struct printbuf *err)
 {
 	struct trace_open_options options = {
-		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_MAPPINGS |
-			 1 << TRACE_BLOCKED,
+		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_SAMPLES |
+			 1 << TRACE_MAPPINGS | 1 << TRACE_BLOCKED,
 	};
 	return trace_open(recording->path, &options, ret, err);
 }
@@ -99,10 +99,13 @@ static int look_at(const struct sweep_grid *grid, const struct sweep_source *sou
 	const struct trace_info *info = trace_info(reader);
 	recording->page_bytes = info->page_bytes;
 	recording->duration_ns = info->duration_ns;
-	recording->is_counts_only = !(info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL));
+	bool has_order = info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL);
+	recording->is_counts_only = !has_order && info->streams & TRACE_STREAM_COUNTS;
+	enum trace_kind kind = recording->is_counts_only ? TRACE_COUNTS
+			       : has_order		 ? TRACE_ACCESSES
+							 : TRACE_SAMPLES;
 	recording->is_cut = info->is_cut;
-	recording->nr_events =
-		info->nr_events[recording->is_counts_only ? TRACE_COUNTS : TRACE_ACCESSES];
+	recording->nr_events = info->nr_events[kind];
 	trace_close(reader);
 	return set_dilation(grid, recording, err);
 }

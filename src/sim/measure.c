@@ -31,10 +31,7 @@ int sim_measure(struct trace_reader *reader, struct sim_extent *ret, struct prin
 	const struct trace_info *info = trace_info(reader);
 	struct stage_stats stats;
 	struct stage *stage = NULL;
-	struct stage_config config = {
-		.tick_ns = NS_PER_S,
-		.wants_counts = !(info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL)),
-	};
+	struct stage_config config = stage_config_of(info, NS_PER_S);
 	struct stage_consumer consumer = { .tick = ignore_tick };
 	int error = stage_new(&config, &stage);
 	if (error)

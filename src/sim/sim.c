@@ -58,13 +58,9 @@ struct sim_set {
 
 int sim_check_recording(const struct trace_info *info, struct printbuf *err)
 {
-	if (info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL | TRACE_STREAM_COUNTS))
+	if (info->streams &
+	    (TRACE_STREAM_MISSES | TRACE_STREAM_ALL | TRACE_STREAM_COUNTS | TRACE_STREAM_SAMPLES))
 		return 0;
-	if (info->streams & TRACE_STREAM_SAMPLES)
-		return error_set(
-			err, -EOPNOTSUPP,
-			"the recording holds samples only, which say where a program is hot "
-			"but not how often it misses; record with `berth record`");
 	return error_set(err, -EOPNOTSUPP,
 			 "the recording holds no misses, so nothing can be charged; "
 			 "record with --stream misses,touches");
@@ -72,12 +68,18 @@ int sim_check_recording(const struct trace_info *info, struct printbuf *err)
 
 static bool is_counts_only(const struct trace_info *info)
 {
-	return !(info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL));
+	return stage_config_of(info, 0).wants_counts;
+}
+
+static bool is_samples_only(const struct trace_info *info)
+{
+	return stage_config_of(info, 0).wants_samples;
 }
 
 static bool is_unfiltered(const struct trace_info *info)
 {
-	return !(info->streams & TRACE_STREAM_MISSES) && info->cache.size_bytes == 0;
+	return !(info->streams & TRACE_STREAM_MISSES) && info->cache.size_bytes == 0 &&
+	       !is_samples_only(info);
 }
 
 static int parse_spec(const char *text, bool is_kernel, const struct trace_info *info,
@@ -217,15 +219,13 @@ static int new_model(struct sim_set *set, const struct sim_config *config,
 		return error_set(err, -EINVAL, "--dilate %llu: too large; write 1 to %d",
 				 (unsigned long long)config->dilate, SIM_DILATE_MAX);
 	shorten_tick(set, config, values);
-	error = cost_model_new(config->machine, info->page_bytes, info->cache.line_bytes, values,
-			       &set->cost, err);
+	uint32_t line_bytes = is_samples_only(info) ? info->page_bytes : info->cache.line_bytes;
+	error = cost_model_new(config->machine, info->page_bytes, line_bytes, values, &set->cost,
+			       err);
 	if (error)
 		return error;
-	struct stage_config stage = {
-		.tick_ns = set->cost->tick_ns,
-		.is_unfiltered = is_unfiltered(info),
-		.wants_counts = is_counts_only(info),
-	};
+	struct stage_config stage = stage_config_of(info, set->cost->tick_ns);
+	stage.is_unfiltered = is_unfiltered(info);
 	error = stage_new(&stage, &set->stage);
 	return error ? error_set(err, error, "out of memory") : 0;
 }
@@ -332,6 +332,10 @@ static void add_notes(struct sim_set *set, const struct trace_info *info)
 	if (is_counts_only(info))
 		set->notes[nr++] = "The recording only counts: each load and store is charged as a "
 				   "miss of its page.";
+	if (is_samples_only(info))
+		set->notes[nr++] = "The recording holds samples: a page that a look found used is "
+				   "charged as read once, one latency and its bytes. Compare "
+				   "policies by it; slowdowns are those of the least use.";
 	if (info->is_cut)
 		set->notes[nr++] = "The recording was cut off: figures cover what is there.";
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "sim/blocked.h"
 #include "sim/pagemap.h"
+#include "sim/sampled.h"
 
 #define CHUNK_EVENTS  TRACE_BATCH_EVENTS
 #define CONSUMERS_MAX 4200 /* SIM_SET_MAX and a few */
@@ -33,17 +34,33 @@ struct stage {
 	uint32_t freed[CHUNK_EVENTS];
 	uint64_t tick_start, tick_end;
 	struct blocked_time blocked;
+	struct sampled *sampled; /* NULL: samples are not wanted */
 	struct stage_stats stats;
 	struct printbuf *err; /* of the call under way */
 };
+
+static int feed_made(void *context, const struct trace_batch *accesses);
+
+struct stage_config stage_config_of(const struct trace_info *info, uint64_t tick_ns)
+{
+	bool has_order = info->streams & (TRACE_STREAM_MISSES | TRACE_STREAM_ALL);
+	bool has_counts = info->streams & TRACE_STREAM_COUNTS;
+	return (struct stage_config){
+		.tick_ns = tick_ns,
+		.wants_counts = !has_order && has_counts,
+		.wants_samples = !has_order && !has_counts && info->streams & TRACE_STREAM_SAMPLES,
+	};
+}
 
 int stage_new(const struct stage_config *config, struct stage **ret)
 {
 	struct stage *stage = calloc(1, sizeof(*stage));
 	if (!stage)
 		return -ENOMEM;
-	if (pagemap_init(&stage->map)) {
-		free(stage);
+	if (config->wants_samples)
+		stage->sampled = sampled_new(feed_made, stage);
+	if (pagemap_init(&stage->map) || (config->wants_samples && !stage->sampled)) {
+		stage_free(stage);
 		return -ENOMEM;
 	}
 	stage->config = *config;
@@ -60,6 +77,7 @@ struct stage *stage_free(struct stage *stage)
 		return NULL;
 	pagemap_fini(&stage->map);
 	blocked_time_fini(&stage->blocked);
+	sampled_free(stage->sampled);
 	free(stage->consumers);
 	free(stage->pages);
 	free(stage->spaces);
@@ -393,28 +411,46 @@ static int feed_blocked(struct stage *stage, const struct trace_batch *batch)
 	return error;
 }
 
+static int feed_ordered(struct stage *stage, const struct trace_batch *batch)
+{
+	stage->stats.nr_events += batch->nr;
+	stage->stats.end_ns = MAX(stage->stats.end_ns, batch->time_ns[batch->nr - 1]);
+	return batch->kind == TRACE_COUNTS ? feed_counts(stage, batch)
+					   : feed_accesses(stage, batch);
+}
+
+static int feed_made(void *context, const struct trace_batch *accesses)
+{
+	return feed_ordered(context, accesses);
+}
+
 int stage_feed(struct stage *stage, const struct trace_batch *batch, struct printbuf *err)
 {
 	bool counts = batch->kind == TRACE_COUNTS;
 	stage->err = err;
 	if (batch->nr == 0)
 		return 0;
+	if (batch->kind == TRACE_SAMPLES)
+		return stage->sampled ? sampled_feed(stage->sampled, batch) : 0;
+	int error = stage->sampled ? sampled_flush(stage->sampled) : 0;
+	if (error)
+		return error;
 	if (batch->kind == TRACE_MAPPINGS)
 		return feed_mappings(stage, batch);
 	if (batch->kind == TRACE_BLOCKED)
 		return feed_blocked(stage, batch);
 	if ((batch->kind != TRACE_ACCESSES && !counts) || counts != stage->config.wants_counts)
 		return 0;
-	stage->stats.nr_events += batch->nr;
-	stage->stats.end_ns = MAX(stage->stats.end_ns, batch->time_ns[batch->nr - 1]);
-	return counts ? feed_counts(stage, batch) : feed_accesses(stage, batch);
+	return feed_ordered(stage, batch);
 }
 
 int stage_finish(struct stage *stage, uint64_t end_ns, struct printbuf *err)
 {
 	stage->err = err;
+	int error = stage->sampled ? sampled_flush(stage->sampled) : 0;
 	end_ns = MAX(end_ns, stage->stats.end_ns);
-	int error = advance(stage, end_ns);
+	if (!error)
+		error = advance(stage, end_ns);
 	return error ? error : deliver_tick(stage, MAX(end_ns, stage->tick_start), true);
 }
 

@@ -71,8 +71,11 @@ struct stage_page {
 struct stage_config {
 	uint64_t tick_ns;
 	bool is_unfiltered;
-	bool wants_counts; /* consumes TRACE_COUNTS rather than TRACE_ACCESSES */
+	bool wants_counts;  /* consumes TRACE_COUNTS rather than TRACE_ACCESSES */
+	bool wants_samples; /* consumes TRACE_SAMPLES, made into accesses (sim/sampled.h) */
 };
+/* What a simulation of this recording consumes. */
+struct stage_config stage_config_of(const struct trace_info *info, uint64_t tick_ns);
 int stage_new(const struct stage_config *config, struct stage **ret);
 int stage_add_consumer(struct stage *stage, const struct stage_consumer *consumer);
 int stage_feed(struct stage *stage, const struct trace_batch *batch, struct printbuf *err);

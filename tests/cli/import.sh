@@ -31,6 +31,7 @@ expect 0 "5 ms is assumed" "$BERTH" report "$imports/example.perf.txt"
 expect 0 "1.21 MiB" "$BERTH" report "$imports/example.old.damo.json"
 expect 0 "linux-none" "$BERTH" sim "$imports/example.lackey"
 expect 0 "linux-none" "$BERTH" sim "$imports/example.misses"
+expect 0 "read once, one latency" "$BERTH" sim -P linux-none -P recency "$imports/example.damo"
 
 # The same regions, compressed or not, make the same report.
 "$BERTH" report "$imports/example.damo" | tail -n +2 >"$TMP/compressed"

@@ -70,3 +70,4 @@ found=$(sed -n 's/^\([0-9.]*\) MiB were found accessed.*/\1/p' report)
 "$BERTH" report interrupted.berth | tail -n +2 >first
 "$BERTH" report again.berth | tail -n +2 >second
 cmp first second || fail "a converted recording reports otherwise"
+"$BERTH" sim -P linux-none -P berth end.berth >sim || fail "sim: $(cat sim)"

@@ -274,7 +274,6 @@ static void test_sim_refuses_with_a_sentence(void **state)
 	refuse("", NULL, NULL, good, -EINVAL, "names no policy");
 	refuse("linux-none", NULL, NULL, TRACE_STREAM_COUNTS, -EOPNOTSUPP, "needs the order");
 	refuse("recency", NULL, NULL, TRACE_STREAM_COUNTS, -EOPNOTSUPP, "needs the order");
-	refuse("all-slow", NULL, NULL, TRACE_STREAM_SAMPLES, -EOPNOTSUPP, "samples only");
 	refuse("all-slow", NULL, NULL, TRACE_STREAM_TOUCHES, -EOPNOTSUPP, "no misses");
 }
 
