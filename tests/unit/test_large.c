@@ -320,7 +320,8 @@ static void test_large_fault_takes_the_whole_block(void **state)
 	play(&rig, &tape);
 	tape_mapping(&tape, 30, 0, TRACE_ADVICE, 0, 0, 0);
 	play(&rig, &tape);
-	assert_int_equal(free_pages - rig.kernel->nodes[0].free_pages, BLOCK + 2);
+	/* The pages beside it bring their page tables. */
+	assert_int_equal(free_pages - rig.kernel->nodes[0].free_pages, BLOCK + 2 + 2);
 	assert_int_equal(rig.kernel->nodes[0].held_pages, BLOCK - 3);
 	assert_int_equal(counter(&rig, LINUX_THP_FAULT_ALLOC), 1);
 	assert_int_equal(counter(&rig, LINUX_THP_FAULT_FALLBACK), 0);
@@ -598,7 +599,8 @@ static void test_large_mover_moves_folios_whole(void **state)
 	assert_int_equal(counter(&rig, LINUX_THP_SPLIT_PAGE), 1);
 	assert_int_equal(rig.kernel->pages[stage_find(rig.stage, 0, BASE)].node, 1);
 	assert_int_equal(rig.kernel->pages[stage_find(rig.stage, 0, BASE + 3)].node, 0);
-	/* Without room for all of it the folio is split and what fits goes. */
+	/* Without room for all of it the folio is split and what fits goes: two, as the first takes
+	 * the node below MIN by what the CPU's list is filled with. */
 	uint64_t spare = linux_mark(&rig.linux_state->nodes[0].marks, LINUX_MARK_MIN) + 3;
 	uint64_t taken = rig.kernel->nodes[0].free_pages - spare;
 	rig.kernel->nodes[0].free_pages -= taken;
@@ -609,7 +611,7 @@ static void test_large_mover_moves_folios_whole(void **state)
 	assert_int_equal(simulation_mover.complete(rig.simulation, results, 8, 0), 3);
 	rig.kernel->nodes[0].free_pages += taken;
 	static const uint8_t outcomes[] = { MOVE_DONE, MOVE_REFUSED_FULL, MOVE_REFUSED_GONE };
-	static const uint64_t lengths[] = { 3, 2, 1 };
+	static const uint64_t lengths[] = { 2, 3, 1 };
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(results[i].outcome, outcomes[i]);
 		assert_int_equal(results[i].nr_pages, lengths[i]);

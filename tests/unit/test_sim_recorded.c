@@ -142,7 +142,9 @@ static void test_recorded_memory_is_where_the_kernel_starts(void **state)
 	assert_int_equal(kernel_grow(kernel, 20000), 0);
 	for (uint32_t i = 0; i < 20000; i++)
 		assert_int_equal(kernel_fault(kernel, i, UINT32_MAX), 0);
-	assert_int_equal(kernel->nodes[0].free_pages, 125 + 47);
+	/* The last refill of the CPU's list may have left some there. */
+	assert_true(linux_zone_free(linux_of(kernel), 0) <= 125 + 47);
+	assert_in_range(kernel->nodes[0].free_pages, 125 + 47, 125 + 47 + 3 * 32);
 	assert_true(kernel_is_valid(kernel));
 	kernel_free(kernel);
 	cost_account_fini(&account);

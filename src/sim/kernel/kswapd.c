@@ -60,7 +60,8 @@ static bool was_cut(const struct kswapd_view *view)
 /* One turn of balance_pgdat's loop, or as much of it as time allows. */
 static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 {
-	uint64_t wanted = MAX(view->marks.high, KSWAPD_CLUSTER);
+	uint64_t wanted = MAX(view->marks.high - MIN(view->reserve_pages, view->marks.high),
+			      KSWAPD_CLUSTER);
 	uint64_t before = kswapd->is_in_round ? kswapd->round_reclaimed : 0;
 	if (!kswapd->is_in_round) {
 		choose_priority(kswapd, view, wanted);
@@ -73,8 +74,7 @@ static void round_of(struct kswapd *kswapd, const struct kswapd_view *view)
 		kswapd->nr_failures = 0;
 	if (kswapd->nr_reclaimed >= (uint64_t)2 << kswapd->order)
 		kswapd->order = 0;
-	kswapd->is_in_round = was_cut(view) && kswapd->round_reclaimed < wanted &&
-			      kswapd->round_scanned > 0;
+	kswapd->is_in_round = was_cut(view) && kswapd->round_reclaimed < wanted;
 	if (!kswapd->is_in_round && (MAX(kswapd->round_scanned, kswapd->round_reclaimed) < wanted ||
 				     kswapd->round_reclaimed == 0))
 		kswapd->priority--;
@@ -103,12 +103,12 @@ uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint6
 	if (kswapd->state == KSWAPD_NAPPING && now_ms >= kswapd->nap_until_ms)
 		end_of_nap(kswapd, view);
 	for (unsigned i = 0; i < ROUNDS_MAX && kswapd->state == KSWAPD_WORKING; i++) {
-		if (kswapd_is_balanced(view, kswapd->order)) {
+		if (!has_time(view))
+			break;
+		if (!kswapd->is_in_round && kswapd_is_balanced(view, kswapd->order)) {
 			nap(kswapd, now_ms);
 			break;
 		}
-		if (!has_time(view))
-			break;
 		uint64_t before = kswapd->nr_reclaimed;
 		round_of(kswapd, view);
 		total += kswapd->nr_reclaimed - before;

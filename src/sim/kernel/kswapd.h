@@ -6,9 +6,9 @@
  *        ^                                    | balanced            | 1 passed, nothing won
  *        +--- 100 ms and still balanced --- napping            failures + 1; 16: hopeless
  *
- * Balanced: free pages above what it aims at: HIGH, or PROMO when hint faults promote. One round
- * reclaims HIGH pages at most and lowers the priority when it looked at fewer than that or won
- * nothing.
+ * Balanced: free pages above what it aims at: HIGH, or PROMO when hint faults promote; looked at
+ * between rounds only. One round reclaims HIGH pages at most and lowers the priority when it looked
+ * at fewer than that or won nothing; pages that were only sorted were not looked at.
  *
  * Woken for a large folio it works until that would fit besides, but for no more than twice as many
  * pages (compact_gap): then a single page is enough.
@@ -49,7 +49,8 @@ struct kswapd {
 
 struct kswapd_view { /* the node now */
 	struct watermarks marks;
-	uint64_t aim_pages; /* more than so many free: balanced */
+	uint64_t aim_pages;	/* more than so many free: balanced */
+	uint64_t reserve_pages; /* that the marks count in, though they are no marks of a zone */
 	uint64_t (*free_pages)(void *context);
 	/* Outside the two youngest generations. NULL: the first priority is not chosen by it. */
 	uint64_t (*inactive_pages)(void *context);

@@ -30,6 +30,22 @@ struct linux_space *linux_space_of(struct linux_kernel *state, uint32_t space)
 	return &state->spaces[space];
 }
 
+/* The CPUs of a node without any are all of the machine's. */
+static void set_up_list(struct linux_kernel *state, uint32_t node)
+{
+	const struct kernel *kernel = state->kernel;
+	const struct machine *machine = kernel->cost->machine;
+	uint64_t managed = kernel->nodes[node].capacity_pages;
+	uint64_t low = state->nodes[node].marks.low;
+	size_t nr_cpus = set_count(&machine->nodes[node].cpus);
+	for (uint32_t i = 0; nr_cpus == 0 && i < machine->nr_nodes; i++)
+		nr_cpus += set_count(&machine->nodes[i].cpus);
+	if (managed != KERNEL_UNLIMITED)
+		pcp_init(&state->nodes[node].pcp, managed,
+			 low - MIN(linux_reserve(kernel, node), low), (uint32_t)nr_cpus,
+			 kernel->cost->page_bytes);
+}
+
 static void set_up_marks(struct linux_kernel *state)
 {
 	const struct kernel *kernel = state->kernel;
@@ -46,6 +62,7 @@ static void set_up_marks(struct linux_kernel *state)
 			present = kernel->nodes[i].capacity_pages;
 		node->bypass_pages = watermark_bypass_pages(&node->marks, present,
 							    kernel->cost->page_bytes);
+		set_up_list(state, i);
 	}
 }
 
@@ -164,8 +181,10 @@ void linux_stop(struct kernel *kernel)
 		return;
 	for (uint32_t i = 0; state->nodes && i < kernel->cost->nr_nodes; i++)
 		free(state->nodes[i].targets);
-	for (uint32_t i = 0; i < state->nr_spaces; i++)
+	for (uint32_t i = 0; i < state->nr_spaces; i++) {
 		areas_fini(&state->spaces[i].areas);
+		walk_counts_fini(&state->spaces[i].tables);
+	}
 	free(state->nodes);
 	free(state->spaces);
 	free(state->armed_ms);
@@ -188,8 +207,20 @@ int linux_grow(struct kernel *kernel, uint32_t nr_pages)
 	return state->thp ? large_grow(&state->large, nr_pages) : 0;
 }
 
+/* vmstat_update: every second. */
+static void decay_lists(struct linux_kernel *state)
+{
+	uint64_t second = state->kernel->now_ns / NS_PER_S;
+	if (second == state->second)
+		return;
+	state->second = second;
+	for (uint32_t i = 0; i < state->kernel->cost->nr_nodes; i++)
+		pcp_decay(&state->nodes[i].pcp);
+}
+
 void linux_tick(struct kernel *kernel)
 {
+	decay_lists(linux_of(kernel));
 	linux_scan_tick(kernel);
 	linux_kswapd_tick(kernel);
 }

@@ -18,6 +18,7 @@
 #include "sim/kernel/kswapd.h"
 #include "sim/kernel/large.h"
 #include "sim/kernel/lru.h"
+#include "sim/kernel/pcp.h"
 #include "sim/kernel/scan.h"
 #include "sim/kernel/walk_filter.h"
 #include "sim/kernel/watermark.h"
@@ -92,6 +93,7 @@ struct linux_node {
 	struct watermarks marks; /* without the boost: linux_marks_now() */
 	uint64_t boost_pages;
 	uint64_t bypass_pages;
+	struct pcp pcp; /* part of the node's free pages: linux_zone_free() */
 	struct hot_node hot;
 	struct lru lru;
 	struct kswapd kswapd;
@@ -99,6 +101,11 @@ struct linux_node {
 	uint64_t deferred_carried;   /* splits that the shrinker still owes */
 	int64_t kswapd_ns; /* CPU time it has left; negative: it is still busy with what it did */
 	bool is_cut;	   /* kswapd's last visit ended because its time was up */
+	uint64_t nr_met;   /* pages that it had met on the lists by then */
+	uint64_t nr_moves; /* by the LRU, that reclaim's time was taken for */
+	bool has_aged;	   /* it had begun with a walk */
+	/* Demoted by kswapd in a batch that it has not had the time for: free when it has. */
+	uint64_t small_in_flight, large_in_flight;
 	uint32_t *targets; /* where demotion goes: the next tier's nearest first, then the rest */
 	uint32_t nr_targets;
 	struct walk_filter filter;
@@ -109,6 +116,7 @@ struct linux_node {
 struct linux_space {
 	struct areas areas;
 	struct scan_task task;
+	struct walk_counts tables; /* page tables, with the pages ever born in each */
 	uint64_t nr_resident;
 	bool is_used;
 };
@@ -130,12 +138,15 @@ struct linux_kernel {
 	uint64_t reclaim_ns;	/* that reclaim has taken since it was last settled */
 	uint64_t tick_ms;	/* last scheduler tick that was looked at */
 	uint64_t tick_ns;
+	uint64_t turn;	 /* shared clock: the scheduler's tick at which kswapd last had the CPU */
+	uint64_t second; /* the last one whose end was looked at */
 	enum linux_thp thp;
 	struct large_table large; /* empty when thp is never */
 	uint64_t peak_untouched;  /* pages of large folios, at most at once */
 	bool keeps_large;	  /* what migrates now fails rather than being split */
 	/* Of lives that are over: pages that were written, and pages of the folios they lay in. */
 	uint64_t dirty_pages, dirty_folio_pages;
+	bool is_batch;	     /* what migrates now is moved by kswapd */
 	bool is_direct;	     /* reclaim on behalf of an allocation, not by kswapd */
 	struct nomad *nomad; /* of that preset; else NULL */
 	uint64_t counters[LINUX_NR_COUNTERS];
@@ -245,12 +256,31 @@ void linux_thefts(struct linux_kernel *state, uint32_t node, bool is_promotion);
 void linux_boost(struct linux_kernel *state, uint32_t node);
 
 /* linux_alloc.c */
+/* Free pages that the watermarks see: not those on a CPU's list, nor of a batch under way. */
+static inline uint64_t linux_zone_free(const struct linux_kernel *state, uint32_t node)
+{
+	const struct linux_node *of = &state->nodes[node];
+	uint64_t free_pages = state->kernel->nodes[node].free_pages;
+	uint64_t hidden = pcp_count(&of->pcp) + of->small_in_flight + of->large_in_flight;
+	return free_pages - MIN(hidden, free_pages);
+}
+
+/* Pages of the DMA zone that programs do not get; each mark counts them in. */
+static inline uint64_t linux_reserve(const struct kernel *kernel, uint32_t node)
+{
+	uint64_t reserve = kernel->starts[node].reserve_pages;
+	return reserve == KERNEL_UNKNOWN ? 0 : reserve;
+}
 /* Would this many pages leave the node at the mark at least? */
 bool linux_has_room(const struct linux_kernel *state, uint32_t node, enum linux_mark mark,
 		    uint64_t nr_pages);
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish);
 void linux_release(struct kernel *kernel, uint32_t page);
 int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
+/* Of a page in use since before the program. False: no room. */
+bool linux_move_ballast(struct linux_kernel *state, uint32_t from, uint32_t to);
+/* The batch that kswapd moved off the node is done. */
+void linux_land(struct linux_kernel *state, uint32_t node);
 
 /* linux_fault.c */
 void linux_hint_fault(struct kernel *kernel, uint32_t page, uint8_t flags);

@@ -7,8 +7,10 @@
  *     else direct reclaim, then whatever is left
  *
  * Hence fast memory below LOW with room in slow memory spills, and does not wake its kswapd.
- * Follows mm/page_alloc.c get_page_from_freelist, __alloc_pages_slowpath (6.12). Not modelled:
- * per-CPU lists, lowmem reserves, fragmentation, the out-of-memory killer (a full machine ends the
+ * The marks see what is free but for pages on the CPU's list (pcp.h), from which pages are taken.
+ * The first page of a page table takes a page for the table too, of the same node while it has
+ * room. Follows mm/page_alloc.c get_page_from_freelist, __alloc_pages_slowpath (6.12). Not
+ * modelled: lowmem reserves, fragmentation, the out-of-memory killer (a full machine ends the
  * simulation).
  */
 #include "sim/kernel/linux.h"
@@ -21,13 +23,39 @@ bool linux_has_room(const struct linux_kernel *state, uint32_t node, enum linux_
 		    uint64_t nr_pages)
 {
 	struct watermarks marks = linux_marks_now(state, node);
-	return state->kernel->nodes[node].free_pages >= linux_mark(&marks, mark) + nr_pages;
+	return linux_zone_free(state, node) >= linux_mark(&marks, mark) + nr_pages;
+}
+
+static struct pcp_zone zone_of(const struct linux_kernel *state, uint32_t node)
+{
+	return (struct pcp_zone){
+		.free_pages = linux_zone_free(state, node),
+		.high_pages = linux_marks_now(state, node).high,
+		.least_pages = linux_reserve(state->kernel, node),
+		.is_reclaimed = state->nodes[node].kswapd.state == KSWAPD_WORKING,
+	};
+}
+
+static bool take_listed(struct linux_kernel *state, uint32_t node, enum pcp_kind kind)
+{
+	struct pcp_zone zone = zone_of(state, node);
+	return state->kernel->nodes[node].capacity_pages == KERNEL_UNLIMITED ||
+	       pcp_alloc(&state->nodes[node].pcp, &zone, kind);
+}
+
+/* Before it is given back. */
+static void list_freed(struct linux_kernel *state, uint32_t node)
+{
+	struct pcp_zone zone = zone_of(state, node);
+	if (state->kernel->nodes[node].capacity_pages != KERNEL_UNLIMITED)
+		pcp_free(&state->nodes[node].pcp, &zone);
 }
 
 static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
 		      enum linux_mark mark)
 {
-	if (!linux_has_room(state, node, mark, 1) || !kernel_take(state->kernel, page, node))
+	if (!linux_has_room(state, node, mark, 1) || !take_listed(state, node, PCP_MOVABLE) ||
+	    !kernel_take(state->kernel, page, node))
 		return false;
 	linux_count_allocated(state, node, 1);
 	return true;
@@ -57,10 +85,27 @@ static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish
 	if (take_falling(state, page, wish, LINUX_MARK_MIN))
 		return true;
 	state->counters[LINUX_ALLOCSTALL_MOVABLE]++;
-	for (uint32_t i = 0; i < kernel->nr_fallback; i++)
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
 		linux_reclaim(kernel, kernel->fallback[i], DIRECT_BATCH);
+		pcp_drain(&state->nodes[kernel->fallback[i]].pcp);
+	}
 	return take_falling(state, page, wish, LINUX_MARK_MIN) ||
 	       take_falling(state, page, wish, LINUX_MARK_NONE);
+}
+
+/* The page is born: its page table too, unless there is one. -ENOMEM. */
+static int take_table(struct linux_kernel *state, struct linux_space *space, uint64_t page)
+{
+	uint32_t nr = space->tables.nr, home = state->kernel->cost->home;
+	struct kernel_node *node = &state->kernel->nodes[home];
+	int error = walk_counts_add(&space->tables, page / WALK_TABLE_PAGES);
+	if (error || space->tables.nr == nr || node->capacity_pages == KERNEL_UNLIMITED ||
+	    !linux_has_room(state, home, LINUX_MARK_LOW, 1) ||
+	    !take_listed(state, home, PCP_UNMOVABLE))
+		return error;
+	node->free_pages--;
+	node->ballast_pages++;
+	return 0;
 }
 
 static int enter(struct linux_kernel *state, uint32_t page)
@@ -68,7 +113,9 @@ static int enter(struct linux_kernel *state, uint32_t page)
 	struct kernel *kernel = state->kernel;
 	struct lru *lru = &state->nodes[kernel->pages[page].node].lru;
 	/* A fault brought it: hot for the generations, inactive for the two lists. */
+	lru_forget(&state->lru, page);
 	lru_add(lru, &state->lru, page, lru->is_gen);
+	lru_fault(lru, &state->lru, page);
 	state->armed_ms[page] = LINUX_NOBODY;
 	if (!kernel->stage)
 		return 0;
@@ -77,7 +124,8 @@ static int enter(struct linux_kernel *state, uint32_t page)
 	if (!space)
 		return -ENOMEM;
 	space->nr_resident++;
-	return areas_touch(&space->areas, address.page);
+	int error = take_table(state, space, address.page);
+	return error ? error : areas_touch(&space->areas, address.page);
 }
 
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
@@ -111,7 +159,38 @@ void linux_release(struct kernel *kernel, uint32_t page)
 			space->nr_resident--;
 	}
 	state->counters[LINUX_PGFREE]++;
+	list_freed(state, kernel->pages[page].node);
 	kernel_give(kernel, page);
+}
+
+void linux_land(struct linux_kernel *state, uint32_t node)
+{
+	struct linux_node *from = &state->nodes[node];
+	from->large_in_flight = 0;
+	for (; from->small_in_flight > 0; from->small_in_flight--)
+		list_freed(state, node);
+}
+
+static void leave(struct linux_kernel *state, uint32_t node)
+{
+	if (state->is_batch)
+		state->nodes[node].small_in_flight++;
+	else
+		list_freed(state, node);
+}
+
+bool linux_move_ballast(struct linux_kernel *state, uint32_t from, uint32_t to)
+{
+	struct kernel_node *nodes = state->kernel->nodes;
+	if (nodes[from].ballast_pages == 0 || nodes[to].capacity_pages == KERNEL_UNLIMITED ||
+	    !linux_has_room(state, to, LINUX_MARK_LOW, 1) || !take_listed(state, to, PCP_MOVABLE))
+		return false;
+	leave(state, from);
+	nodes[from].ballast_pages--;
+	nodes[from].free_pages++;
+	nodes[to].ballast_pages++;
+	nodes[to].free_pages--;
+	return true;
 }
 
 /* A page keeps on its new node what it was on the old one: active or not. */
@@ -123,6 +202,9 @@ int linux_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 		return linux_large_migrate(state, page, to);
 	if (from != to && !linux_has_room(state, to, LINUX_MARK_MIN, 1))
 		return -ENOSPC;
+	if (from == to || !take_listed(state, to, PCP_MOVABLE))
+		return from == to ? -EALREADY : -ENOSPC;
+	leave(state, from);
 	int error = kernel_migrate_plain(kernel, page, to);
 	if (error)
 		return error;

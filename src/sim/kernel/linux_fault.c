@@ -97,7 +97,7 @@ void linux_scan_tick(struct kernel *kernel)
 /* Room above HIGH, or kswapd shall make some. */
 static bool has_room_for_promotion(struct linux_kernel *state, uint32_t home, uint64_t nr_pages)
 {
-	if (state->kernel->nodes[home].free_pages > linux_marks_now(state, home).high + nr_pages)
+	if (linux_zone_free(state, home) > linux_marks_now(state, home).high + nr_pages)
 		return true;
 	if (state->kernel->values[LINUX_NUMA_BALANCING] & 2) {
 		linux_boost(state, home);
@@ -150,7 +150,7 @@ static bool is_wanted(struct linux_kernel *state, uint32_t page, uint32_t home)
 					  ? state->nodes[home].bypass_pages
 					  : UINT64_MAX;
 	enum hot_verdict verdict = hot_decide(&state->nodes[home].hot, &state->hot, now_ms,
-					      latency_ms, kernel->nodes[home].free_pages,
+					      latency_ms, linux_zone_free(state, home),
 					      linux_nr_pages(state, page));
 	linux_tell_hot(state, page, home, latency_ms, verdict);
 	return hot_verdict_is_promotion(verdict);
@@ -181,7 +181,7 @@ bool linux_promote(struct linux_kernel *state, uint32_t page, uint32_t home)
 				  COST_PS_PER_NS;
 	/* Put back within a fault: as what a fault brings in. */
 	if (!error)
-		lru_activate(&state->nodes[home].lru, &state->lru, linux_entry(state, page));
+		lru_fault(&state->nodes[home].lru, &state->lru, linux_entry(state, page));
 	state->counters[LINUX_PGMIGRATE_FAIL] += error ? nr_pages : 0;
 	state->counters[LINUX_NUMA_PAGES_MIGRATED] += nr_moved;
 	state->counters[LINUX_PGPROMOTE_SUCCESS] += was_top ? 0 : nr_moved;

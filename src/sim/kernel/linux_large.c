@@ -128,6 +128,7 @@ static void dissolve(struct linux_kernel *state, uint32_t id)
 		kernel->pages[page].order = 0;
 		kernel->pages[page].bits &= (uint8_t)~KERNEL_HINT;
 		state->armed_ms[page] = folio->armed_ms;
+		lru_forget(&state->lru, page);
 		if (is_listed)
 			lru_add_piece(lru, &state->lru, page, LRU_LARGE | id);
 	}
@@ -231,8 +232,10 @@ static int new_folio(struct linux_kernel *state, const struct stage_page *addres
 		return -ENOMEM;
 	}
 	large_folio(&state->large, id)->armed_ms = LINUX_NOBODY;
+	lru_forget(&state->lru, LRU_LARGE | id);
 	lru_add(&state->nodes[node].lru, &state->lru, LRU_LARGE | id,
 		state->nodes[node].lru.is_gen);
+	lru_fault(&state->nodes[node].lru, &state->lru, LRU_LARGE | id);
 	change_resident(state, address->space, LARGE_PAGES);
 	join(state, id, address->page, page);
 	state->counters[LINUX_THP_FAULT_ALLOC]++;

@@ -12,6 +12,8 @@
 #define ADVICE_HUGE	14 /* MADV_HUGEPAGE */
 #define ADVICE_NOT_HUGE 15 /* MADV_NOHUGEPAGE */
 
+#define READ_AHEAD_PAGES 256 /* of a mapping, at most: a judgement */
+
 static int advise(struct linux_space *space, const struct trace_mapping *mapping)
 {
 	if (mapping->detail != ADVICE_HUGE && mapping->detail != ADVICE_NOT_HUGE)
@@ -43,8 +45,27 @@ static int change(struct linux_space *space, const struct trace_mapping *mapping
 	}
 }
 
+/* A mapped image comes into the page cache of its own node by read-ahead as it is used, whole when
+ * it is small. Only where the memory in use at the start is known: else there is no page cache. */
+static void read_ahead(struct linux_kernel *state, const struct trace_mapping *mapping)
+{
+	uint32_t home = state->kernel->cost->home;
+	struct linux_node *node = &state->nodes[home];
+	struct kernel_node *frames = &state->kernel->nodes[home];
+	if (mapping->op != TRACE_MAP || area_kind_of(mapping->name) != AREA_FILE ||
+	    state->kernel->starts[home].free_pages == KERNEL_UNKNOWN || !node->lru.is_gen)
+		return;
+	uint64_t nr = MIN(mapping->nr_pages, READ_AHEAD_PAGES);
+	if (!linux_has_room(state, home, LINUX_MARK_LOW, nr))
+		return;
+	frames->free_pages -= nr;
+	frames->ballast_pages += nr;
+	mglru_add_files(&node->lru.gen, nr);
+}
+
 int linux_mapping(struct kernel *kernel, const struct trace_mapping *mapping)
 {
+	read_ahead(linux_of(kernel), mapping);
 	struct linux_space *space = linux_space_of(linux_of(kernel), mapping->space);
 	if (!space)
 		return -ENOMEM;

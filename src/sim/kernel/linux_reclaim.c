@@ -9,6 +9,9 @@
  * There is no swap in this model: the slowest tier, and every node when demotion is off, has
  * nothing to reclaim.
  *
+ * What kswapd demotes is free only when the time for the batch is over, as the kernel gives pages
+ * back after all of a batch are copied: until then promotions find no room.
+ *
  * kswapd's CPU time is the brake. Each page it looks at, each page-table entry that ageing walks
  * over, each page it moves takes time (docs/cost-model.md, "The kernel's own time"). It goes on
  * until its time is used up, mostly into the red, since a walk or a batch is never cut; then it
@@ -55,9 +58,11 @@ static bool clear_young(void *context, uint32_t entry)
 
 static bool age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
-	if (state->kernel->pages[page].node != node || !clear_page(state, page))
+	struct lru *lru = &state->nodes[node].lru;
+	if (state->kernel->pages[page].node != node ||
+	    lru_is_out(lru, &state->lru, linux_entry(state, page)) || !clear_page(state, page))
 		return false;
-	lru_activate(&state->nodes[node].lru, &state->lru, linux_entry(state, page));
+	lru_activate(lru, &state->lru, linux_entry(state, page));
 	return true;
 }
 
@@ -149,7 +154,10 @@ static bool demote_to(struct linux_kernel *state, uint32_t page, uint32_t target
 	if (!linux_has_room(state, target, mark, 1))
 		return false;
 	say_why(state);
-	if (kernel_migrate(state->kernel, page, target))
+	state->is_batch = !state->is_direct;
+	int error = kernel_migrate(state->kernel, page, target);
+	state->is_batch = false;
+	if (error)
 		return false;
 	count_demoted(state, 1);
 	take_time(state, from, target, 1);
@@ -194,6 +202,8 @@ static bool demote_folio(struct linux_kernel *state, uint32_t node, uint32_t id)
 		if (is_moved)
 			take_time(state, node, from->targets[i], LARGE_PAGES);
 	}
+	if (is_moved && !state->is_direct)
+		state->nodes[node].large_in_flight += LARGE_PAGES;
 	state->keeps_large = false;
 	state->counters[LINUX_THP_MIGRATION_FAIL] += !is_moved;
 	return is_moved;
@@ -222,8 +232,26 @@ static int64_t evict_folio(struct linux_kernel *state, uint32_t node, uint32_t i
 	return nr;
 }
 
+/* A page of the node's ballast. Only the nearest target is tried. */
+static int64_t evict_file(struct linux_kernel *state, uint32_t node)
+{
+	uint32_t to = state->nodes[node].targets[0];
+	state->reclaim_ns += state->kernel->cost->values[COST_RECLAIM];
+	state->is_batch = !state->is_direct;
+	bool is_moved = linux_move_ballast(state, node, to);
+	state->is_batch = false;
+	if (!is_moved)
+		return -1;
+	state->counters[LINUX_PGMIGRATE_SUCCESS]++;
+	count_demoted(state, 1);
+	take_time(state, node, to, 1);
+	return 1;
+}
+
 static int64_t evict(void *context, uint32_t node, uint32_t entry)
 {
+	if (entry == LRU_FILE)
+		return evict_file(context, node);
 	if (entry & LRU_LARGE)
 		return evict_folio(context, node, entry & ~LRU_LARGE);
 	return demote_page(context, node, entry) ? 1 : -1;
@@ -243,15 +271,27 @@ static bool is_clock_shared(const struct linux_kernel *state)
 	       state->kernel->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
 }
 
+/* Pages that a walk had found young are put where they belong one by one, as slowly as it found
+ * them. */
+static uint64_t sorting_ns(const struct linux_kernel *state, struct linux_node *node)
+{
+	uint64_t nr = lru_nr_moves(&node->lru) - node->nr_moves;
+	node->nr_moves += nr;
+	return nr * state->kernel->cost->values[COST_WALK];
+}
+
 /* What reclaim took since it was last asked comes off the CPU time of this node's kswapd. */
 static bool has_time(void *context)
 {
 	const struct visit *visit = context;
 	struct linux_node *node = &visit->state->nodes[visit->node];
+	visit->state->reclaim_ns += sorting_ns(visit->state, node);
 	node->kswapd_ns -= (int64_t)MIN(visit->state->reclaim_ns, INT64_MAX / 4);
 	if (is_on_programs_cpu(visit->state) && !is_clock_shared(visit->state))
 		visit->state->stolen_ns += visit->state->reclaim_ns;
 	visit->state->reclaim_ns = 0;
+	if (node->kswapd_ns > 0)
+		linux_land(visit->state, visit->node);
 	return node->kswapd_ns > 0;
 }
 
@@ -272,7 +312,16 @@ static bool is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
 	    (!state->is_direct && state->nodes[node].kswapd.order))
 		return false;
 	linux_view(state, node, &view);
-	return state->kernel->nodes[node].free_pages > view.aim_pages + MGLRU_BATCH;
+	return linux_zone_free(state, node) > view.aim_pages + MGLRU_BATCH;
+}
+
+/* Between a walk and what follows. */
+static bool has_time_left(void *context, uint32_t node)
+{
+	struct linux_kernel *state = context;
+	struct visit visit = { state, node };
+	state->nodes[node].is_cut = !state->is_direct && !has_time(&visit);
+	return !state->nodes[node].is_cut;
 }
 
 static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uint64_t *scanned,
@@ -280,27 +329,31 @@ static void shrink(void *context, uint32_t priority, uint64_t nr_to_reclaim, uin
 {
 	struct visit *visit = context;
 	struct linux_kernel *state = visit->state;
+	struct linux_node *node = &state->nodes[visit->node];
 	struct lru_shrink request = {
 		.node = visit->node,
 		.priority = priority,
 		.budget_pages = nr_to_reclaim,
-		.nr_done = *scanned,
+		.nr_met = node->is_cut ? node->nr_met : 0,
+		.has_aged = node->is_cut && node->has_aged,
+		.has_time = has_time_left,
 		.is_direct = state->is_direct,
-		.is_below_high = state->kernel->nodes[visit->node].free_pages <=
-				 state->nodes[visit->node].marks.high,
+		.is_below_high = linux_zone_free(state, visit->node) <= node->marks.high,
 		.is_enough = is_enough,
 	};
-	state->nodes[visit->node].is_cut = false;
+	node->is_cut = false;
 	linux_large_shrink(state, visit->node, priority);
 	if (!can_demote(state, visit->node))
 		return;
-	struct lru *lru = &state->nodes[visit->node].lru;
+	struct lru *lru = &node->lru;
 	uint64_t before = lru_nr_scanned(lru);
 	lru_shrink(lru, &state->lru, &request, &reclaim_ops, state);
 	state->counters[state->is_direct ? LINUX_PGSCAN_DIRECT : LINUX_PGSCAN_KSWAPD] +=
 		lru_nr_scanned(lru) - before;
 	state->counters[state->is_direct ? LINUX_PGSTEAL_DIRECT : LINUX_PGSTEAL_KSWAPD] +=
 		request.nr_reclaimed;
+	node->nr_met = request.nr_met;
+	node->has_aged = request.has_aged;
 	*scanned += request.nr_scanned;
 	*reclaimed += request.nr_reclaimed;
 }
@@ -314,7 +367,7 @@ static bool was_cut(void *context)
 static uint64_t free_pages_of(void *context)
 {
 	const struct visit *visit = context;
-	return visit->state->kernel->nodes[visit->node].free_pages;
+	return linux_zone_free(visit->state, visit->node);
 }
 
 static uint64_t inactive_pages_of(void *context)
@@ -330,6 +383,7 @@ void linux_view(struct linux_kernel *state, uint32_t node, struct kswapd_view *r
 	*ret = (struct kswapd_view){
 		.marks = linux_marks_now(state, node),
 		.aim_pages = linux_kswapd_aim(state, node),
+		.reserve_pages = linux_reserve(state->kernel, node),
 		.free_pages = free_pages_of,
 		.inactive_pages = state->nodes[node].lru.is_gen ? inactive_pages_of : NULL,
 		.shrink = shrink,
@@ -348,13 +402,16 @@ void linux_wake_kswapd(struct linux_kernel *state, uint32_t node, uint32_t order
 }
 
 /* Time is not saved up: who slept has no more than one tick's. With a clock that does not run for
- * kswapd, its share is that of the time; else its turn comes beside the program's. */
+ * kswapd, its share is that of the time. With one CPU that it shares, the scheduler's tick decides
+ * who runs until the next: the program, then kswapd, and so on. */
 static int64_t give_time(const struct linux_kernel *state, struct linux_node *node,
 			 uint64_t elapsed_ns)
 {
 	uint64_t share = state->kernel->cost->values[COST_KSWAPD];
-	uint64_t whole = WHOLE_CPU_BP - (is_clock_shared(state) ? share : 0);
-	int64_t more = (int64_t)MIN(cost_scale(elapsed_ns, share, whole), INT64_MAX / 4);
+	bool is_shared = is_clock_shared(state);
+	uint64_t whole = WHOLE_CPU_BP - (is_shared ? share : 0);
+	uint64_t slice_ns = is_shared ? SCAN_TICK_NS : elapsed_ns;
+	int64_t more = (int64_t)MIN(cost_scale(slice_ns, share, whole), INT64_MAX / 4);
 	node->kswapd_ns = MIN(node->kswapd_ns, 0) + more;
 	return more;
 }
@@ -375,6 +432,8 @@ void linux_kswapd_tick(struct kernel *kernel)
 	struct linux_kernel *state = linux_of(kernel);
 	uint64_t elapsed_ns = kernel->now_ns - state->tick_ns;
 	state->tick_ns = kernel->now_ns;
+	if (is_clock_shared(state) && kernel->now_ns / SCAN_TICK_NS == state->turn)
+		return;
 	for (uint32_t i = 0; i < kernel->cost->nr_nodes; i++) {
 		struct linux_node *node = &state->nodes[i];
 		struct visit visit = { state, i };
@@ -382,11 +441,14 @@ void linux_kswapd_tick(struct kernel *kernel)
 		linux_view(state, i, &view);
 		view.context = &visit;
 		int64_t given_ns = give_time(state, node, elapsed_ns);
+		if (node->small_in_flight + node->large_in_flight > 0)
+			has_time(&visit);
 		kswapd_run(&node->kswapd, &view, linux_now_ms(kernel));
 		if (node->kswapd.state != KSWAPD_WORKING)
 			node->boost_pages = 0;
 		take_cpu(state, node, given_ns);
 	}
+	state->turn = (kernel->now_ns + kernel->work_ns) / SCAN_TICK_NS;
 }
 
 uint64_t linux_reclaim(struct kernel *kernel, uint32_t node, uint64_t nr_pages)

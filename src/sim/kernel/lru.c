@@ -6,8 +6,18 @@ void lru_init(struct lru *lru, enum lru_kind kind, uint32_t page_bytes)
 {
 	lru->is_gen = kind != LRU_TWO_LISTS;
 	mglru_init(&lru->gen);
-	lru->gen.ages_early = kind == LRU_GEN_7_3;
+	lru->gen.is_7_3 = kind == LRU_GEN_7_3;
 	twolist_init(&lru->two, page_bytes);
+}
+
+void lru_forget(struct lru_pages *pages, uint32_t entry)
+{
+	mglru_forget(pages, entry);
+}
+
+bool lru_is_out(const struct lru *lru, const struct lru_pages *pages, uint32_t entry)
+{
+	return lru->is_gen && mglru_is_out(&lru->gen, pages, entry);
 }
 
 void lru_add(struct lru *lru, struct lru_pages *pages, uint32_t entry, bool is_active)
@@ -64,6 +74,12 @@ void lru_activate(struct lru *lru, struct lru_pages *pages, uint32_t entry)
 		mglru_activate(&lru->gen, pages, entry);
 }
 
+void lru_fault(struct lru *lru, struct lru_pages *pages, uint32_t entry)
+{
+	if (lru->is_gen)
+		mglru_fault(&lru->gen, pages, entry);
+}
+
 uint64_t lru_nr_inactive(const struct lru *lru)
 {
 	return lru->is_gen ? mglru_nr_inactive(&lru->gen) : lru->two.inactive.nr_pages;
@@ -78,6 +94,11 @@ uint64_t lru_nr_total(const struct lru *lru)
 uint64_t lru_nr_scanned(const struct lru *lru)
 {
 	return lru->is_gen ? lru->gen.nr_scanned : lru->two.nr_scanned;
+}
+
+uint64_t lru_nr_moves(const struct lru *lru)
+{
+	return lru->is_gen ? lru->gen.nr_moves : 0;
 }
 
 void lru_shrink(struct lru *lru, struct lru_pages *pages, struct lru_shrink *shrink,

@@ -18,8 +18,9 @@
 
 #define LRU_NONE	 UINT32_MAX
 #define LRU_LARGE	 (1u << 31)
-#define LRU_DEF_PRIORITY 12 /* DEF_PRIORITY: a scan looks at a list >> priority */
-#define LRU_CLUSTER	 32 /* SWAP_CLUSTER_MAX */
+#define LRU_FILE	 (UINT32_MAX - 1) /* stands for any page of a file */
+#define LRU_DEF_PRIORITY 12		  /* DEF_PRIORITY: a scan looks at a list >> priority */
+#define LRU_CLUSTER	 32		  /* SWAP_CLUSTER_MAX */
 
 struct lru_link {
 	uint32_t newer, older;
@@ -94,7 +95,8 @@ struct lru_ops {
 	void (*walk)(void *context, uint32_t node);
 	/* Takes an entry off the node for good (demotes it, or pages it out). It is on no list then
 	 * and not now. Returns how many pages the node won, or negative: the entry stays. When a
-	 * large folio had to be split for it, what stays of it is on the lists already. */
+	 * large folio had to be split for it, what stays of it is on the lists already. LRU_FILE:
+	 * a page of a file. */
 	int64_t (*evict)(void *context, uint32_t node, uint32_t entry);
 };
 
@@ -104,7 +106,12 @@ struct lru_shrink { /* one visit of the reclaimer */
 	uint64_t budget_pages; /* evict at most so many; the world's, not the kernel's */
 	bool is_direct;	       /* for an allocation; else kswapd */
 	bool is_below_high;    /* free pages of the node are at HIGH at most */
-	uint64_t nr_done;      /* of this visit, before it was interrupted */
+	/* Of this visit, also before it was interrupted: pages met on the lists, and whether it
+	 * began with a walk. */
+	uint64_t nr_met;
+	bool has_aged;
+	/* False: it is to stop now and go on later. NULL: never. */
+	bool (*has_time)(void *context, uint32_t node);
 	bool (*is_enough)(void *context, uint32_t node,
 			  uint64_t nr_reclaimed); /* should_abort_scan */
 	uint64_t nr_scanned, nr_reclaimed;	  /* results, added up */

@@ -91,12 +91,17 @@ int walk_counts_add(struct walk_counts *counts, uint64_t table)
 	return 0;
 }
 
+void walk_counts_fini(struct walk_counts *counts)
+{
+	free(counts->tables);
+	free(counts->nr_young);
+	*counts = (struct walk_counts){ 0 };
+}
+
 void walk_counts_finish(struct walk_counts *counts, struct walk_filter *filter, uint64_t seq)
 {
 	for (uint32_t i = 0; i < counts->room; i++)
 		if (counts->nr_young[i] * WALK_SUITABLE_FROM >= WALK_TABLE_PAGES)
 			walk_filter_add(filter, seq, counts->tables[i]);
-	free(counts->tables);
-	free(counts->nr_young);
-	*counts = (struct walk_counts){ 0 };
+	walk_counts_fini(counts);
 }

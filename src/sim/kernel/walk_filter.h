@@ -46,6 +46,7 @@ struct walk_counts {
 	uint32_t *nr_young; /* 0: the slot is free */
 	uint32_t nr, room;  /* a power of two */
 };
+void walk_counts_fini(struct walk_counts *counts);
 /* -ENOMEM. */
 int walk_counts_add(struct walk_counts *counts, uint64_t table);
 /* What is suitable goes into the filter; the counts are freed. */
