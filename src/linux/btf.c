@@ -15,7 +15,7 @@
 #define TYPE_BYTES   12
 #define MEMBER_BYTES 12
 #define NESTING_MAX  8
-#define MEMBERS_MAX  100000 /* looked at for one question: nested ones may lead in circles */
+#define MEMBERS_MAX  4096 /* looked at for one question: nested ones may lead in circles */
 
 enum kind { KIND_STRUCT = 4, KIND_UNION = 5, NR_KINDS = 20 };
 
