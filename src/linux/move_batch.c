@@ -12,11 +12,12 @@
 #include "linux/numa.h"
 #include "linux/process.h"
 
-#define TRIES_MAX	32 /* calls for one batch */
+#define TRIES_MAX	64 /* calls for one batch */
 #define FOLIO_PAGES_MAX 512
 #define FRAME_BITS	55 /* of a pagemap entry */
 #define PRESENT_BIT	63
 #define FLAG_TAIL	16 /* of kpageflags */
+#define NO_ITEM		UINT32_MAX
 #define NO_FRAME	UINT64_MAX
 
 struct move_calls move_calls = { numa_where, numa_move };
@@ -27,6 +28,7 @@ int move_batch_init(struct move_batch *batch, const struct root *root,
 	batch->root = root;
 	batch->machine = machine;
 	batch->nr_items = batch->nr_results = 0;
+	batch->nr_apart = MOVE_APART_MIN;
 	batch->pageflags_fd = rootfile_open(root, "proc/kpageflags", O_RDONLY);
 	batch->pagecount_fd = rootfile_open(root, "proc/kpagecount", O_RDONLY);
 	return unmovable_init(&batch->unmovable);
@@ -198,12 +200,25 @@ static int compare_items(const void *a, const void *b)
 	return left->page < right->page ? -1 : left->page > right->page;
 }
 
-/* Names the pages that are to go to one node, each folio once. `at` is in the items' order. */
+static uint32_t push_name(struct move_batch *batch, uint32_t nr, uint32_t item, uint64_t address,
+			  int to)
+{
+	batch->asked[nr] = item;
+	batch->addresses[nr] = (void *)(uintptr_t)address;
+	batch->nodes[nr] = to;
+	batch->statuses[nr] = MOVE_STATUS_UNTOUCHED;
+	return nr + 1;
+}
+
+/* Names the pages that are to go to one node, each folio once. The kernel takes away what it can,
+ * up to 512 folios, before it brings back the first one, and whoever uses one of them waits
+ * meanwhile: among pages in use that is the program all the time. An address at which nothing is
+ * makes it bring back what it has taken. `at` is in the items' order. */
 static uint32_t name_pages(struct move_batch *batch, uint32_t at, uint32_t end)
 {
 	const struct machine *machine = batch->machine;
 	const struct move_item *last = NULL;
-	uint32_t nr = 0;
+	uint32_t nr = 0, nr_apart = 0;
 	for (; at < end; at++) {
 		struct move_item *item = &batch->items[at];
 		int to = (int)machine->nodes[item->to].id;
@@ -211,13 +226,15 @@ static uint32_t name_pages(struct move_batch *batch, uint32_t at, uint32_t end)
 			continue;
 		bool is_named = last && are_one_folio(batch, last, item);
 		last = item;
+		nr_apart++;
 		if (is_named)
 			continue;
 		item->is_asked = true;
-		batch->asked[nr] = at;
-		batch->addresses[nr] = (void *)(uintptr_t)(item->page * machine->page_bytes);
-		batch->nodes[nr] = to;
-		batch->statuses[nr++] = MOVE_STATUS_UNTOUCHED;
+		if (nr_apart > batch->nr_apart) {
+			nr = push_name(batch, nr, NO_ITEM, 0, to);
+			nr_apart = 1;
+		}
+		nr = push_name(batch, nr, at, item->page * machine->page_bytes, to);
 	}
 	return nr;
 }
@@ -249,13 +266,15 @@ static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
 		int64_t call = move_calls.move(pid, nr - first, batch->addresses + first,
 					       batch->nodes + first, batch->statuses + first);
 		for (uint32_t i = first; i < nr; i++)
-			batch->items[batch->asked[i]].call = (int)call;
+			if (batch->asked[i] != NO_ITEM)
+				batch->items[batch->asked[i]].call = (int)call;
 		if (call <= 0)
 			break;
 		first += nr_tried(batch->statuses + first, nr - first);
 	}
 	for (uint32_t i = 0; i < nr; i++)
-		batch->items[batch->asked[i]].status = batch->statuses[i];
+		if (batch->asked[i] != NO_ITEM)
+			batch->items[batch->asked[i]].status = batch->statuses[i];
 }
 
 /* Targets from the slowest tier to the fastest. */

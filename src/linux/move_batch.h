@@ -33,6 +33,9 @@
 #include "machine/root.h"
 
 #define MOVE_BATCH_PAGES 2048
+#define MOVE_APART_MIN	 8 /* pages that the kernel takes away at a time, or one folio */
+#define MOVE_APART_MAX	 256
+#define MOVE_NAMES	 (MOVE_BATCH_PAGES + MOVE_BATCH_PAGES / MOVE_APART_MIN)
 
 struct move_target { /* a process, as the mover keeps it: the live world is the engine's thread's */
 	uint32_t space;
@@ -58,13 +61,14 @@ struct move_batch {
 	bool has_devices;
 	struct move_item items[MOVE_BATCH_PAGES];
 	uint32_t nr_items;
-	void *addresses[MOVE_BATCH_PAGES];
-	int nodes[MOVE_BATCH_PAGES], statuses[MOVE_BATCH_PAGES];
-	uint32_t asked[MOVE_BATCH_PAGES];	      /* items of the call */
+	void *addresses[MOVE_NAMES];
+	int nodes[MOVE_NAMES], statuses[MOVE_NAMES];
+	uint32_t asked[MOVE_NAMES];		      /* items of the call, or NO_ITEM */
 	struct move_result results[MOVE_BATCH_PAGES]; /* of the batch that was run last */
 	uint32_t nr_results;
 	/* Of the batch that was run last; tried: all but those that are known to stay. */
 	uint64_t nr_moved_pages, nr_tried_pages;
+	uint32_t nr_apart; /* MOVE_APART_MIN to _MAX; the mover knows what a page takes */
 };
 
 int move_batch_init(struct move_batch *batch, const struct root *root,

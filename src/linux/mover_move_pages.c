@@ -43,6 +43,7 @@
 #define RUNS_MAX      MOVER_RUNS_MAX
 #define RESULTS_MAX   4096 /* at least one batch */
 #define TARGETS_MAX   256
+#define APART_NS      NS_PER_MS
 #define TELL_EVERY_NS (50 * NS_PER_MS)
 #define STACK_BYTES   ((size_t)256 << 10)
 #define NO_TARGET     UINT32_MAX
@@ -205,6 +206,13 @@ static void rest(struct mover *mover)
 		wait_until(mover, until_ns);
 }
 
+/* As many pages at a time as take a millisecond: for so long whoever uses one of them waits. */
+static uint32_t nr_apart(const struct mover *mover)
+{
+	uint64_t nr = mover->pace.speed / (NS_PER_S / APART_NS) / mover->live->machine->page_bytes;
+	return (uint32_t)MIN(MAX(nr, MOVE_APART_MIN), MOVE_APART_MAX);
+}
+
 static void *work(void *context)
 {
 	struct mover *mover = context;
@@ -212,6 +220,7 @@ static void *work(void *context)
 	pace_init(&mover->pace, pace_most(mover->live->machine), live_now_ns());
 	while (wait_for_runs(mover)) {
 		take_runs(mover);
+		mover->batch.nr_apart = nr_apart(mover);
 		pthread_mutex_unlock(&mover->lock);
 		uint64_t begin_ns = live_now_ns();
 		move_batch_run(&mover->batch, begin_ns);
