@@ -5,14 +5,14 @@
  *     accessed-bits   every page told apart; a look costs in proportion to the pages
  *     damon           ranges only; costs the same however much there is
  *
- *     a look at all pages   < 250 ms of CPU ........ 500 ms <
+ *     a look at all pages   < 1 s of CPU ............... 2 s <
  *     sampler               accessed-bits  (as before)  damon
  *
  * A look is what the pages that are resident cost each; 150 ns where nothing was measured yet, then
  * what looks took here. The limit is not so much the share of a CPU, which both keep to by looking
  * more rarely: clearing the bits of a process holds its mmap_lock, so that its page faults wait for
- * as long, and looks that are minutes apart tell nothing. Half a second is 13 GiB of small pages at
- * 150 ns.
+ * as long, and looks that are minutes apart tell nothing. Two seconds are 50 GiB of small pages at
+ * 150 ns; scouts (scout.h) watch between two looks.
  *
  * Nothing is made before it is wanted: where memory is small no kdamond exists. One that cannot be
  * made (somebody has one) is tried again after a minute, and accessed-bits goes on meanwhile.
@@ -25,8 +25,8 @@
 #include "linux/samplers.h"
 
 #define PRICE_FIRST_PS 150000 /* per page and look */
-#define MANY_NS	       (500 * NS_PER_MS)
-#define FEW_NS	       (250 * NS_PER_MS)
+#define MANY_NS	       (2 * NS_PER_S)
+#define FEW_NS	       NS_PER_S
 #define DECIDE_NS      (2 * NS_PER_S)
 #define RETRY_NS       (60 * NS_PER_S)
 

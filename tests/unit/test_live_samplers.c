@@ -57,17 +57,17 @@ static void test_more_than_fit(void **state)
 	assert_string_equal(printbuf_str(&err), "accessed-bits: at most 1 samplers at a time");
 }
 
-/* At 150 ns a page: 500 ms are 3,333,333 pages, and 250 ms half as many. */
+/* At 150 ns a page: 2 s are 13,333,333 pages, and 1 s half as many. */
 static void test_what_fits(void **state)
 {
 	const struct sampler_ops *pages = &live_sampler_accessed, *ranges = &live_sampler_damon;
 	assert_ptr_equal(live_sampler_fitting(pages, 0, 150000), pages);
-	assert_ptr_equal(live_sampler_fitting(pages, 3333333, 150000), pages);
-	assert_ptr_equal(live_sampler_fitting(pages, 3333334, 150000), ranges);
-	assert_ptr_equal(live_sampler_fitting(ranges, 3333334, 150000), ranges);
-	assert_ptr_equal(live_sampler_fitting(ranges, 1666667, 150000), ranges);
-	assert_ptr_equal(live_sampler_fitting(ranges, 1666666, 150000), pages);
-	assert_ptr_equal(live_sampler_fitting(pages, 500001, 1000000), ranges);
+	assert_ptr_equal(live_sampler_fitting(pages, 13333333, 150000), pages);
+	assert_ptr_equal(live_sampler_fitting(pages, 13333334, 150000), ranges);
+	assert_ptr_equal(live_sampler_fitting(ranges, 13333334, 150000), ranges);
+	assert_ptr_equal(live_sampler_fitting(ranges, 6666667, 150000), ranges);
+	assert_ptr_equal(live_sampler_fitting(ranges, 6666666, 150000), pages);
+	assert_ptr_equal(live_sampler_fitting(pages, 2000001, 1000000), ranges);
 	assert_ptr_equal(live_sampler_fitting(&live_sampler_auto, 1u << 30, 150000),
 			 &live_sampler_auto);
 }
