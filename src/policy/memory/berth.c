@@ -120,8 +120,9 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigne
 	past->short_count = berth_count_at(past->short_count, &past->short_at, berth->now,
 					   berth->half[SHORT]);
 	age_lasting(berth, folio, past);
-	if (past->born != berth->now ||
-	    !berth->has_scan) { /* the first touch says nothing of a second one */
+	/* The first touch says nothing of a second one, unless it was seen in a window: then the
+	 * page was there before. */
+	if (past->born != berth->now || !berth->has_scan || berth->is_in_window) {
 		past->short_count = (uint16_t)MIN(past->short_count + nr * RATE_ONE, RATE_MAX);
 		folio->heat = (uint16_t)MIN(folio->heat + nr * RATE_ONE, RATE_MAX);
 	}
@@ -207,11 +208,11 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 			continue;
 		if (sample->kind != SAMPLE_HARDWARE)
 			berth->has_bits = true;
-		if (sample->kind == SAMPLE_HITS) {
-			berth->has_scan = true;
-			if (sample->window_ns != SAMPLE_UNKNOWN)
-				berth->window_ns = sample->window_ns;
-		}
+		berth->has_scan |= sample->kind == SAMPLE_HITS;
+		berth->is_in_window = sample->kind == SAMPLE_HITS &&
+				      sample->window_ns != SAMPLE_UNKNOWN;
+		if (berth->is_in_window)
+			berth->window_ns = sample->window_ns;
 		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
 		for (uint64_t j = 0; j < nr; j++)
 			if (is_its_turn(berth, sample, sample->page + j))
@@ -227,36 +228,38 @@ static void forget(struct berth *berth, uint32_t id)
 	folio_del(berth->table, id);
 }
 
-static void sweep(struct berth *berth, const struct policy_view *view)
+/* One folio of the sweep. */
+static void look_at(struct berth *berth, const struct policy_view *view, uint32_t id)
+{
+	struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	uint64_t worth[NR_HORIZONS];
+	if (berth_has_ended(view, folio)) {
+		forget(berth, id);
+		return;
+	}
+	berth_close_if_over(berth, id, past);
+	if (past->trial_class == CLASS_NONE)
+		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
+	if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
+		past->bar = 0;
+	berth_worth_of(berth, id, worth);
+	if (room_is_fast(berth->machine, folio->node))
+		berth_push_victim(berth, id, worth[LONG]);
+	else if (folio->seen != berth->now)
+		berth_add_candidate(berth, id, worth[LONG]);
+}
+
+void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t nr)
 {
 	uint32_t end = folio_id_end(berth->table);
-	uint32_t budget = MIN(MAX(end / 8, 512), SWEEP_MAX);
-	if (berth->bin_room == BIN_ROOM) /* as many victims as there may be candidates */
-		budget = MAX(budget, berth->nr_touched * 2);
-	budget = MIN(end, budget);
-	for (; budget > 0; budget--, berth->hand++) {
+	nr = MIN(nr, end - MIN(end, berth->swept));
+	berth->swept += nr;
+	for (; nr > 0; nr--, berth->hand++) {
 		if (berth->hand >= end)
 			berth->hand = 0;
-		uint32_t id = berth->hand;
-		if (!folio_is_used(berth->table, id))
-			continue;
-		struct folio *folio = folio_get(berth->table, id);
-		struct past *past = &berth->pasts[id];
-		if (berth_has_ended(view, folio)) {
-			forget(berth, id);
-			continue;
-		}
-		berth_close_if_over(berth, id, past);
-		if (past->trial_class == CLASS_NONE)
-			berth_open_trial(berth, past, berth_class_of(berth, folio, past));
-		if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
-			past->bar = 0;
-		uint64_t worth[NR_HORIZONS];
-		berth_worth_of(berth, id, worth);
-		if (room_is_fast(berth->machine, folio->node))
-			berth_push_victim(berth, id, worth[LONG]);
-		else if (folio->seen != berth->now)
-			berth_add_candidate(berth, id, worth[LONG]);
+		if (folio_is_used(berth->table, berth->hand))
+			look_at(berth, view, berth->hand);
 	}
 }
 
@@ -267,6 +270,17 @@ static void count_move(struct berth *berth, uint32_t id)
 		berth->nr_moves /= 2;
 		berth->nr_trips = (berth->nr_trips + 1) / 2;
 	}
+}
+
+/* Where rounds are long it is done as trading asks for victims. */
+static void begin_sweep(struct berth *berth, const struct policy_view *view)
+{
+	uint32_t end = folio_id_end(berth->table);
+	bool is_quick = berth->now_ms - berth->round_ms < QUICK_ROUND_MS;
+	berth->bin_room = is_quick ? BIN_ROOM_QUICK : BIN_ROOM;
+	berth->round_ms = berth->now_ms;
+	berth->swept = 0;
+	berth_sweep(berth, view, is_quick ? MIN(MAX(end / 8, 512), SWEEP_MAX) : SWEEP_CHUNK);
 }
 
 static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
@@ -410,12 +424,8 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	price(berth, view);
 	berth->nr_trips_planned = 0;
 	pace(berth, view);
-	if (berth->has_new) {
-		bool is_quick = berth->now_ms - berth->round_ms < QUICK_ROUND_MS;
-		berth->bin_room = is_quick ? BIN_ROOM_QUICK : BIN_ROOM;
-		berth->round_ms = berth->now_ms;
-		sweep(berth, view);
-	}
+	if (berth->has_new)
+		begin_sweep(berth, view);
 	berth_keep_caps(berth, view, plan);
 	if (view->nr_jobs > 1)
 		berth_keep_floors(berth, view, plan);

@@ -33,7 +33,8 @@
 #define BIN_ROOM	32768
 #define BIN_ROOM_QUICK	128 /* where rounds are short: there is a next one soon */
 #define QUICK_ROUND_MS	200
-#define SWEEP_MAX	16384 /* folios looked at per round; more where rounds are long */
+#define SWEEP_MAX	16384 /* folios looked at per round */
+#define SWEEP_CHUNK	4096  /* at a time, where rounds are long */
 #define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
 #define TURN_STEP	7     /* prime to the usual numbers of checks */
@@ -91,7 +92,8 @@ struct berth {
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
 	uint64_t nr_slow_touched; /* of which nr_touched were noted */
-	uint32_t found; /* the folio of the last sample */
+	uint32_t swept;		  /* folios that the sweep has looked at in this round */
+	uint32_t found;		  /* the folio of the last sample */
 	uint32_t now, hand, now_ms, round_ms;
 	uint32_t bin_room;  /* as many victims per bin as the time until the next round asks */
 	uint64_t window_ns; /* that a check of this round watched; 0: all the time */
@@ -99,7 +101,8 @@ struct berth {
 	uint64_t unwatched; /* time that passes per time watched, x 16, a decaying mean; 16: all */
 	uint32_t page_bytes;
 	bool has_new, has_bits;
-	bool has_scan; /* hits of checks: who is seen first was born since the last round */
+	bool is_in_window; /* the sample says for how long it was watched */
+	bool has_scan;	   /* hits of checks: who is seen first was born since the last round */
 	/* paces */
 	uint64_t nr_pages;
 	uint64_t touches_now, touches_avg;
@@ -184,6 +187,10 @@ static inline bool berth_has_ended(const struct policy_view *view, const struct 
 {
 	return folio->space < view->nr_spaces && view->job_of[folio->space] == POLICY_ENDED;
 }
+
+/* berth.c */
+/* Goes on with the sweep by so many folios, at most once round per round. */
+void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t nr);
 
 /* berth_value.c */
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio);

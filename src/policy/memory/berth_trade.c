@@ -122,7 +122,7 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 	uint32_t taker = berth_job_of(view, folio_get(berth->table, id));
 	uint32_t victim = pop_victim_for(berth, view, taker, loss);
 	if (victim == FOLIO_NONE)
-		return view->nr_jobs > 1 ? 1 : -ENOSPC;
+		return 1;
 	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim));
 	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
 	uint64_t cost = berth_cost_of(berth, id, berth->promote_ps) +
@@ -141,13 +141,19 @@ static int exchange(struct berth *berth, const struct policy_view *view, struct 
 		       : -ENOSPC;
 }
 
+/* On its way, or just arrived. */
+static bool is_held(const struct berth *berth, uint32_t id)
+{
+	return folio_get(berth->table, id)->bits & FOLIO_MOVING || berth_is_settling(berth, id);
+}
+
 /* What was touched in this round joins what the sweep found; most valued first. */
 static void gather(struct berth *berth)
 {
 	for (uint32_t i = 0; i < berth->nr_touched; i++) {
 		uint32_t id = berth->touched[i];
 		uint64_t worth[NR_HORIZONS];
-		if (!folio_is_used(berth->table, id))
+		if (!folio_is_used(berth->table, id) || is_held(berth, id))
 			continue;
 		berth_worth_of(berth, id, worth);
 		berth_add_candidate(berth, id, worth[LONG]);
@@ -156,19 +162,30 @@ static void gather(struct berth *berth)
 	      compare_candidates);
 }
 
+/* As long as looking for victims brings moves, it goes on. */
+static bool find_more(struct berth *berth, const struct policy_view *view, uint32_t *nr_planned)
+{
+	if (berth->bin_room != BIN_ROOM || berth->swept >= folio_id_end(berth->table) ||
+	    *nr_planned < SWEEP_CHUNK / 16)
+		return false;
+	*nr_planned = 0;
+	berth_sweep(berth, view, SWEEP_CHUNK);
+	return true;
+}
+
 /* Most valued first, into free memory or in the place of what is worth least. */
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
 	uint64_t free_pages = view->nodes[berth->fast].free_pages, budget = view->budget_pages;
-	unsigned nr_failed = 0;
+	uint32_t nr_failed = 0, nr_planned = 0, nr_candidates;
 	gather(berth);
-	for (uint32_t i = 0; i < berth->nr_candidates && nr_failed < FAILURES_MAX; i++) {
+	nr_candidates = berth->nr_candidates;
+	for (uint32_t i = 0; i < nr_candidates && nr_failed < FAILURES_MAX; i++) {
 		uint32_t id = berth->candidates[i].id;
 		struct folio *folio = folio_get(berth->table, id);
 		uint64_t gain[NR_HORIZONS];
-		if (room_is_fast(berth->machine, folio->node) || folio->bits & FOLIO_MOVING ||
-		    berth_is_settling(berth, id))
+		if (room_is_fast(berth->machine, folio->node) || is_held(berth, id))
 			continue;
 		uint32_t job = berth_job_of(view, folio);
 		if (view->jobs[job].is_left_alone)
@@ -182,9 +199,10 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		if (error < 0)
 			return;
 		if (error > 0) {
-			nr_failed++;
+			nr_failed = find_more(berth, view, &nr_planned) ? 0 : nr_failed + 1;
 			continue;
 		}
+		nr_planned++;
 		berth_expect(berth, id, CLASS_PAID);
 		berth->fast_of[job]++;
 		free_pages -= has_room;

@@ -18,7 +18,7 @@ const uint16_t berth_decays[STEPS] = { 65535, 64132, 62757, 61413, 60097, 58809,
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio)
 {
 	return berth->all_halves ? folio->heat * berth->all_halves / berth->all_touches / RATE_ONE
-				  : 0;
+				 : 0;
 }
 
 /* How many misses stand behind a touch here, against an average one: five levels, each twice the
@@ -143,7 +143,7 @@ uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
  * those that stay: that is no reason to despair. */
 static uint64_t account_trust(const struct berth *berth)
 {
-	return is_sparse(berth) ? MAX(ACCOUNT_TRUST, berth->nr_pages / 4 * PREDICT_ONE)
+	return is_sparse(berth) ? MAX(ACCOUNT_TRUST, berth->nr_pages / 32 * PREDICT_ONE)
 				: ACCOUNT_TRUST;
 }
 
