@@ -248,6 +248,11 @@ static void prt_bound(struct printbuf *out, const struct sim_result *result)
 		prt_str(out, " at ");
 		prt_bytes(out, result->fast_bytes);
 	}
+	if (result->lower_ps == 0 && !result->is_exact) { /* it proves nothing: a yardstick */
+		prt_printf(out, ": its schedule (%s), replayed, takes ", result->method);
+		prt_ns(out, result->time_ns);
+		return;
+	}
 	prt_str(out, ": no placement of its kind takes less than ");
 	prt_ns(out, result->lower_time_ns);
 	if (result->is_exact)

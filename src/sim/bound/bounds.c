@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "sim/bound.h"
+#include "sim/bound/foresight.h"
 
 static const struct bound_ops bound_all_fast = {
 	.name = "all-fast",
@@ -35,12 +36,41 @@ static const struct bound_ops bound_optimal = {
 	.solve = placement_solve_optimal,
 };
 
+static int solve_foresight_20(const struct placement_problem *problem, unsigned effort,
+			      struct placement_solution *ret, struct printbuf *err)
+{
+	(void)effort;
+	return placement_solve_foresight(problem, 20, ret, err);
+}
+
+static const struct bound_ops bound_foresight_20 = {
+	.name = "foresight-20",
+	.summary =
+		"greedy, but right about the coming 20 ticks: what a policy gets that never errs",
+	.solve = solve_foresight_20,
+};
+
+static int solve_foresight_100(const struct placement_problem *problem, unsigned effort,
+			       struct placement_solution *ret, struct printbuf *err)
+{
+	(void)effort;
+	return placement_solve_foresight(problem, 100, ret, err);
+}
+
+static const struct bound_ops bound_foresight_100 = {
+	.name = "foresight-100",
+	.summary = "the same for 100 ticks",
+	.solve = solve_foresight_100,
+};
+
 /* clang-format off */
 const struct bound_ops *const bounds[] = {
 	&bound_all_fast,
 	&bound_all_slow,
 	&bound_static_best,
 	&bound_optimal,
+	&bound_foresight_20,
+	&bound_foresight_100,
 	NULL,
 };
 /* clang-format on */
