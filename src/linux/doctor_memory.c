@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The doctor's look at moving memory: which calls are allowed, on whose pages. */
+/* The doctor's look at moving memory: which calls are allowed, on whose pages, and what else makes
+ * room. */
 #include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "linux/doctor.h"
 
@@ -45,7 +49,46 @@ static void check_other(struct doctor *doctor, struct doctor_finding *finding)
 			    doctor->other, doctor_trial_text(has_failed(moved) ? moved : advised));
 }
 
-void doctor_check_memory(struct doctor *doctor)
+static bool has_node_reclaim(const struct doctor *doctor)
+{
+	char path[64];
+	for (uint32_t i = 0; doctor->machine && i < doctor->machine->nr_nodes; i++) {
+		snprintf(path, sizeof(path), "sys/devices/system/node/node%u/reclaim",
+			 doctor->machine->nodes[i].id);
+		if (root_has(doctor->root, path))
+			return true;
+	}
+	return false;
+}
+
+/* The first line of /proc/swaps is its heading. */
+static bool has_swap(const struct doctor *doctor)
+{
+	char *text = NULL;
+	if (root_read(doctor->root, "proc/swaps", &text))
+		return false;
+	const char *line = strchr(text, '\n');
+	bool has_one = line && line[1] != '\0';
+	free(text);
+	return has_one;
+}
+
+/* What makes room besides moving: asked for, not needed. */
+static void check_room(struct doctor *doctor)
+{
+	struct doctor_finding *finding = doctor_add(doctor, DOCTOR_MEMORY, "room", false);
+	bool has_reclaim = has_node_reclaim(doctor), swaps = has_swap(doctor);
+	doctor_summary(finding, "%s",
+		       has_reclaim && swaps ? "by moving; the kernel can reclaim a node, and swaps"
+		       : has_reclaim	    ? "by moving; the kernel can reclaim a node; no swap"
+		       : swaps		    ? "by moving; the kernel swaps"
+					    : "by moving; no swap");
+	if (!has_reclaim)
+		doctor_note(doctor, finding, DOCTOR_OFF, "Linux 6.19 or newer",
+			    "one node's memory cannot be reclaimed by request");
+}
+
+static void check_rights(struct doctor *doctor)
 {
 	struct doctor_finding *finding = doctor_add(doctor, DOCTOR_MEMORY, "rights", true);
 	if (!doctor->has_status && doctor->trials[TRY_MOVE] == TRIAL_NOT_TRIED) {
@@ -59,4 +102,10 @@ void doctor_check_memory(struct doctor *doctor)
 		       finding->word == DOCTOR_OK	 ? "pages of every process"
 		       : finding->word == DOCTOR_LIMITED ? "some pages"
 							 : "none");
+}
+
+void doctor_check_memory(struct doctor *doctor)
+{
+	check_rights(doctor);
+	check_room(doctor);
 }
