@@ -36,6 +36,7 @@
 #define LAB_FRAME_MAX 65536
 /* Where berth, when it places the program's memory, leaves its report in the guest. */
 #define LAB_REPORT_PATH "/run/berth-lab-report.json"
+#define LAB_REPORT_MAX	(1 << 20)
 
 enum lab_frame_type {
 	/* from the guest */
@@ -52,7 +53,8 @@ enum lab_frame_type {
 	LAB_SAMPLE_PART,    /* text: a beginning of the sample that follows, too long for a frame */
 	LAB_INPUT_ROOM,	    /* u32: so many more bytes of LAB_STDIN may be sent */
 	LAB_FAILED,	    /* a sentence: the guest could not be made ready; LAB_DONE follows */
-	LAB_REPORT, /* bytes: the beginning of the file of `report`; none when it is not there */
+	LAB_REPORT,	    /* bytes of the file of `report`, up to LAB_REPORT_MAX in all; then,
+			     * or when there is no such file, a frame without any */
 	/* to the guest */
 	LAB_STDIN = 64, /* bytes; none: end of input */
 	LAB_SIGNAL,	/* u32 signal for the program's process group */

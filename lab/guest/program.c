@@ -24,7 +24,8 @@
 #include "lab/guest/agent.h"
 #include "lab/marker.h"
 
-#define KILL_NS 5000000000ull /* wait at most so long for what was killed to be gone */
+#define REPORT_FRAMES (LAB_REPORT_MAX / LAB_FRAME_MAX)
+#define KILL_NS	      5000000000ull /* wait at most so long for what was killed to be gone */
 
 struct program program = { .input = -1, .output = -1, .errors = -1 };
 
@@ -196,13 +197,13 @@ void program_kill_rest(void)
 void program_send_report(const struct agent_conf *conf)
 {
 	static char text[LAB_FRAME_MAX];
-	ssize_t nr = 0;
+	ssize_t nr;
 	if (!conf->report)
 		return;
 	int fd = open(conf->report, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		nr = read(fd, text, sizeof(text));
+	for (int i = 0; i < REPORT_FRAMES && (nr = read(fd, text, sizeof(text))) > 0; i++)
+		port_send(LAB_REPORT, text, (size_t)nr);
 	if (fd >= 0)
 		close(fd);
-	port_send(LAB_REPORT, text, nr > 0 ? (size_t)nr : 0);
+	port_send(LAB_REPORT, text, 0);
 }

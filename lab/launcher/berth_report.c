@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What berth said of itself in the guest: its report is one flat JSON object and `outcome_pages`
- * in it (src/linux/tier_report.c). Numbers that are not there are 0, others are passed over, so
- * that a report may say more than is read here.
+ * What berth said of itself in the guest: members of its report (src/linux/tier_report.c) and of
+ * `outcome_pages` in it; other objects and arrays are passed over whole. Numbers that are not there
+ * are 0, so that a report may say more or less than is read here.
  */
 #include <string.h>
 
@@ -52,6 +52,18 @@ static void take_word(struct lab_berth_report *report, const char *key, const ch
 	prt_safe(&word, text, strlen(text));
 }
 
+static bool is_known(const char *key)
+{
+	static const char *const others[] = { "policy", "sampler", "mover", "has_failed" };
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (strcmp(others[i], key) == 0)
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (strcmp(numbers[i].name, key) == 0)
+			return true;
+	return false;
+}
+
 /* Every outcome but the good one: what was planned and did not move. */
 static void take_number(struct lab_berth_report *report, const char *key, bool is_outcome,
 			const char *text)
@@ -66,28 +78,51 @@ static void take_number(struct lab_berth_report *report, const char *key, bool i
 			*number_at(report, &numbers[i]) = number;
 }
 
-static int read_members(struct json_reader *reader, struct lab_berth_report *report)
+static int read_members(struct json_reader *reader, struct lab_berth_report *report,
+			bool is_outcome);
+
+/* One member of an object whose key was just read. */
+static int read_member(struct json_reader *reader, struct lab_berth_report *report, bool is_outcome)
 {
 	char key[64] = "";
-	bool is_outcome = false;
-	for (;;) {
+	strncpy(key, json_text(reader, NULL), sizeof(key) - 1);
+	bool has_object = !is_outcome && strcmp(key, OUTCOMES) == 0;
+	if (!has_object && !is_outcome && !is_known(key))
+		return json_skip_value(reader);
+	enum json_token token = json_next(reader);
+	if (token == JSON_STRING)
+		take_word(report, key, json_text(reader, NULL));
+	else if (token == JSON_NUMBER)
+		take_number(report, key, is_outcome, json_text(reader, NULL));
+	else if (token == JSON_TRUE)
+		report->has_failed |= strcmp(key, "has_failed") == 0;
+	else if (token == JSON_OBJECT_BEGIN && has_object)
+		return read_members(reader, report, true);
+	return token == JSON_ERROR || token == JSON_OBJECT_BEGIN || token == JSON_ARRAY_BEGIN
+		       ? -EBADMSG
+		       : 0;
+}
+
+/* To the end of the object that has begun. */
+static int read_members(struct json_reader *reader, struct lab_berth_report *report,
+			bool is_outcome)
+{
+	int error = 0;
+	while (!error) {
 		enum json_token token = json_next(reader);
-		const char *text = json_text(reader, NULL);
-		if (token == JSON_ERROR || token == JSON_END)
-			return token == JSON_END ? 0 : -EBADMSG;
-		if (token == JSON_OBJECT_BEGIN)
-			is_outcome = strcmp(key, OUTCOMES) == 0;
-		else if (token == JSON_OBJECT_END)
-			is_outcome = false;
-		else if (token == JSON_KEY)
-			strncpy(key, text, sizeof(key) - 1);
-		else if (token == JSON_STRING)
-			take_word(report, key, text);
-		else if (token == JSON_TRUE)
-			report->has_failed |= strcmp(key, "has_failed") == 0;
-		else if (token == JSON_NUMBER)
-			take_number(report, key, is_outcome, text);
+		if (token != JSON_KEY)
+			return token == JSON_OBJECT_END ? 0 : -EBADMSG;
+		error = read_member(reader, report, is_outcome);
 	}
+	return error;
+}
+
+static int read_report(struct json_reader *reader, struct lab_berth_report *report)
+{
+	if (json_next(reader) != JSON_OBJECT_BEGIN || read_members(reader, report, false) < 0 ||
+	    json_next(reader) != JSON_END)
+		return -EBADMSG;
+	return 0;
 }
 
 int lab_berth_report_read(const char *text, size_t length, struct lab_berth_report *ret,
@@ -100,12 +135,13 @@ int lab_berth_report_read(const char *text, size_t length, struct lab_berth_repo
 		return error_set(err, -EBADMSG, "berth in the guest left no report");
 	int error = json_reader_new(json_read_span, &span, &reader);
 	if (!error)
-		error = read_members(reader, &report);
+		error = read_report(reader, &report);
 	if (!error)
 		*ret = report;
 	else
-		error_set(err, error, "berth's report in the guest: %s",
-			  reader ? json_reader_error(reader) : error_text(error));
+		error_set(err, error, "berth's report: %s",
+			  reader && json_reader_errno(reader) ? json_reader_error(reader)
+							      : "not such an object as is known");
 	json_reader_free(reader);
 	return error;
 }

@@ -58,7 +58,7 @@ struct lab_node_series { /* per sample; bytes */
 /* What berth said of itself when it placed the program's memory (policy `berth`). */
 struct lab_berth_report {
 	bool is_there, has_failed; /* has_failed: placing ended before the program */
-	char policy[32], sampler[32], mover[32];
+	char policy[64], sampler[64], mover[64];
 	uint64_t passed_ns, sampling_ns, moving_ns, deciding_ns, all_ns; /* but for passed: CPU */
 	uint64_t sleeps, max_rss_bytes, policy_bytes;
 	uint64_t promoted_pages, demoted_pages, refused_pages;

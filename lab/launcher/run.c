@@ -129,6 +129,7 @@ static void run_fini(struct run *run)
 	if (run->console_path && !run->options->console_path)
 		unlink(run->console_path);
 	free(run->console_path);
+	printbuf_fini(&run->report);
 	free(run->errors);
 	free(run);
 }
@@ -141,6 +142,7 @@ static int run_once(const struct lab_options *options, bool may_try_again,
 		return error_set(err, -ENOMEM, "out of memory");
 	run->options = options;
 	run->result = result;
+	run->report = PRINTBUF_HEAP;
 	run->may_try_again = may_try_again;
 	run->initrd_fd = run->kernel_fd = run->console_fd = run->signal_fd = run->output.fd = -1;
 	run->emulator = (struct lab_emulator){ .pidfd = -1,

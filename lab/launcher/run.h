@@ -52,6 +52,7 @@ struct run {
 	char *errors; /* what QEMU said, LAB_ERRORS_MAX + 1 bytes, NUL-terminated */
 	size_t nr_errors;
 	struct run_output output;
+	struct printbuf report;		    /* of berth in the guest, as far as it came */
 	int stdout_fd, stderr_fd, stdin_fd; /* -1 once they are of no use */
 
 	enum run_stage stage;

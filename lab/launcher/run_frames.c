@@ -136,8 +136,12 @@ static void on_exited(struct run *run, const struct lab_incoming *frame)
 static void on_report(struct run *run, const struct lab_incoming *frame)
 {
 	PRINTBUF(err);
-	const char *text = (const char *)frame->payload;
-	if (lab_berth_report_read(text, frame->length, &run->result->berth, &err) < 0)
+	struct printbuf *report = &run->report;
+	if (frame->length && report->pos < LAB_REPORT_MAX)
+		prt_mem(report, (const char *)frame->payload, frame->length);
+	if (frame->length)
+		return;
+	if (lab_berth_report_read(printbuf_str(report), report->pos, &run->result->berth, &err) < 0)
 		note(run, printbuf_str(&err), err.pos);
 }
 

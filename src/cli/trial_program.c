@@ -22,7 +22,7 @@
 #include "linux/spawn.h"
 
 #define WORDS_MAX  32 /* before the program's */
-#define REPORT_MAX 65536
+#define REPORT_MAX (1 << 20)
 
 extern char **environ;
 

@@ -204,7 +204,9 @@ static const char report_text[] =
 	" \"deciding_ns\": 3, \"all_ns\": 40, \"sleeps\": 7, \"max_rss_bytes\": 1048576,\n"
 	" \"policy_bytes\": 9, \"promoted_pages\": 1234, \"demoted_pages\": 2, \"later\": [1, "
 	"{}],\n"
-	" \"outcome_pages\": {\"done\": 1236, \"full\": 10, \"busy\": 1}, \"more\": 99}\n";
+	" \"outcome_pages\": {\"done\": 1236, \"full\": 10, \"busy\": 1}, \"more\": 99,\n"
+	" \"series\": [{\"promoted_pages\": 7, \"outcome_pages\": {\"full\": 1}}, 8],\n"
+	" \"mover_figures\": {\"sleeps\": 8, \"busy\": 1}}\n";
 
 static void test_report_of_berth(void **state)
 {
