@@ -364,9 +364,12 @@ static int poll_rings(struct hints *hints, uint64_t now_ns, struct sample_batch 
 static int poll_hints(void *sampler, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct hints *hints = sampler;
+	struct live_cost cost = { .nr_faults = batch->nr };
 	uint64_t begin_ns = live_cpu_ns();
 	int more = poll_rings(hints, now_ns, batch);
-	hints->live->sampling_ns += live_cpu_ns() - begin_ns;
+	cost.own_ns = live_cpu_ns() - begin_ns;
+	cost.nr_faults = batch->nr - cost.nr_faults;
+	live_charge(hints->live, live_sampler_hint_faults.name, &cost);
 	hints->live->wake_ns = MIN(hints->live->wake_ns, hints->due_ns);
 	return more;
 }

@@ -60,7 +60,7 @@ static int block_signals(struct watch *watch)
 static int choose(struct watch *watch, struct printbuf *err)
 {
 	const char *name = watch->wish->sampler;
-	if (!name) {
+	if (!name || strcmp(name, live_sampler_auto.name) == 0) {
 		watch->sampler = live_sampler_choose(&watch->live, err);
 		return watch->sampler ? 0 : -EOPNOTSUPP;
 	}
@@ -187,7 +187,7 @@ static struct watch_progress progress_of(const struct watch *watch)
 {
 	return (struct watch_progress){
 		.passed_ns = live_now_ns() - watch->writer.begun_ns,
-		.sampling_ns = watch->live.sampling_ns,
+		.sampling_ns = watch->live.sampling_ns + watch->live.kernel_ns,
 		.nr_samples = watch->writer.nr_samples,
 		.file_bytes = file_bytes(watch),
 		.nr_processes = watch->live.nr_alive,
