@@ -551,3 +551,37 @@ static void test_calls_go_on_behind_what_failed(void **state)
 	end(&fixture);
 	free(outcomes);
 }
+
+static uint32_t nr_calls(void)
+{
+	pthread_mutex_lock(&fake.lock);
+	uint32_t nr = fake.nr_calls;
+	pthread_mutex_unlock(&fake.lock);
+	return nr;
+}
+
+/* Two batches of results wait to be taken, a third in the worker's hand: it goes no further. */
+static void test_results_that_nobody_takes(void **state)
+{
+	struct fixture fixture;
+	uint8_t *outcomes = new_outcomes();
+	struct plan_move *moves = calloc(20000, sizeof(*moves));
+	(void)state;
+	for (uint32_t i = 0; i < 20000; i++)
+		moves[i] = move_of(0, i * 2, 1, 0);
+	begin(&fixture);
+	assert_int_equal(submit(&fixture, moves, 20000), 20000);
+	uint64_t limit_ns = live_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	while (nr_calls() < 3 && live_now_ns() < limit_ns)
+		usleep(1000);
+	usleep(20000); /* in which it could do the rest */
+	assert_int_equal(nr_calls(), 3);
+	collect(&fixture, 20000, outcomes);
+	for (uint64_t page = 0; page < 40000; page++)
+		assert_int_equal(outcomes[page], page % 2 ? MOVE_NR_OUTCOMES : MOVE_DONE);
+	/* And one that is closed while it waits so. */
+	assert_int_equal(submit(&fixture, moves, 20000), 20000);
+	end(&fixture);
+	free(moves);
+	free(outcomes);
+}
