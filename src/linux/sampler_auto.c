@@ -15,7 +15,8 @@
  * 150 ns; scouts (scout.h) watch between two looks.
  *
  * Nothing is made before it is wanted: where memory is small no kdamond exists. One that cannot be
- * made (somebody has one) is tried again after a minute, and accessed-bits goes on meanwhile.
+ * made (somebody has one) or kept is tried again after a minute, and accessed-bits goes on
+ * meanwhile.
  *
  * Cost: one small file per process every two seconds.
  */
@@ -138,6 +139,11 @@ static int poll_auto(void *sampler, uint64_t now_ns, struct sample_batch *batch)
 	uint64_t before_ns = automatic->live->sampling_ns;
 	uint32_t nr_before = batch->nr;
 	int more = automatic->ops->poll(automatic->sampler, now_ns, batch);
+	if (more < 0 && automatic->ops == &live_sampler_damon &&
+	    change_to(automatic, &live_sampler_accessed)) {
+		automatic->retry_ns = now_ns + RETRY_NS;
+		more = 0;
+	}
 	bool is_over = more == 0 && (batch->nr > nr_before || automatic->is_amid);
 	automatic->is_amid = more == 1;
 	learn_price(automatic, automatic->live->sampling_ns - before_ns, is_over);

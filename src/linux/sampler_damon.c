@@ -5,20 +5,21 @@
  *
  *     kdamond (kernel)   | check | check | ... 20 of them: an aggregation --> a record per region
  *                            one page of each region per check                   (damon_event.h)
- *     here               poll: the newest snapshot; of regions with hits the pages that are there
- *                        and their nodes, by /proc/PID/pagemap     --> samples of one node each
+ *     here               poll: the newest snapshot; of regions with hits the pages that are there,
+ *                        and now and then their nodes, by /proc/PID/pagemap      --> samples
  *
  * Pages that DAMON finds nothing of are told of once, by a census (pagemap.h).
  *
- * What it costs does not grow with the memory: 100 to 1000 regions, two page-table look-ups a check
+ * What it costs does not grow with the memory: 50 to 1000 regions, two page-table look-ups a check
  * for each. What it tells is coarser: all pages of a region have the hits of the one that was
  * looked at, and within a region of mixed pages nothing is told apart.
  *
  * The kdamond's thread may take half of the samplers' share of a CPU (live.h), our own reading the
- * other half. Checks come 5 ms apart, as in the kernel's own settings, or as rarely as the share
- * demands, up to 100 ms; our readings every 200 ms or more. 7.3 can choose intervals by itself
- * (intervals_goal), by how many accesses it finds; it knows of no limit of CPU time, so that is
- * left off.
+ * other half: nodes are asked for as often as that allows, and for the rest it is remembered which
+ * pages there are. Checks come 5 ms apart, as in the kernel's own settings, or as rarely as the
+ * share demands, up to 100 ms; our readings every 200 ms or more. 7.3 can choose intervals by
+ * itself (intervals_goal), by how many accesses it finds; it knows of no limit of CPU time, so that
+ * is left off.
  *
  * Targets are given when it is turned on. When processes were born since, it is turned off and on
  * with them, at most every two seconds: the kernel's `commit` waits for the end of an aggregation
@@ -26,8 +27,8 @@
  * just ended, and takes the regions of one target for those of another when there are fewer.
  * Processes that end cost nothing and stay targets. Beyond 256 the younger ones are not watched.
  *
- * Constants: 5 ms and 20 checks as mm/damon/sysfs.c; 100 ms as HMSDK; a region is at most a
- * hundredth of the memory of its process.
+ * Constants: 5 ms and 20 checks as mm/damon/sysfs.c; 100 ms as HMSDK; a region is at most
+ * four times as large as if all were equal.
  */
 #include <stdlib.h>
 
@@ -49,8 +50,9 @@
 #define RESTART_NS	 (2 * NS_PER_S)
 #define ADAPT_NS	 (2 * NS_PER_S)
 #define READ_MIN_NS	 (200 * NS_PER_MS)
-#define READ_MAX_NS	 (2 * NS_PER_S)
 #define SHARE_MAX_BP	 10000
+#define OWN_PARTS	 3 /* census, nodes and the rest of what is handed out */
+#define NODE_NOT_ASKED	 (FRAMES_NO_NODE - 1)
 #define CENSUS_NS	 (2 * NS_PER_S)
 #define CENSUS_PAGES	 65536 /* each time */
 #define USED_MANY_BP	 2500
@@ -66,14 +68,16 @@ struct damon {
 	uint32_t max_regions;
 	uint32_t targets[KDAMOND_TARGETS_MAX]; /* spaces, in the order given */
 	uint32_t nr_targets;
+	uint64_t turn; /* live's, when it was last looked for newcomers */
 	uint64_t flushed_ns;
 	uint64_t started_ns, kernel_ns; /* CPU time of its thread, counted so far */
 	uint64_t adapt_from_ns, adapt_from_cpu_ns;
 	/* handing out */
 	uint64_t due_ns, cost_ns, nr_read;
 	uint32_t region;
-	uint64_t page; /* in it; 0: at its beginning */
-	bool is_handing;
+	uint64_t page;	   /* in it; 0: at its beginning */
+	uint64_t nodes_ns; /* when they may be asked for again */
+	bool is_handing, asks_nodes;
 	struct pagemap pagemap;
 	struct census census;
 	uint64_t census_ns; /* when it may go on */
@@ -186,6 +190,11 @@ static uint32_t gather_targets(struct damon *damon, pid_t *ret_pids)
 	return damon->nr_targets;
 }
 
+static uint64_t half_share_bp(const struct damon *damon)
+{
+	return MAX(MIN(damon->live->sampling_share_bp, SHARE_MAX_BP) / 2, 1);
+}
+
 static int listen_to_it(struct damon *damon)
 {
 	struct perf_event_attr attr;
@@ -218,15 +227,11 @@ static int start(struct damon *damon, uint64_t now_ns)
 	if (!error)
 		error = listen_to_it(damon);
 	if (!error)
-		error = translations_begin(&damon->translations, damon->sample_us * NS_PER_US);
+		error = translations_begin(&damon->translations, damon->sample_us * NS_PER_US,
+					   half_share_bp(damon));
 	damon->kernel_ns = damon->adapt_from_cpu_ns = kdamond_cpu_ns(&damon->kdamond);
 	damon->adapt_from_ns = now_ns;
 	return error == -ESRCH ? 0 : error;
-}
-
-static uint64_t half_share_bp(const struct damon *damon)
-{
-	return MAX(MIN(damon->live->sampling_share_bp, SHARE_MAX_BP) / 2, 1);
 }
 
 /* Of the checks of all pages, per ten thousand, those that found a page used. */
@@ -284,34 +289,47 @@ static bool adapt(struct damon *damon, uint64_t now_ns)
 static int keep_on(struct damon *damon, uint64_t now_ns)
 {
 	account(damon);
+	if (damon->nr_targets > 0)
+		translations_begin(&damon->translations, damon->sample_us * NS_PER_US,
+				   half_share_bp(damon));
 	bool is_due = damon->started_ns == 0 || now_ns - damon->started_ns >= RESTART_NS;
 	if (!is_due)
 		return 0;
-	if (has_newcomers(damon) || adapt(damon, now_ns))
-		return start(damon, now_ns);
-	return 0;
+	bool is_wanted = adapt(damon, now_ns);
+	if (damon->turn != damon->live->turn)
+		is_wanted |= has_newcomers(damon);
+	damon->turn = damon->live->turn;
+	return is_wanted ? start(damon, now_ns) : 0;
+}
+
+/* Where a page is, NONE where that was not asked for; FRAMES_NO_NODE: it is not there. */
+static uint32_t node_of(struct damon *damon, uint32_t space, uint64_t page, uint64_t i)
+{
+	if (damon->asks_nodes)
+		return pagemap_node(&damon->pagemap, &damon->live->frames, i);
+	return seen_has(&damon->census.seen, space, page) ? NODE_NOT_ASKED : FRAMES_NO_NODE;
 }
 
 /* What of [first, first + nr) is there, as runs of one node. There is room for it in the batch. */
 static void tell_chunk(struct damon *damon, const struct sample *of_region, uint64_t first,
 		       uint64_t nr, struct sample_batch *batch)
 {
-	uint64_t nr_read = pagemap_read(&damon->pagemap, first, nr);
 	struct sample *run = NULL;
-	for (uint64_t i = 0; i < nr_read; i++) {
-		uint32_t node = pagemap_node(&damon->pagemap, &damon->live->frames, i);
-		if (node == FRAMES_NO_NODE) {
-			run = NULL;
-			continue;
-		}
-		if (!run || run->node != node) {
+	uint32_t run_node = FRAMES_NO_NODE;
+	if (damon->asks_nodes)
+		nr = pagemap_read(&damon->pagemap, first, nr);
+	for (uint64_t i = 0; i < nr; i++) {
+		uint32_t node = node_of(damon, of_region->space, first + i, i);
+		if (node != FRAMES_NO_NODE && node != run_node) {
 			run = &batch->samples[batch->nr++];
 			*run = *of_region;
 			run->page = first + i;
 			run->nr_pages = 0;
-			run->node = node;
+			run->node = node == NODE_NOT_ASKED ? SAMPLE_NONE : node;
 		}
-		run->nr_pages++;
+		run_node = node;
+		if (node != FRAMES_NO_NODE)
+			run->nr_pages++;
 	}
 }
 
@@ -334,7 +352,7 @@ static bool tell_region(struct damon *damon, const struct damon_region *region,
 		batch->samples[batch->nr++] = sample;
 		return true;
 	}
-	if (!pagemap_open(&damon->pagemap, damon->live, space))
+	if (damon->asks_nodes && !pagemap_open(&damon->pagemap, damon->live, space))
 		return true; /* it has ended */
 	for (uint64_t page = MAX(damon->page, region->first); page < region->end;) {
 		uint64_t nr = MIN(region->end - page, PAGEMAP_CHUNK);
@@ -360,13 +378,39 @@ static int hand_out(struct damon *damon, struct sample_batch *batch)
 	return 0;
 }
 
-/* A round takes some polls, then none is begun for a while. */
+/* When a thing that took so long may be done again, as a part of the share. */
+static uint64_t next_ns(const struct damon *damon, uint64_t now_ns, uint64_t cost_ns)
+{
+	return now_ns + cost_ns * OWN_PARTS * SHARE_MAX_BP / half_share_bp(damon);
+}
+
+/* Some pages at a time; when a round is over none is begun for a while. */
 static void take_census(struct damon *damon, uint64_t now_ns, struct sample_batch *batch)
 {
+	uint64_t begin_ns = live_cpu_ns();
 	if (now_ns < damon->census_ns)
 		return;
-	if (census_go_on(&damon->census, now_ns, CENSUS_PAGES, batch))
-		damon->census_ns = now_ns + CENSUS_NS;
+	bool is_over = census_go_on(&damon->census, now_ns, CENSUS_PAGES, batch);
+	damon->census_ns = next_ns(damon, now_ns, live_cpu_ns() - begin_ns);
+	if (is_over)
+		damon->census_ns = MAX(damon->census_ns, now_ns + CENSUS_NS);
+}
+
+/* The newest one; false: none since the last. */
+static bool take_snapshot(struct damon *damon, uint64_t now_ns)
+{
+	ring_read(&damon->ring, damon_events_take, &damon->events);
+	damon->live->nr_lost += damon->ring.nr_lost;
+	damon->ring.nr_lost = 0;
+	damon_events_settle(&damon->events, now_ns, SAMPLE_MIN_US * NS_PER_US);
+	if (damon->nr_read == damon->events.nr_snapshots)
+		return false;
+	damon->nr_read = damon->events.nr_snapshots;
+	damon->region = 0;
+	damon->page = 0;
+	damon->asks_nodes = now_ns >= damon->nodes_ns;
+	damon->is_handing = true;
+	return true;
 }
 
 /* While a snapshot is handed out the next one stays in the ring. */
@@ -376,19 +420,23 @@ static int go_on(struct damon *damon, uint64_t now_ns, struct sample_batch *batc
 		int error = keep_on(damon, now_ns);
 		if (error)
 			return error;
-		if (now_ns < damon->due_ns)
-			return 0;
 		take_census(damon, now_ns, batch);
-		ring_read(&damon->ring, damon_events_take, &damon->events);
-		damon_events_settle(&damon->events, now_ns, SAMPLE_MIN_US * NS_PER_US);
-		if (damon->nr_read == damon->events.nr_snapshots)
+		if (now_ns < damon->due_ns || !take_snapshot(damon, now_ns))
 			return 0;
-		damon->nr_read = damon->events.nr_snapshots;
-		damon->region = 0;
-		damon->page = 0;
-		damon->is_handing = true;
+		damon->cost_ns = 0;
 	}
-	return hand_out(damon, batch);
+	uint64_t begin_ns = live_cpu_ns();
+	int more = hand_out(damon, batch);
+	damon->cost_ns += live_cpu_ns() - begin_ns;
+	if (more == 1)
+		return more;
+	uint64_t wait_ns = MAX(READ_MIN_NS, damon->sample_us * NS_PER_US * CHECKS);
+	damon->due_ns = now_ns + wait_ns;
+	if (damon->asks_nodes)
+		damon->nodes_ns = next_ns(damon, now_ns, damon->cost_ns);
+	else
+		damon->due_ns = MAX(damon->due_ns, next_ns(damon, now_ns, damon->cost_ns));
+	return 0;
 }
 
 static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch)
@@ -399,17 +447,9 @@ static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch
 	int more = go_on(damon, now_ns, batch);
 	uint64_t cost_ns = live_cpu_ns() - begin_ns;
 	live_charge(live, live_sampler_damon.name, &(struct live_cost){ .own_ns = cost_ns });
-	damon->cost_ns += cost_ns;
-	if (more == 1)
-		return more;
-	if (now_ns >= damon->due_ns) {
-		uint64_t rest_ns = damon->cost_ns * SHARE_MAX_BP / half_share_bp(damon);
-		uint64_t snapshot_ns = damon->sample_us * NS_PER_US * CHECKS;
-		damon->due_ns = now_ns +
-				MAX(MIN(MAX(rest_ns, READ_MIN_NS), READ_MAX_NS), snapshot_ns);
-		damon->cost_ns = 0;
-	}
-	live->wake_ns = MIN(live->wake_ns, damon->due_ns);
+	uint64_t due_ns = MAX(damon->due_ns, now_ns + READ_MIN_NS);
+	live->wake_ns = MIN(live->wake_ns,
+			    MIN(due_ns, MAX(damon->census_ns, now_ns + READ_MIN_NS)));
 	return more;
 }
 

@@ -172,8 +172,11 @@ static int poll_hardware(void *sampler, uint64_t now_ns, struct sample_batch *ba
 		hardware->live->wake_ns = MIN(hardware->live->wake_ns, hardware->due_ns);
 		return 0;
 	}
-	for (uint32_t i = 0; i < hardware->nr_rings; i++)
+	for (uint32_t i = 0; i < hardware->nr_rings; i++) {
 		ring_read(&hardware->rings[i], take, hardware);
+		hardware->live->nr_lost += hardware->rings[i].nr_lost;
+		hardware->rings[i].nr_lost = 0;
+	}
 	pagemap_close(&hardware->pagemap);
 	struct live_cost cost = { .own_ns = live_cpu_ns() - begin_ns };
 	live_charge(hardware->live, live_sampler_hardware.name, &cost);

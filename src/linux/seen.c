@@ -79,6 +79,14 @@ bool seen_take_new(struct seen *seen, uint32_t space, uint64_t page)
 	return true;
 }
 
+bool seen_has(struct seen *seen, uint32_t space, uint64_t page)
+{
+	if (seen->max == 0)
+		return false;
+	const struct seen_chunk *chunk = chunk_of(seen, space, page);
+	return chunk->is_used && chunk->bits[page >> 6 & 7] >> (page & 63) & 1;
+}
+
 void seen_fini(struct seen *seen)
 {
 	free(seen->chunks);

@@ -31,6 +31,8 @@ struct seen {
 void seen_mark(struct seen *seen, uint32_t space, uint64_t page);
 /* Is it new? Not from now on. */
 bool seen_take_new(struct seen *seen, uint32_t space, uint64_t page);
+/* Was it marked? */
+bool seen_has(struct seen *seen, uint32_t space, uint64_t page);
 void seen_fini(struct seen *seen);
 
 #endif

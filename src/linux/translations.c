@@ -53,21 +53,36 @@ void translations_flush(const struct translations *translations)
 	affinity_set(0, &translations->cpus);
 }
 
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+/* After a flush of that cost; a second at most. */
+static uint64_t wait_ns(const struct translations *translations, uint64_t cost_ns)
+{
+	uint64_t period_ns = __atomic_load_n(&translations->period_ns, __ATOMIC_RELAXED);
+	uint64_t share_bp = MAX(__atomic_load_n(&translations->share_bp, __ATOMIC_RELAXED), 1);
+	return MIN(MAX(period_ns, cost_ns * 10000 / share_bp), NS_PER_S);
+}
+
 static void *flush_on(void *argument)
 {
 	struct translations *translations = argument;
-	struct timespec used;
+	uint64_t cost_ns = 0, before_ns = own_cpu_ns();
 	for (;;) {
-		uint64_t ns = __atomic_load_n(&translations->period_ns, __ATOMIC_RELAXED);
+		uint64_t ns = wait_ns(translations, cost_ns);
 		struct timespec wait = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
 		struct pollfd stop = { .fd = translations->stop_fd, .events = POLLIN };
 		if (ppoll(&stop, 1, &wait, NULL) != 0)
 			return NULL;
 		translations_flush(translations);
-		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-		__atomic_store_n(&translations->cpu_ns,
-				 (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
-				 __ATOMIC_RELAXED);
+		uint64_t now_ns = own_cpu_ns();
+		cost_ns = now_ns - before_ns;
+		before_ns = now_ns;
+		__atomic_store_n(&translations->cpu_ns, now_ns, __ATOMIC_RELAXED);
 	}
 }
 
@@ -83,12 +98,13 @@ static void end_thread(struct translations *translations)
 	translations->has_thread = false;
 }
 
-int translations_begin(struct translations *translations, uint64_t period_ns)
+int translations_begin(struct translations *translations, uint64_t period_ns, uint64_t share_bp)
 {
 	sigset_t all, before;
 	if (period_ns == 0)
 		end_thread(translations);
 	__atomic_store_n(&translations->period_ns, period_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&translations->share_bp, share_bp, __ATOMIC_RELAXED);
 	if (period_ns == 0 || translations->are_kept || translations->has_thread)
 		return 0;
 	translations->stop_fd = eventfd(0, EFD_CLOEXEC);

@@ -29,6 +29,7 @@ struct translations {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t period_ns; /* of the thread; atomic */
+	uint64_t share_bp;  /* of a CPU that it may take; atomic */
 	uint64_t cpu_ns;    /* that the thread took; atomic */
 	int stop_fd;
 };
@@ -36,8 +37,9 @@ struct translations {
 int translations_init(struct translations *translations, const struct root *root);
 void translations_fini(struct translations *translations);
 void translations_flush(const struct translations *translations);
-/* Flushes every `period_ns` from now on, or as often as this now says; 0: no more. */
-int translations_begin(struct translations *translations, uint64_t period_ns);
+/* Flushes every `period_ns` from now on, or as rarely as this share of a CPU demands; changes both
+ * where it does so already. A period of 0: no more. */
+int translations_begin(struct translations *translations, uint64_t period_ns, uint64_t share_bp);
 /* CPU time of the thread so far. */
 uint64_t translations_cpu_ns(const struct translations *translations);
 
