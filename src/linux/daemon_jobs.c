@@ -173,6 +173,16 @@ void daemon_stop_memory(struct daemon *daemon)
 			journal_undo_change(&daemon->journal, i, &undo_ops, &undo, NULL);
 }
 
+/* Fast memory that is not somebody else's; all of it before that was looked at. */
+static uint64_t left_bytes(const struct daemon *daemon)
+{
+	const struct placer *placer = daemon->placer;
+	uint64_t pages = placer ? placer->fast_free_pages : 0;
+	for (uint32_t i = 0; placer && i < placer->nr_jobs; i++)
+		pages += placer->jobs[i].fast_pages;
+	return pages ? pages * daemon->machine->page_bytes : daemon->fast_bytes;
+}
+
 void daemon_set_shares(struct daemon *daemon)
 {
 	struct share shares[DAEMON_JOBS_MAX];
@@ -191,7 +201,7 @@ void daemon_set_shares(struct daemon *daemon)
 			.used_bytes = (job->fast_pages + job->slow_pages) * page_bytes,
 		};
 	}
-	shares_compute(shares, nr, daemon->fast_bytes);
+	shares_compute(shares, nr, daemon->fast_bytes, left_bytes(daemon));
 	for (size_t i = 0; i < nr; i++) {
 		struct daemon_job *job = &daemon->jobs[at[i]];
 		job->floor_bytes = shares[i].floor_bytes;

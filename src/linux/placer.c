@@ -102,7 +102,12 @@ static void sum_jobs(struct placer *placer)
 static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 {
 	struct placer *placer = world;
-	return live_look(&placer->live, nodes, nr_nodes);
+	int error = live_look(&placer->live, nodes, nr_nodes);
+	placer->fast_free_pages = 0;
+	for (uint32_t i = 0; i < nr_nodes && !error; i++)
+		if (placer->machine->nodes[i].tier == 0 && nodes[i].free_pages > nodes[i].low_pages)
+			placer->fast_free_pages += nodes[i].free_pages - nodes[i].low_pages;
+	return error;
 }
 
 /* One job has what was counted for all processes together, by whomever. */
@@ -244,6 +249,9 @@ static int make_engine(struct placer *placer, struct printbuf *err)
 	};
 	for (uint32_t i = 0; i < placer->nr_samplers; i++)
 		config.samplers[i] = (struct engine_sampler){ placer->samplers[i], &placer->live };
+	if (placer->wish.keeps_ledger && config.nr_samplers < ENGINE_SAMPLERS_MAX)
+		config.samplers[config.nr_samplers++] =
+			(struct engine_sampler){ &live_sampler_census, &placer->live };
 	return engine_new(&config, &placer->engine, err);
 }
 

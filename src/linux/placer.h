@@ -64,9 +64,10 @@ struct placer {
 	struct placer_counts counts[ENGINE_JOBS_MAX];
 	struct patience patience[ENGINE_JOBS_MAX];
 	uint32_t nr_jobs;
-	struct ledger ledger; /* if it is kept */
-	void *dry;	      /* instead of the mover's state */
-	uint64_t now_ns;      /* of this turn */
+	struct ledger ledger;	  /* if it is kept */
+	void *dry;		  /* instead of the mover's state */
+	uint64_t now_ns;	  /* of this turn */
+	uint64_t fast_free_pages; /* at the last look, above the low watermarks */
 	uint64_t begun_ns, refreshed_ns;
 	uint64_t moved_ns, nr_moved; /* when pages moved last, and how many by then */
 	uint64_t ticking_ns;	     /* CPU time of ticks */

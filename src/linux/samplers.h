@@ -17,6 +17,9 @@ extern const struct sampler_ops live_sampler_damon;
 extern const struct sampler_ops live_sampler_hardware;
 extern const struct sampler_ops live_sampler_hint_faults;
 
+/* Beside others, for the daemon: not in the list above, since it tells nothing of use. */
+extern const struct sampler_ops live_sampler_census;
+
 const struct sampler_ops *live_sampler_find(const char *name); /* NULL when there is none */
 /* What is open where nothing was named: not in the list above, it chooses from it as it goes. */
 extern const struct sampler_ops live_sampler_auto;

@@ -52,9 +52,9 @@ static void divide(struct share *shares, size_t nr, uint64_t left)
 	}
 }
 
-void shares_compute(struct share *shares, size_t nr, uint64_t fast_bytes)
+void shares_compute(struct share *shares, size_t nr, uint64_t fast_bytes, uint64_t left_bytes)
 {
-	uint64_t left = fast_bytes;
+	uint64_t left = MIN(fast_bytes, left_bytes);
 	for (size_t i = 0; i < nr; i++) {
 		const struct config_job *config = shares[i].config;
 		shares[i].floor_bytes = 0;

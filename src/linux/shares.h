@@ -25,7 +25,10 @@ struct share {
 	uint64_t floor_bytes, cap_bytes; /* the result; UINT64_MAX: no cap */
 };
 
-void shares_compute(struct share *shares, size_t nr, uint64_t fast_bytes);
+/* `fast_bytes`: of the machine; percentages are of it. `left_bytes`: what of it jobs can have:
+ * others (the kernel, programs that are nobody's job) have the rest, and promising that would let
+ * two jobs be below their floors for ever, with neither giving way. */
+void shares_compute(struct share *shares, size_t nr, uint64_t fast_bytes, uint64_t left_bytes);
 uint64_t shares_amount(const struct config_amount *amount, uint64_t fast_bytes);
 
 #endif

@@ -31,18 +31,18 @@ static void test_shares_by_goal(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		shares[i] = share_of(&jobs[i], 1000 * MIB);
-	shares_compute(shares, 4, FAST);
+	shares_compute(shares, 4, FAST, FAST);
 	assert_int_equal(shares[0].floor_bytes, 40 * MIB);
 	assert_int_equal(shares[1].floor_bytes, 40 * MIB);
 	assert_int_equal(shares[2].floor_bytes, 20 * MIB);
 	assert_int_equal(shares[3].floor_bytes, 0);
 	assert_int_equal(shares[0].cap_bytes, UINT64_MAX);
 	shares[1].is_there = false; /* the others have it, then */
-	shares_compute(shares, 4, FAST);
+	shares_compute(shares, 4, FAST, FAST);
 	assert_int_equal(shares[1].floor_bytes, 0);
 	assert_int_equal(shares[2].floor_bytes, 60 * MIB);
 	shares[0].is_there = false;
-	shares_compute(shares, 4, FAST);
+	shares_compute(shares, 4, FAST, FAST);
 	assert_int_equal(shares[0].floor_bytes, 0);
 	assert_int_equal(shares[2].floor_bytes, FAST);
 }
@@ -56,7 +56,7 @@ static void test_shares_go_to_who_can_use_them(void **state)
 	for (int i = 0; i < 3; i++)
 		shares[i] = share_of(&jobs[i], 1000 * MIB);
 	shares[1].used_bytes = 6 * MIB;
-	shares_compute(shares, 3, FAST);
+	shares_compute(shares, 3, FAST, FAST);
 	assert_int_equal(shares[0].cap_bytes, 10 * MIB);
 	assert_int_equal(shares[0].floor_bytes, 10 * MIB);
 	assert_int_equal(shares[1].floor_bytes, 6 * MIB);
@@ -83,7 +83,8 @@ static void test_shares_never_promise_too_much(void **state)
 			shares[i] = share_of(&jobs[i], random_below(&random, 1000000));
 			shares[i].is_there = random_below(&random, 4) > 0;
 		}
-		shares_compute(shares, nr, fast);
+		uint64_t left = random_below(&random, 1000000);
+		shares_compute(shares, nr, fast, left);
 		for (size_t i = 0; i < nr; i++) {
 			sum += shares[i].floor_bytes;
 			assert_true(shares[i].floor_bytes <= shares[i].cap_bytes);
@@ -92,7 +93,7 @@ static void test_shares_never_promise_too_much(void **state)
 			if (!shares[i].is_there)
 				assert_int_equal(shares[i].floor_bytes, 0);
 		}
-		assert_true(sum <= fast);
+		assert_true(sum <= fast && sum <= left);
 	}
 }
 

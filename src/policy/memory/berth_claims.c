@@ -13,7 +13,7 @@
  *     folios        9  2   40   11    70  ...      the second takes from the right, as many as
  *                          <----------------       there are too many
  *
- * A job claims its floor only for pages that were used in this round or the two before it, so that
+ * A job claims its floor only for pages that were used in this round or the eight before it, so that
  * a floor that nobody uses moves nothing. Folios that are moving already count as moved.
  *
  * Cost: nothing where nobody claims; two or three passes over the table for each who does, at most
@@ -31,7 +31,7 @@ static unsigned level_of(const struct berth *berth, const struct folio *folio)
 }
 
 #define ALL_JOBS UINT32_MAX
-#define USED_AGO 2 /* rounds */
+#define USED_AGO 8 /* rounds */
 
 struct excess {
 	uint32_t job; /* ALL_JOBS: all that are above their floors */
