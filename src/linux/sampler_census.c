@@ -61,20 +61,25 @@ static void save_up(struct enumerator *enumerator, uint64_t now_ns)
 				   (int64_t)SAVED_MAX_NS);
 }
 
+static bool has_room(const struct sample_batch *batch)
+{
+	return batch->max - batch->nr >= PAGEMAP_CHUNK; /* as the census wants it */
+}
+
 static int poll_census(void *sampler, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct enumerator *enumerator = sampler;
 	bool is_over = false;
 	if (!enumerator->is_within)
 		save_up(enumerator, now_ns);
-	while (!is_over && enumerator->saved_ns > 0 && batch->nr < batch->max) {
+	while (!is_over && enumerator->saved_ns > 0 && has_room(batch)) {
 		uint64_t begun_ns = live_cpu_ns();
 		is_over = census_go_on(&enumerator->census, now_ns, STEP_PAGES, batch);
 		uint64_t cost_ns = live_cpu_ns() - begun_ns;
 		enumerator->saved_ns -= (int64_t)cost_ns;
 		enumerator->live->sampling_ns += cost_ns;
 	}
-	enumerator->is_within = batch->nr == batch->max;
+	enumerator->is_within = !is_over && enumerator->saved_ns > 0;
 	return enumerator->is_within;
 }
 
