@@ -13,8 +13,8 @@
  *     folios        9  2   40   11    70  ...      the second takes from the right, as many as
  *                          <----------------       there are too many
  *
- * A job claims its floor only for pages that were used in this round or the eight before it, so that
- * a floor that nobody uses moves nothing. Folios that are moving already count as moved.
+ * A job claims its floor only for pages that were used in this round or the eight before it, so
+ * that a floor that nobody uses moves nothing. Folios that are moving already count as moved.
  *
  * Cost: nothing where nobody claims; two or three passes over the table for each who does, at most
  * JOBS_MAX of them in a turn.
