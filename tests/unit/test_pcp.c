@@ -5,7 +5,7 @@
 #include "base/random.h"
 #include "sim/kernel/pcp.h"
 
-#define MIB (((uint64_t)1 << 20) / 4096)
+#define PAGES_PER_MIB (MIB / 4096)
 
 /* As a guest's /proc/zoneinfo showed them: batch and high of nodes of one CPU. */
 static void test_pcp_is_as_large_as_in_life(void **state)
@@ -13,9 +13,12 @@ static void test_pcp_is_as_large_as_in_life(void **state)
 	static const struct {
 		uint64_t managed, low, batch, high_min, high_max;
 	} cases[] = {
-		{ 80906, 375, 15, 375, 10113 }, { 193536, 928, 63, 928, 24192 },
-		{ 512, 8, 1, 8, 64 },		{ 1 << 20, 20000, 63, 20000, 131072 },
-		{ 16 * MIB, 10, 1, 10, 512 },	{ 64, 2, 1, 4, 8 },
+		{ 80906, 375, 15, 375, 10113 },
+		{ 193536, 928, 63, 928, 24192 },
+		{ 512, 8, 1, 8, 64 },
+		{ 1 << 20, 20000, 63, 20000, 131072 },
+		{ 16 * PAGES_PER_MIB, 10, 1, 10, 512 },
+		{ 64, 2, 1, 4, 8 },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct pcp pcp;

@@ -65,7 +65,7 @@ static void give(struct damon_events *events, uint64_t target, uint64_t first, u
 		 uint32_t hits, uint64_t time_ns)
 {
 	struct raw record = region_record(target, first, end, hits, time_ns);
-	assert_true(damon_events_take(events, &record.header));
+	assert_true(damon_events_take(events, (const void *)&record));
 }
 
 static void test_format_is_parsed(void **state)
@@ -153,16 +153,16 @@ static void test_records_that_are_none_of_ours(void **state)
 {
 	struct damon_events events = new_events();
 	struct raw record = region_record(0, 30, 20, 1, 1); /* ends before it begins */
-	assert_true(damon_events_take(&events, &record.header));
+	assert_true(damon_events_take(&events, (const void *)&record));
 	record = region_record(0, 10, 20, 1, 1);
 	record.header.type = PERF_RECORD_COMM;
-	assert_true(damon_events_take(&events, &record.header));
+	assert_true(damon_events_take(&events, (const void *)&record));
 	record = region_record(0, 10, 20, 1, 1);
 	record.header.size = sizeof(record.header) + 8;
-	assert_true(damon_events_take(&events, &record.header));
+	assert_true(damon_events_take(&events, (const void *)&record));
 	record = region_record(0, 10, 20, 1, 1);
 	record.nr_raw = 16; /* neither start nor end */
-	assert_true(damon_events_take(&events, &record.header));
+	assert_true(damon_events_take(&events, (const void *)&record));
 	assert_int_equal(events.growing.nr, 0);
 	damon_events_fini(&events);
 }
