@@ -30,7 +30,7 @@ struct raw { /* a sample with time and the raw bytes of the format above */
 	uint64_t time_ns;
 	uint32_t nr_raw;
 	uint8_t raw[52];
-} __attribute__((packed));
+};
 
 static struct damon_events new_events(void)
 {
