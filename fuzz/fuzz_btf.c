@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 						 { "", "" } };
 	struct btf btf;
 	uint32_t offset = 1;
-	unsigned char *bytes = malloc(size + 1);
+	unsigned char *bytes = calloc(1, size + 1);
 	demand(bytes);
 	memcpy(bytes, data, size);
 	if (btf_parse(bytes, size, &btf))

@@ -78,9 +78,9 @@ struct mover {
 	uint64_t worked_ns; /* CPU time, not yet told */
 	struct mover_figures figures;
 	int pressure_fd;
+	struct pace pace;
 	/* the worker's own */
 	struct move_batch batch;
-	struct pace pace;
 	uint64_t told_ns, used_ns, took_ns;
 	uint32_t used_runs[TARGETS_MAX]; /* ended in this batch, of each target */
 	uint32_t batch_target;
@@ -217,7 +217,6 @@ static void *work(void *context)
 {
 	struct mover *mover = context;
 	pthread_mutex_lock(&mover->lock);
-	pace_init(&mover->pace, pace_most(mover->live->machine), live_now_ns());
 	while (wait_for_runs(mover)) {
 		take_runs(mover);
 		mover->batch.nr_apart = nr_apart(mover);
@@ -280,12 +279,19 @@ static bool lengthen(struct mover *mover, const struct run *next)
 	return true;
 }
 
+/* What waits longer than a second is not what is wanted by then. */
+static uint64_t pages_allowed(const struct mover *mover)
+{
+	uint64_t in_a_second = mover->pace.now / mover->live->machine->page_bytes;
+	return MIN(MAX(in_a_second, MOVE_BATCH_PAGES), MOVER_PAGES_MAX);
+}
+
 /* False: no room for it now. An empty mover takes any move. */
 static bool take_move(struct mover *mover, const struct plan_move *move)
 {
 	uint32_t target = 0;
 	if (mover->nr_runs == RUNS_MAX || move->nr_pages > UINT32_MAX ||
-	    (mover->nr_pages > 0 && mover->nr_pages + move->nr_pages > MOVER_PAGES_MAX) ||
+	    (mover->nr_pages > 0 && mover->nr_pages + move->nr_pages > pages_allowed(mover)) ||
 	    find_target(mover, move->space, &target))
 		return false;
 	struct run run = { move->page, (uint32_t)move->nr_pages, (uint16_t)target,
@@ -465,6 +471,7 @@ static int mover_new(struct live *live, void **ret_mover, struct printbuf *err)
 	for (uint32_t i = 0; i < TARGETS_MAX; i++)
 		mover->targets[i].is.pidfd = -1;
 	mover->figures.rate_most = mover->figures.rate_least = pace_most(live->machine);
+	pace_init(&mover->pace, mover->figures.rate_most, live_now_ns());
 	init_lock(mover);
 	int error = mover_init(mover);
 	if (error) {
