@@ -316,6 +316,22 @@ static bool pond_has_time(void *context)
 	return ((struct pond *)context)->visits_left > 0;
 }
 
+/* A boost ends with the balance that it began: what is enough without it lets kswapd sleep. */
+static void test_kswapd_does_not_go_on_for_a_boost(void **state)
+{
+	struct pond pond = { .free = 350, .cold = 100 };
+	struct kswapd_view view = pond_view(&pond, 5000);
+	struct kswapd kswapd = { 0 };
+	kswapd_wake(&kswapd, &view, 0);
+	kswapd_run(&kswapd, &view, 1);
+	assert_int_equal(kswapd.state, KSWAPD_NAPPING);
+	view.aim_pages = 300;
+	kswapd_run(&kswapd, &view, 2);
+	assert_int_equal(kswapd.state, KSWAPD_ASLEEP);
+	assert_int_equal(kswapd.nr_runs, 1);
+	assert_int_equal(kswapd.nr_high_quickly, 0);
+}
+
 /* What is balanced by then is not looked at within a round. */
 static void test_kswapd_ends_the_round_that_it_began(void **state)
 {
@@ -506,6 +522,30 @@ static void test_linux_kswapd_demotes_up_to_promo(void **state)
 			 box.kernel->nodes[0].free_pages - before);
 	assert_int_equal(linux_state->nodes[0].kswapd.state, KSWAPD_ASLEEP);
 	box_close(&box);
+}
+
+/* A program that fills memory goes on in the page in which a scan came in between. */
+static void test_linux_faults_on_the_page_that_is_being_filled(void **state)
+{
+	for (int is_filling = 0; is_filling <= 1; is_filling++) {
+		struct box box;
+		box_open(&box, "linux-tiering:scan_delay_ms=100");
+		box_name_pages(&box, 20000);
+		for (uint32_t page = 0; page < 20000; page++)
+			assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);
+		for (uint64_t tick = 1; tick < 1500; tick++) {
+			box.kernel->now_ns = tick * 4 * NS_PER_MS;
+			if (is_filling) {
+				kernel_release(box.kernel, 19999);
+				kernel_fault(box.kernel, 19999, 1);
+			}
+			box.kernel->ops->tick(box.kernel);
+		}
+		const uint64_t *counters = linux_of(box.kernel)->counters;
+		assert_true(counters[LINUX_NUMA_PTE_UPDATES] > 0);
+		assert_int_equal(counters[LINUX_NUMA_HINT_FAULTS] > 0, is_filling);
+		box_close(&box);
+	}
 }
 
 /* 64 MiB of fast memory: min_free_kbytes 1024, gaps of 64 pages. */

@@ -86,6 +86,16 @@ static void nap(struct kswapd *kswapd, uint64_t now_ms)
 	kswapd->nap_until_ms = now_ms + KSWAPD_NAP_MS;
 }
 
+/* Of this balance. The next follows when the node is not balanced even without a boost, which ends
+ * with this one. */
+static void give_up(struct kswapd *kswapd, uint64_t now_ms)
+{
+	bool is_hopeless = kswapd->nr_failures >= KSWAPD_MAX_FAILURES;
+	kswapd->state = is_hopeless ? KSWAPD_ASLEEP : KSWAPD_NAPPING;
+	kswapd->nap_until_ms = now_ms;
+	kswapd->order = 0;
+}
+
 static void end_of_nap(struct kswapd *kswapd, const struct kswapd_view *view)
 {
 	if (kswapd_is_balanced(view, kswapd->order)) {
@@ -115,10 +125,7 @@ uint64_t kswapd_run(struct kswapd *kswapd, const struct kswapd_view *view, uint6
 		if (kswapd->priority >= 1)
 			continue;
 		kswapd->nr_failures += kswapd->nr_reclaimed == 0;
-		kswapd->state = KSWAPD_ASLEEP;
-		kswapd->order = 0;
-		if (kswapd->nr_failures < KSWAPD_MAX_FAILURES)
-			begin(kswapd);
+		give_up(kswapd, now_ms);
 	}
 	return total;
 }

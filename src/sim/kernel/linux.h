@@ -136,7 +136,9 @@ struct linux_kernel {
 	uint64_t scan_ns;	/* that the scan under way takes */
 	uint64_t stolen_ns;	/* from the program, by a kswapd that shares its CPU */
 	uint64_t reclaim_ns;	/* that reclaim has taken since it was last settled */
-	uint64_t tick_ms;	/* last scheduler tick that was looked at */
+	uint32_t last_born;	/* page, and when */
+	uint64_t last_born_ns;
+	uint64_t tick_ms; /* last scheduler tick that was looked at */
 	uint64_t tick_ns;
 	uint64_t turn;	 /* shared clock: the scheduler's tick at which kswapd last had the CPU */
 	uint64_t second; /* the last one whose end was looked at */

@@ -131,6 +131,8 @@ static int enter(struct linux_kernel *state, uint32_t page)
 int linux_allocate(struct kernel *kernel, uint32_t page, uint32_t wish)
 {
 	struct linux_kernel *state = linux_of(kernel);
+	state->last_born = page;
+	state->last_born_ns = kernel->now_ns;
 	int small = state->thp ? linux_large_allocate(state, page, wish) : 1;
 	if (small <= 0)
 		return small;
