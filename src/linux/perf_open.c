@@ -2,11 +2,9 @@
 /* Perf events of page faults and armings (perf_open.h). */
 #include "linux/perf_open.h"
 
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,46 +74,34 @@ int perf_probe(struct printbuf *err)
 			 error_text(fd));
 }
 
-static uint64_t ring_bytes(uint32_t nr_cpus)
+/* Pages of a ring, as a power of two. */
+static unsigned ring_order(uint64_t most_bytes, uint32_t nr_cpus)
 {
-	uint64_t bytes = RING_MAX_BYTES;
+	uint64_t bytes = most_bytes, page = (uint64_t)sysconf(_SC_PAGESIZE);
+	unsigned order = 0;
 	while (bytes > RING_MIN_BYTES && bytes * nr_cpus > ALL_RINGS_BYTES)
 		bytes /= 2;
-	return bytes;
+	while (page << order < bytes)
+		order++;
+	return order;
 }
 
-int perf_set_init(struct perf_set *set, const struct root *root, enum perf_ring_kind kind,
+int perf_set_init(struct perf_set *set, const struct root *root, enum perf_kind kind,
 		  struct printbuf *err)
 {
 	struct set online = SET_EMPTY;
-	*set = (struct perf_set){ .kind = kind };
+	*set = (struct perf_set){ .order = 0 };
 	int error = root_read_set(root, "sys/devices/system/cpu/online", &online);
 	uint32_t nr = error ? 0 : (uint32_t)MIN(set_count(&online), (uint64_t)PERF_CPUS_MAX);
 	set->cpus = nr ? calloc(nr, sizeof(*set->cpus)) : NULL;
 	for (int64_t cpu = set_next(&online, 0); set->cpus && cpu >= 0 && set->nr_cpus < nr;
 	     cpu = set_next(&online, (uint32_t)cpu + 1))
-		set->cpus[set->nr_cpus++] = (struct perf_cpu){ .cpu = (uint32_t)cpu, .fd = -1 };
+		set->cpus[set->nr_cpus++] = (struct perf_cpu){ (uint32_t)cpu, { .fd = -1 } };
 	set_fini(&online);
 	if (!set->cpus)
 		return error_set(err, error ? error : -ENOMEM, "the list of CPUs: %s",
 				 error_text(error ? error : -ENOMEM));
-	set->ring_bytes = kind == PERF_RING_ARMINGS ? RING_MIN_BYTES : ring_bytes(nr);
-	return 0;
-}
-
-/* The first event of a CPU has the ring: one page of head and tail, then the data. */
-static int map_ring(struct perf_set *set, struct perf_cpu *cpu, int fd)
-{
-	size_t head_bytes = (size_t)sysconf(_SC_PAGESIZE);
-	void *mapped = mmap(NULL, head_bytes + set->ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-			    fd, 0);
-	if (mapped == MAP_FAILED)
-		return -errno;
-	cpu->mapped = mapped;
-	cpu->fd = fd;
-	cpu->ring.kind = set->kind;
-	cpu->ring.data = (uint8_t *)mapped + head_bytes;
-	cpu->ring.nr_bytes = set->ring_bytes;
+	set->order = ring_order(kind == PERF_ARMINGS ? RING_MIN_BYTES : RING_MAX_BYTES, nr);
 	return 0;
 }
 
@@ -133,15 +119,13 @@ static int keep_fd(struct perf_set *set, int fd)
 	return 0;
 }
 
+/* The first event of a CPU has the ring. */
 static int add_to_cpu(struct perf_set *set, struct perf_cpu *cpu, int fd)
 {
-	int error;
-	if (cpu->fd < 0)
-		error = map_ring(set, cpu, fd);
-	else if (ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, cpu->fd) < 0)
-		error = -errno;
-	else
-		error = keep_fd(set, fd);
+	if (cpu->ring.fd < 0)
+		return ring_map(fd, set->order, &cpu->ring);
+	int error = ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, cpu->ring.fd) < 0 ? -errno
+									   : keep_fd(set, fd);
 	if (error)
 		close(fd);
 	return error;
@@ -197,14 +181,8 @@ void perf_set_clear(struct perf_set *set)
 	for (uint32_t i = 0; i < set->nr_fds; i++)
 		close(set->fds[i]);
 	set->nr_fds = 0;
-	for (uint32_t i = 0; i < set->nr_cpus; i++) {
-		struct perf_cpu *cpu = &set->cpus[i];
-		if (cpu->fd < 0)
-			continue;
-		munmap(cpu->mapped, (size_t)sysconf(_SC_PAGESIZE) + set->ring_bytes);
-		close(cpu->fd);
-		*cpu = (struct perf_cpu){ .cpu = cpu->cpu, .fd = -1 };
-	}
+	for (uint32_t i = 0; i < set->nr_cpus; i++)
+		ring_close(&set->cpus[i].ring);
 }
 
 void perf_set_fini(struct perf_set *set)
@@ -213,18 +191,4 @@ void perf_set_fini(struct perf_set *set)
 	free(set->cpus);
 	free(set->fds);
 	*set = (struct perf_set){ 0 };
-}
-
-void perf_cpu_begin(struct perf_cpu *cpu)
-{
-	const struct perf_event_mmap_page *page = cpu->mapped;
-	if (page)
-		cpu->ring.head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
-}
-
-void perf_cpu_end(struct perf_cpu *cpu)
-{
-	struct perf_event_mmap_page *page = cpu->mapped;
-	if (page)
-		__atomic_store_n(&page->data_tail, cpu->ring.tail, __ATOMIC_RELEASE);
 }

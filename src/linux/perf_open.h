@@ -23,7 +23,8 @@
 
 #include <sys/types.h>
 
-#include "linux/perf_ring.h"
+#include "linux/perf_record.h"
+#include "linux/ring.h"
 #include "machine/root.h"
 
 #define PERF_EVENTS_MAX 4096 /* per set; beyond, all processes are watched */
@@ -31,23 +32,20 @@
 
 struct perf_cpu {
 	uint32_t cpu;
-	int fd; /* of the event that has the ring, -1: none */
-	void *mapped;
-	struct perf_ring ring;
+	struct ring ring; /* of its first event */
 };
 
 struct perf_set {
-	enum perf_ring_kind kind;
 	struct perf_cpu *cpus;
 	uint32_t nr_cpus;
-	uint64_t ring_bytes;
-	int *fds; /* of events without a ring of their own */
+	unsigned order; /* of a ring, pages */
+	int *fds;	/* of events without a ring of their own */
 	uint32_t nr_fds, max_fds;
 };
 
 /* Can faults be told here? As sampler_ops.probe. */
 int perf_probe(struct printbuf *err);
-int perf_set_init(struct perf_set *set, const struct root *root, enum perf_ring_kind kind,
+int perf_set_init(struct perf_set *set, const struct root *root, enum perf_kind kind,
 		  struct printbuf *err);
 /* -ESRCH: the thread has ended; -E2BIG: more events than PERF_EVENTS_MAX. */
 int perf_set_add_thread(struct perf_set *set, pid_t tid);
@@ -58,8 +56,5 @@ int perf_set_add_armings(struct perf_set *set, const struct root *root);
 /* Closes the events, keeps the set. */
 void perf_set_clear(struct perf_set *set);
 void perf_set_fini(struct perf_set *set);
-/* What came since: before perf_ring_next() on cpu->ring, and when that is done. */
-void perf_cpu_begin(struct perf_cpu *cpu);
-void perf_cpu_end(struct perf_cpu *cpu);
 
 #endif

@@ -77,14 +77,10 @@ int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
-	      struct ring *ret)
+int ring_map(int fd, unsigned order, struct ring *ret)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), nr_bytes = page << order;
-	struct ring ring = { .map_bytes = page + nr_bytes };
-	ring.fd = ring_open_event(attr, pid, cpu, group);
-	if (ring.fd < 0)
-		return ring.fd;
+	struct ring ring = { .fd = fd, .map_bytes = page + nr_bytes };
 	ring.bytes.whole = aligned_alloc(8, RING_RECORD_MAX);
 	ring.bytes.nr_bytes = nr_bytes;
 	void *map = ring.bytes.whole ? mmap(NULL, ring.map_bytes, PROT_READ | PROT_WRITE,
@@ -99,4 +95,11 @@ int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsig
 	ring.bytes.data = (const uint8_t *)map + page;
 	*ret = ring;
 	return 0;
+}
+
+int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
+	      struct ring *ret)
+{
+	int fd = ring_open_event(attr, pid, cpu, group);
+	return fd < 0 ? fd : ring_map(fd, order, ret);
 }

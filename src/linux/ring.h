@@ -51,6 +51,8 @@ int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
 /* The same with a ring of 2^order pages. 0 or negative errno, also as mmap(2) says. */
 int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
 	      struct ring *ret);
+/* The ring of an event that is open; fd is the ring's from then on, and closed on failure. */
+int ring_map(int fd, unsigned order, struct ring *ret);
 void ring_close(struct ring *ring);
 /* Takes what is there; what was lost is counted and not handed on. */
 void ring_read(struct ring *ring, ring_take_fn *take, void *context);

@@ -52,6 +52,7 @@ struct hint {
 	uint64_t time_ns, page, latency_ns;
 	uint32_t space, cpu;
 	uint8_t order;
+	bool is_hint; /* else another fault, which ends an arming as well */
 };
 
 struct known_pid {
@@ -62,7 +63,7 @@ struct hints {
 	struct live *live;
 	struct perf_set faults, armings;
 	struct armed armed;
-	bool is_attached, has_armings;
+	bool is_attached;
 	struct known_pid *pids; /* of live processes, ascending */
 	uint32_t nr_pids, max_pids;
 	struct hint *pending;
@@ -118,11 +119,11 @@ static int open_hints(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "hint-faults: out of memory");
 	hints->live = live;
 	hints->pause_ns = LOOK_MIN_NS;
-	int error = perf_set_init(&hints->faults, live->root, PERF_RING_FAULTS, err);
+	int error = perf_set_init(&hints->faults, live->root, PERF_FAULTS, err);
 	if (!error)
-		error = perf_set_init(&hints->armings, live->root, PERF_RING_ARMINGS, err);
-	if (!error && perf_set_add_armings(&hints->armings, live->root) == 0)
-		hints->has_armings = true; /* else latencies are not known */
+		error = perf_set_init(&hints->armings, live->root, PERF_ARMINGS, err);
+	if (!error && perf_set_add_armings(&hints->armings, live->root) < 0)
+		perf_set_clear(&hints->armings); /* latencies are not known then */
 	if (!error)
 		error = hold_settings(live, err);
 	if (error) {
@@ -224,45 +225,49 @@ static bool room_for_hint(struct hints *hints)
 	return true;
 }
 
-static void take_fault(struct hints *hints, const struct perf_fault *fault)
+/* False: no room; it comes again. */
+static bool take_fault(void *context, const struct perf_event_header *record)
 {
+	struct hints *hints = context;
+	struct perf_fault fault;
 	uint32_t space, page_bytes = hints->live->machine->page_bytes;
-	if (!find_space(hints, fault->pid, &space))
-		return;
-	struct hint hint = { .time_ns = fault->time_ns,
-			     .page = fault->address / page_bytes,
-			     .space = space,
-			     .cpu = fault->cpu,
-			     .order = fault->page_bytes > page_bytes ? LARGE_ORDER : 0 };
-	/* Any fault ends an arming. */
-	hint.latency_ns = armed_take(&hints->armed, space, hint.page, fault->time_ns);
-	if (perf_fault_is_hint(fault))
-		hints->pending[hints->nr++] = hint;
+	if (!perf_fault_read(record, &fault) || !find_space(hints, fault.pid, &space))
+		return true;
+	if (!room_for_hint(hints))
+		return false;
+	hints->pending[hints->nr++] =
+		(struct hint){ .time_ns = fault.time_ns,
+			       .page = fault.address / page_bytes,
+			       .space = space,
+			       .cpu = fault.cpu,
+			       .order = fault.page_bytes > page_bytes ? LARGE_ORDER : 0,
+			       .is_hint = perf_fault_is_hint(&fault) };
+	return true;
 }
 
-static void take_arming(struct hints *hints, const struct perf_arming *arming)
+static bool take_arming(void *context, const struct perf_event_header *record)
 {
+	struct hints *hints = context;
+	struct perf_arming arming;
 	uint32_t space, page_bytes = hints->live->machine->page_bytes;
-	if (find_space(hints, arming->pid, &space))
-		armed_note(&hints->armed, space, arming->start / page_bytes,
-			   (arming->end - arming->start) / page_bytes, arming->time_ns);
+	if (perf_arming_read(record, &arming) && find_space(hints, arming.pid, &space))
+		armed_note(&hints->armed, space, arming.start / page_bytes,
+			   (arming.end - arming.start) / page_bytes, arming.time_ns);
+	return true;
 }
 
-/* True: there was something. Stops when there is no room for more hints. */
-static bool drain(struct hints *hints, struct perf_cpu *cpu)
+/* True: there was something. */
+static bool drain(struct hints *hints, struct perf_set *set, ring_take_fn *take)
 {
-	struct perf_record record;
 	bool found = false;
-	while (room_for_hint(hints) && perf_ring_next(&cpu->ring, &record)) {
-		found = true;
-		if (record.kind == PERF_RING_FAULTS)
-			take_fault(hints, &record.fault);
-		else
-			take_arming(hints, &record.arming);
+	for (uint32_t i = 0; i < set->nr_cpus; i++) {
+		struct ring *ring = &set->cpus[i].ring;
+		uint64_t tail = ring->bytes.tail;
+		ring_read(ring, take, hints);
+		found |= ring->bytes.tail != tail;
+		hints->live->nr_lost += ring->nr_lost;
+		ring->nr_lost = 0;
 	}
-	hints->live->nr_lost += cpu->ring.nr_lost;
-	cpu->ring.nr_lost = 0;
-	perf_cpu_end(cpu);
 	return found;
 }
 
@@ -274,21 +279,28 @@ static int compare_hints(const void *a, const void *b)
 	return left->cpu < right->cpu ? -1 : left->cpu > right->cpu;
 }
 
-/* The faults' heads are read before the armings: what faults was armed before. */
+/* In the order of time, each fault ends the arming of its page; only hint faults stay. */
+static void find_latencies(struct hints *hints)
+{
+	uint32_t nr = 0;
+	for (uint32_t i = 0; i < hints->nr; i++) {
+		struct hint hint = hints->pending[i];
+		hint.latency_ns = armed_take(&hints->armed, hint.space, hint.page, hint.time_ns);
+		if (hint.is_hint)
+			hints->pending[nr++] = hint;
+	}
+	hints->nr = nr;
+}
+
+/* Faults first: what they were armed by is there by then. */
 static bool collect(struct hints *hints)
 {
-	bool found = false;
 	hints->nr = hints->at = 0;
-	for (uint32_t i = 0; i < hints->faults.nr_cpus; i++)
-		perf_cpu_begin(&hints->faults.cpus[i]);
-	for (uint32_t i = 0; i < hints->armings.nr_cpus && hints->has_armings; i++) {
-		perf_cpu_begin(&hints->armings.cpus[i]);
-		found |= drain(hints, &hints->armings.cpus[i]);
-	}
-	for (uint32_t i = 0; i < hints->faults.nr_cpus; i++)
-		found |= drain(hints, &hints->faults.cpus[i]);
+	bool found = drain(hints, &hints->faults, take_fault);
+	found |= drain(hints, &hints->armings, take_arming);
 	if (hints->nr)
 		qsort(hints->pending, hints->nr, sizeof(*hints->pending), compare_hints);
+	find_latencies(hints);
 	return found;
 }
 

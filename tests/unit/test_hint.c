@@ -5,141 +5,83 @@
  */
 #include "test.h"
 
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "linux/armed.h"
-#include "linux/perf_ring.h"
+#include "linux/perf_record.h"
 
-#define RING_BYTES 256
-
-struct writer { /* as the kernel: round and round */
-	uint8_t data[RING_BYTES];
-	uint64_t head;
+struct record {
+	struct perf_event_header header;
+	uint64_t words[8];
 };
 
-static void put(struct writer *writer, const void *bytes, size_t nr_bytes)
+static struct record record_of(uint32_t type, unsigned nr_words, const uint64_t *words)
 {
-	for (size_t i = 0; i < nr_bytes; i++)
-		writer->data[writer->head++ % RING_BYTES] = ((const uint8_t *)bytes)[i];
+	struct record record = { .header = { .type = type } };
+	record.header.size = (uint16_t)(sizeof(record.header) + nr_words * sizeof(*words));
+	memcpy(record.words, words, nr_words * sizeof(*words));
+	return record;
 }
 
-static void put_record(struct writer *writer, uint32_t type, const uint64_t *words, unsigned nr)
+static void test_faults_are_read(void **state)
 {
-	struct perf_event_header header = { .type = type,
-					    .size = (uint16_t)(sizeof(header) + nr * 8) };
-	put(writer, &header, sizeof(header));
-	put(writer, words, nr * sizeof(*words));
-}
-
-static uint64_t pid_tid(uint32_t pid, uint32_t tid)
-{
-	return (uint64_t)tid << 32 | pid;
-}
-
-static void put_fault(struct writer *writer, uint64_t time_ns, uint64_t physical,
-		      uint64_t page_bytes)
-{
-	uint64_t words[] = { pid_tid(70, 71), time_ns, 0x7f0000001234, 3, physical, page_bytes };
-	put_record(writer, PERF_RECORD_SAMPLE, words, 6);
-}
-
-static void test_faults_are_read_round_the_end(void **state)
-{
-	struct writer writer = { .head = RING_BYTES * 5 + 200 };
-	struct perf_ring ring = { PERF_RING_FAULTS, writer.data, RING_BYTES, writer.head, 0, 0, 0 };
-	struct perf_record record;
+	static const uint64_t words[] = {
+		(uint64_t)71 << 32 | 70, 5, 0x7f0000001234, 3, 0x8000, 2 << 20
+	};
+	struct record record = record_of(PERF_RECORD_SAMPLE, 6, words);
+	struct perf_fault fault;
+	struct perf_arming arming;
 	(void)state;
-	for (uint64_t time_ns = 1; time_ns < 40; time_ns++) {
-		uint64_t lost[] = { 9, time_ns };
-		put_record(&writer, PERF_RECORD_LOST, lost, 2);
-		put_fault(&writer, time_ns, 0, 4096);
-		put_record(&writer, PERF_RECORD_THROTTLE, lost, 2);
-		ring.head = writer.head;
-		assert_true(perf_ring_next(&ring, &record));
-		assert_int_equal(record.kind, PERF_RING_FAULTS);
-		assert_int_equal(record.fault.time_ns, time_ns);
-		assert_int_equal(record.fault.address, 0x7f0000001234);
-		assert_int_equal(record.fault.pid, 70);
-		assert_int_equal(record.fault.tid, 71);
-		assert_int_equal(record.fault.cpu, 3);
-		assert_false(perf_ring_next(&ring, &record));
-		assert_int_equal(ring.tail, writer.head);
-	}
-	assert_int_equal(ring.nr_lost, 39 * 40 / 2);
-	assert_int_equal(ring.nr_broken, 0);
+	assert_true(perf_fault_read(&record.header, &fault));
+	assert_int_equal(fault.pid, 70);
+	assert_int_equal(fault.tid, 71);
+	assert_int_equal(fault.time_ns, 5);
+	assert_int_equal(fault.address, 0x7f0000001234);
+	assert_int_equal(fault.cpu, 3);
+	assert_int_equal(fault.page_bytes, 2 << 20);
+	assert_true(fault.was_accessible);
+	assert_false(perf_arming_read(&record.header, &arming));
+	record.header.size -= 8;
+	assert_false(perf_fault_read(&record.header, &fault));
+	record = record_of(PERF_RECORD_THROTTLE, 6, words);
+	assert_false(perf_fault_read(&record.header, &fault));
 }
 
 static void test_hint_faults_are_told_from_others(void **state)
 {
-	struct writer writer = { .head = 0 };
-	struct perf_ring ring = { PERF_RING_FAULTS, writer.data, RING_BYTES, 0, 0, 0, 0 };
 	static const struct {
-		uint64_t physical, page_bytes;
+		struct perf_fault fault;
 		bool is_hint;
 	} cases[] = {
-		{ 0, 4096, true },	 /* there, not readable */
-		{ 0, 2 << 20, true },	 /* a large one */
-		{ 0x1000, 4096, false }, /* copy-on-write */
-		{ 0, 0, false },	 /* the first touch */
+		{ { .page_bytes = 4096 }, true },			   /* there, not readable */
+		{ { .page_bytes = 2 << 20 }, true },			   /* a large one */
+		{ { .page_bytes = 4096, .was_accessible = true }, false }, /* copy-on-write */
+		{ { .page_bytes = 0 }, false },				   /* the first touch */
 	};
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct perf_record record;
-		put_fault(&writer, 1, cases[i].physical, cases[i].page_bytes);
-		ring.head = writer.head;
-		assert_true(perf_ring_next(&ring, &record));
-		assert_int_equal(perf_fault_is_hint(&record.fault), cases[i].is_hint);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(perf_fault_is_hint(&cases[i].fault), cases[i].is_hint);
 }
 
 static void test_armings_are_read(void **state)
 {
-	struct writer writer = { .head = 0 };
-	struct perf_ring ring = { PERF_RING_ARMINGS, writer.data, RING_BYTES, 0, 0, 0, 0 };
-	uint64_t good[] = { pid_tid(70, 71), 5, PERF_SAMPLE_REGS_ABI_64, 0x9000, 0x2000 };
-	uint64_t backwards[] = { pid_tid(70, 71), 5, PERF_SAMPLE_REGS_ABI_64, 0x2000, 0x9000 };
-	uint64_t none[] = { pid_tid(70, 71), 5, PERF_SAMPLE_REGS_ABI_NONE };
-	struct perf_record record;
+	uint64_t words[] = { (uint64_t)71 << 32 | 70, 5, PERF_SAMPLE_REGS_ABI_64, 0x9000, 0x2000 };
+	struct record record = record_of(PERF_RECORD_SAMPLE, 5, words);
+	struct perf_arming arming;
 	(void)state;
-	put_record(&writer, PERF_RECORD_SAMPLE, backwards, 5);
-	put_record(&writer, PERF_RECORD_SAMPLE, none, 3);
-	put_record(&writer, PERF_RECORD_SAMPLE, good, 5);
-	ring.head = writer.head;
-	assert_true(perf_ring_next(&ring, &record));
-	assert_int_equal(record.kind, PERF_RING_ARMINGS);
-	assert_int_equal(record.arming.start, 0x2000);
-	assert_int_equal(record.arming.end, 0x9000);
-	assert_int_equal(record.arming.time_ns, 5);
-	assert_int_equal(record.arming.pid, 70);
-	assert_false(perf_ring_next(&ring, &record));
-}
-
-static void test_impossible_sizes_end_the_reading(void **state)
-{
-	struct writer writer = { .head = 0 };
-	struct perf_ring ring = { PERF_RING_FAULTS, writer.data, RING_BYTES, 0, 0, 0, 0 };
-	struct perf_event_header header = { .type = PERF_RECORD_SAMPLE, .size = 4 };
-	struct perf_record record;
-	(void)state;
-	put(&writer, &header, sizeof(header));
-	put_fault(&writer, 1, 0, 4096);
-	ring.head = writer.head;
-	assert_false(perf_ring_next(&ring, &record));
-	assert_int_equal(ring.nr_broken, 1);
-	header.size = 200; /* more than there is */
-	put(&writer, &header, sizeof(header));
-	ring.head = writer.head;
-	assert_false(perf_ring_next(&ring, &record));
-	assert_int_equal(ring.nr_broken, 2);
-	ring.head += 2 * RING_BYTES; /* more than fits */
-	assert_false(perf_ring_next(&ring, &record));
-	assert_int_equal(ring.nr_broken, 3);
-	put_fault(&writer, 2, 0, 4096);
-	ring.tail = writer.head - 56;
-	ring.head = writer.head;
-	assert_true(perf_ring_next(&ring, &record));
+	assert_true(perf_arming_read(&record.header, &arming));
+	assert_int_equal(arming.start, 0x2000);
+	assert_int_equal(arming.end, 0x9000);
+	assert_int_equal(arming.time_ns, 5);
+	assert_int_equal(arming.pid, 70);
+	record.words[4] = 0x9000; /* nothing in between */
+	assert_false(perf_arming_read(&record.header, &arming));
+	record = record_of(PERF_RECORD_SAMPLE, 3, words); /* no registers */
+	assert_false(perf_arming_read(&record.header, &arming));
+	words[2] = PERF_SAMPLE_REGS_ABI_32;
+	record = record_of(PERF_RECORD_SAMPLE, 5, words);
+	assert_false(perf_arming_read(&record.header, &arming));
 }
 
 static void test_a_page_is_armed_since_its_last_fault(void **state)
