@@ -18,7 +18,7 @@
 
 #include "machine/machine.h"
 
-#define PACE_LEAST_BYTES  (16 * MIB)	    /* per second: pressure that lasts does not stop it */
+#define PACE_LEAST_BYTES  (64 * MIB)	    /* per second: pressure that lasts does not stop it */
 #define PACE_PART	  4		    /* of the slowest node's bandwidth */
 #define PACE_BACK_SECONDS 32		    /* from nothing to most */
 #define PACE_SAVED_NS	  (20 * NS_PER_MS)  /* what it may be ahead by */
