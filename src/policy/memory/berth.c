@@ -122,7 +122,8 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigne
 	age_lasting(berth, folio, past);
 	/* The first touch says nothing of a second one, unless it was seen in a window: then the
 	 * page was there before. */
-	if (past->born != berth->now || !berth->has_scan || berth->is_in_window) {
+	bool is_again = past->born != berth->now || !berth->has_scan || berth->is_in_window;
+	if (is_again) {
 		past->short_count = (uint16_t)MIN(past->short_count + nr * RATE_ONE, RATE_MAX);
 		folio->heat = (uint16_t)MIN(folio->heat + nr * RATE_ONE, RATE_MAX);
 	}
@@ -134,7 +135,7 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigne
 		region->touches /= 2;
 		region->samples /= 2;
 	}
-	berth->touches_now += nr;
+	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
 	berth->all_touches += nr;
 	if (past->trial_class == CLASS_NONE && ((id + berth->now) * 0x9e3779b1u >> 28) == 0)
 		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
@@ -211,6 +212,7 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 		berth->has_scan |= sample->kind == SAMPLE_HITS;
 		berth->is_in_window = sample->kind == SAMPLE_HITS &&
 				      sample->window_ns != SAMPLE_UNKNOWN;
+		berth->has_windows |= berth->is_in_window;
 		if (berth->is_in_window)
 			berth->window_ns = sample->window_ns;
 		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
@@ -381,8 +383,14 @@ static void pace(struct berth *berth, const struct policy_view *view)
 	berth->nr_pages = MAX(MIN(pages, folio_nr(berth->table)), 1);
 	if (!berth->has_new)
 		return;
-	berth->touches_avg += berth->touches_now * 16 * 16;
-	berth->touches_avg -= berth->touches_avg / 16;
+	if (berth->has_windows) { /* rounds are few */
+		uint64_t before = berth->touches_avg ? berth->touches_avg
+						     : berth->touches_now * 4096;
+		berth->touches_avg = (before * 3 + berth->touches_now * 4096) / 4;
+	} else {
+		berth->touches_avg += berth->touches_now * 16 * 16;
+		berth->touches_avg -= berth->touches_avg / 16;
+	}
 	age_births(berth);
 	berth->touches_now = berth->births_now = 0;
 	berth->paid -= berth->paid / ACCOUNT_FADE;
@@ -390,6 +398,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 	uint64_t per_round = MAX(berth->touches_avg / 4096, 1);
 	berth->unit = MIN(MAX(berth->nr_pages / per_round, 1), 1u << 16);
 	berth->half[SHORT] = (uint32_t)MAX(berth->unit / 2, 2);
+	if (berth->has_windows) /* decay goes by 32nds of it: whole rounds are whole steps then */
+		berth->half[SHORT] = 1u << berth_log2_of(berth->half[SHORT]);
 	berth->half[LONG] = (uint32_t)MAX(berth->unit * 4, 32);
 	/* x 16 */
 	uint64_t per_touch = berth->all_misses ? berth->all_misses * 16 / MAX(berth->all_touches, 1)

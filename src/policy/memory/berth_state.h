@@ -101,6 +101,7 @@ struct berth {
 	uint64_t unwatched; /* time that passes per time watched, x 16, a decaying mean; 16: all */
 	uint32_t page_bytes;
 	bool has_new, has_bits;
+	bool has_windows;  /* some did */
 	bool is_in_window; /* the sample says for how long it was watched */
 	bool has_scan;	   /* hits of checks: who is seen first was born since the last round */
 	/* paces */
@@ -201,6 +202,8 @@ struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t clas
 					uint64_t prior);
 uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean);
 void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS]);
+/* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
+bool berth_is_above_chance(const struct berth *berth, uint32_t id);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],

@@ -16,6 +16,8 @@
 void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth)
 {
 	uint64_t extra = berth_surcharge(berth, id);
+	if (!berth_is_above_chance(berth, id))
+		return;
 	if (berth->nr_candidates < CANDIDATES_MAX && worth > extra + berth->promote_ps)
 		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth - extra, id };
 }
@@ -153,7 +155,8 @@ static void gather(struct berth *berth)
 	for (uint32_t i = 0; i < berth->nr_touched; i++) {
 		uint32_t id = berth->touched[i];
 		uint64_t worth[NR_HORIZONS];
-		if (!folio_is_used(berth->table, id) || is_held(berth, id))
+		if (!folio_is_used(berth->table, id) || is_held(berth, id) ||
+		    !berth_is_above_chance(berth, id))
 			continue;
 		berth_worth_of(berth, id, worth);
 		berth_add_candidate(berth, id, worth[LONG]);

@@ -128,6 +128,31 @@ void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS
 	}
 }
 
+/* So many touches in so many rounds: more than an average page gets by chance, by 2.5 deviations?
+ */
+static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds)
+{
+	uint64_t usual = rounds * RATE_ONE / berth->unit;
+	uint64_t variance = usual * RATE_ONE / berth->unit * (berth->unit - 1);
+	uint64_t apart = touches > usual ? touches - usual : 0;
+	return apart * apart * 4 > variance * 25;
+}
+
+bool berth_is_above_chance(const struct berth *berth, uint32_t id)
+{
+	const struct folio *folio = folio_get(berth->table, id);
+	const struct past *past = &berth->pasts[id];
+	if (!is_sparse(berth) || berth->unit < 2)
+		return true;
+	uint32_t at = past->long_at;
+	uint64_t age = berth->now - past->born + 1;
+	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	at = past->short_at;
+	uint64_t brief = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	return is_above(berth, lasting, MIN(age, (uint64_t)berth->half[LONG] * 3 / 2)) ||
+	       is_above(berth, brief, MIN(age, (uint64_t)berth->half[SHORT] * 3 / 2));
+}
+
 /* What moving it costs more for having gone back and forth. */
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id)
 {
