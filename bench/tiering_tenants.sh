@@ -8,6 +8,7 @@ set -eu
 berth=$1 hotset=$2 machine=$3 first=$4 second=$5 memory=$6 floor=$7 lead=$8 seconds=$9
 dir=$(mktemp -d)
 mkdir -m 700 "$dir/state"
+printf '[Daemon]\nDryRun=no\n' >"$dir/berth.conf"
 for tenant in "$first" "$second"; do
 	cp "$hotset" "$dir/tenant-$tenant"
 	printf '[Job %s]\nMatch=command:tenant-%s\nFastMin=%s\n' "$tenant" "$tenant" "$floor" >>"$dir/berth.conf"
