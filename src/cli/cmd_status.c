@@ -139,7 +139,8 @@ static int show(const struct status_options *options, const struct root *root)
 		error = job_note_list(root, fd, &notes, &nr);
 		close(fd);
 	}
-	if (error && error != -ENOENT) /* without the directory there never was a job */
+	bool is_alone = error == -ENXIO && daemon.pos > 0; /* the daemon's, but no place for own */
+	if (error && error != -ENOENT && !is_alone) /* without the directory there never was one */
 		return fail(&err, error);
 	if (options->watch && options->format == FORMAT_TEXT)
 		prt_str(&out, "\033[H\033[J");

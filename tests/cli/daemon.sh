@@ -107,6 +107,26 @@ until_is has_cpus $program "$last" || fail "after set its mask is $(cpus_of $pro
 "$BERTH" set mine prefer= --state "$S" || fail "set: $?"
 until_is has_cpus $program "$first" || fail "taken back, its mask is $(cpus_of $program)"
 
+# Another user sees no job of others and changes nothing; garbage and many clients do no harm.
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	chmod 755 "$S" "$TMP"
+	cp "$BERTH" "$TMP/berth"
+	as_nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$TMP/berth" "$@"; }
+	if as_nobody --version >/dev/null 2>&1; then
+		as_nobody status --socket "$S/daemon.sock" >"$TMP/out" 2>&1
+		grep -q '^daemon' "$TMP/out" || fail "another user sees: $(cat "$TMP/out")"
+		grep -q mine "$TMP/out" && fail "another user sees the job of root"
+		for command in 'set mine goal=background' 'stop mine'; do
+			status=0
+			# shellcheck disable=SC2086
+			as_nobody $command --socket "$S/daemon.sock" >"$TMP/out" 2>&1 || status=$?
+			[ $status = 4 ] || fail "another user: $command: status $status: $(cat "$TMP/out")"
+		done
+		as_nobody explain mine --socket "$S/daemon.sock" 2>&1 | grep -q 'no such job' ||
+			fail "another user is told of the job"
+	fi
+fi
+
 # Reading anew: whole or not at all.
 echo 'Nonsense=1' >>"$TMP/berth.conf"
 kill -HUP $daemon

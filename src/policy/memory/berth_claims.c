@@ -32,6 +32,8 @@ static unsigned level_of(const struct berth *berth, const struct folio *folio)
 
 #define ALL_JOBS UINT32_MAX
 #define USED_AGO 8 /* rounds */
+/* Of a job at a time: a slow mover would else be busy with what goes, and nothing would come. */
+#define CLAIM_PAGES 2048
 
 struct excess {
 	uint32_t job; /* ALL_JOBS: all that are above their floors */
@@ -185,7 +187,8 @@ static uint64_t keep_floor(struct berth *berth, const struct policy_view *view, 
 			   uint32_t job, uint64_t free_pages)
 {
 	uint64_t deficit = view->jobs[job].floor_pages - berth->fast_of[job];
-	uint64_t nr = count_wanted(berth, view, job, MIN(deficit, view->budget_pages / 2));
+	uint64_t most = MIN(CLAIM_PAGES, view->budget_pages / 2);
+	uint64_t nr = count_wanted(berth, view, job, MIN(deficit, most));
 	uint64_t from_free = MIN(nr, free_pages);
 	struct excess excess = { .job = ALL_JOBS };
 	uint64_t to_return = MIN(nr - from_free, lent_pages(berth, view));
