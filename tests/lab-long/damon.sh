@@ -1,4 +1,4 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # The sampler damon with Linux 7.3, where DAMON_STAT keeps DAMON to itself until it is turned off.
-DAMON_KERNEL=7.3 exec bash "$TOP/tests/lab/damon.sh"
+LAB_LIMIT=240s DAMON_KERNEL=7.3 exec bash "$TOP/tests/lab/damon.sh"
