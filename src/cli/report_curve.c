@@ -105,7 +105,11 @@ int curve_maker_new(const struct trace_info *info, const char *machine, struct r
 	int error = open_machine(maker, machine, err);
 	if (!error)
 		error = open_model(maker, info, err);
-	if (!error && sim_check_recording(info, &reason)) {
+	if (!error && stage_config_of(info, 0).wants_samples) {
+		stop(maker, "No slowdown can be predicted: the recording holds samples only, which "
+			    "say where a program is hot but not how often it misses; record with "
+			    "`berth record`.");
+	} else if (!error && sim_check_recording(info, &reason)) {
 		PRINTBUF(sentence);
 		prt_printf(&sentence, "No slowdown can be predicted: %s.", printbuf_str(&reason));
 		stop(maker, printbuf_str(&sentence));
