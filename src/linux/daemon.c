@@ -257,7 +257,8 @@ static void do_what_is_due(struct daemon *daemon)
 		daemon->scan_due_ns = MIN(daemon->scan_due_ns, now_ns);
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
 		struct daemon_cpus *cpus = daemon->jobs[i].cpus;
-		if (cpus && cpus->until_pressure && cpus->due_ns <= now_ns + TOGETHER_NS)
+		if (cpus && (cpus->until_pressure || cpus->nr_quiet > 4) &&
+		    cpus->due_ns <= now_ns + TOGETHER_NS / 4)
 			cpus->due_ns = now_ns;
 	}
 	scan(daemon, now_ns);

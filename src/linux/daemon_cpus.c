@@ -9,6 +9,8 @@
 #include "linux/undo.h"
 
 #define PLACE_ROUNDS 16
+#define QUIET_LOOKS  8
+#define QUIET_MAX_MS 1000
 
 static int list_processes(void *context, size_t max, struct task_list *ret, bool *ret_has_more)
 {
@@ -228,6 +230,11 @@ int daemon_cpus_look(struct daemon_cpus *cpus, uint64_t now_ns, struct printbuf 
 {
 	struct job_pace pace = { 2000, false };
 	int error = job_look(&cpus->job, &pace, err);
+	bool is_quiet = cpus->job.is_quiet && !pace.until_pressure;
+	cpus->nr_quiet = is_quiet ? MIN(cpus->nr_quiet + 1, QUIET_LOOKS) : 0;
+	/* No trigger tells that its tasks wait: seldom, when it does nothing for long. */
+	if (cpus->nr_quiet > 0)
+		pace.wait_ms = MAX(pace.wait_ms, MIN(pace.wait_ms << cpus->nr_quiet, QUIET_MAX_MS));
 	cpus->due_ns = now_ns + (uint64_t)MAX(pace.wait_ms, 1) * NS_PER_MS;
 	cpus->until_pressure = pace.until_pressure;
 	return error;

@@ -42,6 +42,7 @@ struct daemon_cpus {
 	size_t nr, max;
 	uint64_t due_ns;     /* of the next look */
 	bool until_pressure; /* or when job.psi_fd says so */
+	uint32_t nr_quiet;   /* looks in a row at which the job did nothing */
 	uint64_t nr_unheld;  /* processes that there was no room for */
 };
 

@@ -127,6 +127,13 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	fi
 fi
 
+# Nothing to do: about one wake-up a second, and those of asking.
+sleep 3
+woken=$(field wakeups)
+sleep 5
+woken=$(($(field wakeups) - woken))
+[ $woken -le 15 ] || fail "$woken wake-ups in 5 s with nothing to do"
+
 # Reading anew: whole or not at all.
 echo 'Nonsense=1' >>"$TMP/berth.conf"
 kill -HUP $daemon
