@@ -118,7 +118,7 @@ static bool see(void *context, const struct pagetable_page *page)
 
 static void check_page(const struct seen *seen, uint64_t page, unsigned levels)
 {
-	struct pagetable_page wanted;
+	struct pagetable_page wanted = { 0 };
 	const struct pagetable_page *found = NULL;
 	for (uint32_t i = 0; i < seen->nr && !found; i++)
 		if (page >= seen->pages[i].page &&
