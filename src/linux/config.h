@@ -78,7 +78,7 @@ struct config_daemon {
 	uint32_t dry_run; /* 0 or 1 */
 	uint32_t engine;  /* enum config_engine */
 	char *policy;	  /* of memory; one that policy_find() knows */
-	char *sampler;	  /* "auto", or a name */
+	char *sampler;	  /* "auto", or names: live_samplers_parse */
 	uint64_t move_rate_bytes_per_s;
 	uint32_t cpu_limit_bp; /* of one CPU, that berth itself may use */
 	char *socket_group;    /* who may ask; NULL: root */

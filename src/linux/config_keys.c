@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "engine/engine.h"
 #include "linux/config.h"
 #include "linux/samplers.h"
 #include "policy/cpu/soft.h"
@@ -103,19 +104,14 @@ static int parse_name(const struct config_key *key, void *slot, const char *text
 	return set_text(slot, text);
 }
 
-static int parse_sampler(const struct config_key *key, void *slot, const char *text, bool goes_on,
-			 struct printbuf *err)
+/* As --sampler of `berth run --tier`, of which the daemon takes the text. */
+static int parse_samplers(const struct config_key *key, void *slot, const char *text, bool goes_on,
+			  struct printbuf *err)
 {
-	const char *names[64] = { "auto" };
-	size_t nr = 1;
-	if (strcmp(text, "auto") == 0 || live_sampler_find(text))
-		return set_text(slot, text);
-	for (; nr < ARRAY_SIZE(names) && live_samplers[nr - 1]; nr++)
-		names[nr] = live_samplers[nr - 1]->name;
-	const char *nearest = nearest_name(text, names, nr);
-	return error_set(err, -EINVAL, "%s: no such sampler%s%s%s", text,
-			 nearest ? "; did you mean " : "; berth doctor see names them",
-			 nearest ? nearest : "", nearest ? "?" : "");
+	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	uint32_t nr;
+	int error = live_samplers_parse(text, samplers, ENGINE_SAMPLERS_MAX, &nr, err);
+	return error ? error : set_text(slot, text);
 }
 
 static void print_name(const struct config_key *key, const void *slot, struct printbuf *out)
@@ -412,8 +408,8 @@ static const struct config_kind kind_choice = { NULL, parse_choice, print_choice
 static const struct config_kind kind_policy = { "the name of a policy", parse_policy, print_name,
 						fini_text, false };
 static const struct config_kind kind_name = { "a name", parse_name, print_name, fini_text, false };
-static const struct config_kind kind_sampler = { "auto, or the name of a sampler", parse_sampler,
-						 print_name, fini_text, false };
+static const struct config_kind kind_samplers = { "auto, or names of samplers: accessed-bits,damon",
+						  parse_samplers, print_name, fini_text, false };
 static const struct config_kind kind_rate = { "bytes per second: 200MiBps", parse_rate_value,
 					      print_rate, NULL, false };
 static const struct config_kind kind_limit = { "a percentage", parse_limit, print_limit, NULL,
@@ -444,9 +440,12 @@ const struct config_key config_keys[CONFIG_NR_KEYS] = {
 	  engine_names },
 	{ false, "Policy", "berth", &kind_policy, DAEMON(policy), "The policy that places memory.",
 	  NULL },
-	{ false, "Sampler", "auto", &kind_sampler, DAEMON(sampler),
-	  "What tells which pages are used; auto chooses by precision and cost. berth doctor names "
-	  "those that work here.",
+	{ false, "Sampler", "auto", &kind_samplers, DAEMON(sampler),
+	  "What tells which pages are used: one or several, with commas between, that share the "
+	  "CPU "
+	  "time for looking; auto chooses by precision and cost. berth doctor names those that "
+	  "work "
+	  "here.",
 	  NULL },
 	{ false, "MoveRate", "1GBps", &kind_rate, DAEMON(move_rate_bytes_per_s),
 	  "Move no more than this, over all jobs.", NULL },

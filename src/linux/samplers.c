@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 
-#define SAMPLER_NAME_MAX 64
+#define SAMPLER_NAME_MAX ((size_t)64)
+#define NAMES_MAX	 16
 
 const struct sampler_ops *const live_samplers[] = {
 	&live_sampler_accessed,
@@ -24,20 +25,35 @@ const struct sampler_ops *live_sampler_find(const char *name)
 	return NULL;
 }
 
+/* What is meant, or else all that there are. */
+static int refuse_name(const char *text, struct printbuf *err)
+{
+	const char *names[NAMES_MAX] = { live_sampler_auto.name };
+	size_t nr = 1;
+	for (; nr < NAMES_MAX && live_samplers[nr - 1]; nr++)
+		names[nr] = live_samplers[nr - 1]->name;
+	if (strcmp(text, names[0]) == 0)
+		return error_set(err, -EINVAL,
+				 "auto: chooses by itself; name it alone, or others without it");
+	const char *nearest = nearest_name(text, names, nr);
+	if (nearest)
+		return error_set(err, -EINVAL, "%s: no such sampler; did you mean %s?", text,
+				 nearest);
+	error_set(err, -EINVAL, "%s: no such sampler; there are ", text);
+	for (size_t i = 0; err && i < nr; i++)
+		prt_printf(err, "%s%s", i ? ", " : "", names[i]);
+	return -EINVAL;
+}
+
 static int add_named(const char *name, size_t length, const struct sampler_ops **ret, uint32_t max,
 		     uint32_t *nr, struct printbuf *err)
 {
-	char text[SAMPLER_NAME_MAX + 1] = "";
-	if (length <= SAMPLER_NAME_MAX)
-		memcpy(text, name, length);
+	char text[SAMPLER_NAME_MAX + 1];
+	memcpy(text, name, MIN(length, SAMPLER_NAME_MAX));
+	text[MIN(length, SAMPLER_NAME_MAX)] = '\0';
 	const struct sampler_ops *ops = live_sampler_find(text);
-	if (!ops) {
-		error_set(err, -EINVAL, "%.*s: no such sampler; there are auto",
-			  (int)MIN(length, 64), name);
-		for (size_t i = 0; err && live_samplers[i]; i++)
-			prt_printf(err, ", %s", live_samplers[i]->name);
-		return -EINVAL;
-	}
+	if (!ops)
+		return refuse_name(text, err);
 	for (uint32_t i = 0; i < *nr; i++)
 		if (ret[i] == ops)
 			return error_set(err, -EINVAL, "%s: named twice", ops->name);

@@ -54,6 +54,11 @@ static const struct {
 	{ "[Daemon]\nPolicy=bert\n", "f:2:8: Policy=bert: no such policy; did you mean berth?" },
 	{ "[Daemon]\nSampler=acessed-bits\n",
 	  "f:2:9: Sampler=acessed-bits: no such sampler; did you mean accessed-bits?" },
+	{ "[Daemon]\nSampler=accessed-bits,dammon\n",
+	  "f:2:9: Sampler=dammon: no such sampler; did you mean damon?" },
+	{ "[Daemon]\nSampler=damon,auto\n",
+	  "f:2:9: Sampler=auto: chooses by itself; name it alone, or others without it" },
+	{ "[Daemon]\nSampler=damon,damon\n", "f:2:9: Sampler=damon: named twice" },
 	{ "[Daemon]\nSocketGroup=a b\n",
 	  "f:2:13: SocketGroup=a b: not a name: letters, digits, '_', '.' and '-', at most 32" },
 	{ "[Daemon]\nMoveRate=fast\n",
@@ -164,6 +169,7 @@ static void test_defaults_and_values(void **state)
 	assert_null(config->daemon.socket_group);
 	config_free(config);
 	assert_int_equal(parse("[Daemon]\nDryRun=no\nCPULimit=0.5%\nSocketGroup=ops\n"
+			       "Sampler=damon,accessed-bits\n"
 			       "[Job x]\nMatch=pid:42\n  command:a*\nPreferCPUs=0-3,\n  8\n"
 			       "AllowCPUs=0-15\nSpillAt=12.5%\nMaxDistance=20\nFastMin=25%\n"
 			       "FastMax=3GiB\nGoal=performance\n",
@@ -173,10 +179,11 @@ static void test_defaults_and_values(void **state)
 	assert_int_equal(config->daemon.dry_run, 0);
 	assert_int_equal(config->daemon.cpu_limit_bp, 50);
 	assert_string_equal(config->daemon.socket_group, "ops");
+	assert_string_equal(config->daemon.sampler, "damon,accessed-bits");
 	assert_int_equal(job->matches.nr, 2);
 	assert_int_equal(job->matches.items[0].pid, 42);
 	assert_string_equal(job->matches.items[1].pattern, "a*");
-	assert_int_equal(job->matches.items[1].origin.line, 7);
+	assert_int_equal(job->matches.items[1].origin.line, 8);
 	assert_int_equal(set_count(&job->prefer), 5);
 	assert_true(set_has(&job->prefer, 8));
 	assert_int_equal(job->spill_at_bp, 1250);
@@ -221,7 +228,8 @@ static void test_round_trip(void **state)
 	PRINTBUF(cpus);
 	for (int i = 0; i < 300; i += 2)
 		prt_printf(&cpus, i % 40 == 38 ? "%d,\n\t" : "%d,", i);
-	prt_str(&text, "[Daemon]\nMoveRate=1.5GBps\n" JOB "Match=cgroup:/a b/[0-9]*\nPreferCPUs=");
+	prt_str(&text, "[Daemon]\nMoveRate=1.5GBps\nSampler=accessed-bits,hardware\n" JOB
+		       "Match=cgroup:/a b/[0-9]*\nPreferCPUs=");
 	prt_printf(&text, "%s300\nSpillAt=12.34%%\nFastMax=33.3%%\nFastMin=100B\n",
 		   printbuf_str(&cpus));
 	assert_int_equal(parse(printbuf_str(&text), &config, &err), 0);

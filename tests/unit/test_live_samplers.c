@@ -30,10 +30,10 @@ static void test_names_that_are_none(void **state)
 		const char *names, *says;
 	} cases[] = {
 		{ "", ": no such sampler; there are auto, accessed-bits" },
-		{ "damo", "damo: no such sampler" },
+		{ "damo", "damo: no such sampler; did you mean damon?" },
 		{ "damon,", ": no such sampler" },
 		{ ",damon", ": no such sampler" },
-		{ "damon,auto", "auto: no such sampler" },
+		{ "damon,auto", "auto: chooses by itself" },
 		{ "damon,damon", "damon: named twice" },
 		{ "damon damon", "damon damon: no such sampler" },
 	};
