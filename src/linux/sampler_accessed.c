@@ -29,8 +29,7 @@
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
- * mm/damon). Where the CPU keeps no translations over a change of address space (no PCID) a short
- * visit to each CPU flushes them.
+ * mm/damon). Where a short visit to each CPU flushes them, it is made (translations.h).
  *
  * Follows clear_refs_write() in fs/proc/task_mmu.c (6.12).
  */
@@ -52,6 +51,7 @@
 #include "linux/samplers.h"
 #include "linux/scout.h"
 #include "linux/seen.h"
+#include "linux/translations.h"
 
 #define WINDOW_MIN_NS (10 * NS_PER_MS)
 #define WINDOW_MAX_NS (2 * NS_PER_S)
@@ -63,7 +63,6 @@
 #define FLAG_TAIL     16
 #define RUN_MAX_PAGES 65536
 #define SLEEP_MAX_NS  (50 * NS_PER_MS)
-#define VISITS_MAX    64 /* CPUs */
 #define SHARE_MAX_BP  10000
 #define CHUNK_PAGES   ((uint64_t)512)
 #define COUNTED_EVERY 4	  /* chunks */
@@ -90,8 +89,7 @@ struct accessed {
 	uint64_t scout_ns; /* when to scout next */
 	int flags_fd;	   /* kpageflags; -1: no scouting */
 	int64_t saved_ns;
-	bool keeps_translations;
-	struct set cpus; /* to visit */
+	struct translations translations;
 	/* where the reading goes on */
 	uint32_t space;
 	uint64_t page;
@@ -111,19 +109,6 @@ static int probe(void *world, struct printbuf *err)
 	return kcore_probe(live->root, err);
 }
 
-static bool has_pcid(const struct root *root)
-{
-	char line[8192];
-	int fd = rootfile_open(root, "proc/cpuinfo", O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	bool found = false;
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strncmp(line, "flags", 5) == 0 && strstr(line, " pcid");
-	if (file)
-		fclose(file);
-	return found;
-}
-
 static void close_accessed(void *sampler)
 {
 	struct accessed *accessed = sampler;
@@ -133,7 +118,7 @@ static void close_accessed(void *sampler)
 		close(accessed->flags_fd);
 	kcore_fini(&accessed->kcore);
 	seen_fini(&accessed->seen);
-	set_fini(&accessed->cpus);
+	translations_fini(&accessed->translations);
 	live_areas_fini(&accessed->areas);
 	free(accessed->pages_of_node);
 	free(accessed);
@@ -151,13 +136,12 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
 	accessed->window_ns = WINDOW_MIN_NS;
 	accessed->paid_ns = live_now_ns();
-	accessed->keeps_translations = has_pcid(live->root);
 	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
 					 sizeof(*accessed->pages_of_node));
 	int error = accessed->pages_of_node ? kcore_open(live->root, &accessed->kcore, err)
 					    : error_set(err, -ENOMEM, "out of memory");
-	if (!error && affinity_get(0, &accessed->cpus))
-		accessed->keeps_translations = true;
+	if (!error && translations_init(&accessed->translations, live->root))
+		accessed->translations.are_kept = true; /* CPUs that are not known */
 	if (error) {
 		close_accessed(accessed);
 		return error;
@@ -321,22 +305,6 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 	       accessed->live->machine->nr_nodes * sizeof(*accessed->pages_of_node));
 }
 
-/* Running there for an instant makes the CPU change its address space. */
-static void visit_cpus(struct accessed *accessed)
-{
-	unsigned nr = 0;
-	if (accessed->keeps_translations)
-		return;
-	for (int64_t cpu = set_next(&accessed->cpus, 0); cpu >= 0 && nr < VISITS_MAX;
-	     cpu = set_next(&accessed->cpus, (uint32_t)cpu + 1), nr++) {
-		struct set one = SET_EMPTY;
-		if (set_add(&one, (uint32_t)cpu) == 0)
-			affinity_set(0, &one);
-		set_fini(&one);
-	}
-	affinity_set(0, &accessed->cpus);
-}
-
 static void clear_bits(struct accessed *accessed)
 {
 	struct live *live = accessed->live;
@@ -348,7 +316,7 @@ static void clear_bits(struct accessed *accessed)
 		snprintf(path, sizeof(path), "proc/%d/clear_refs", space->pid);
 		rootfile_write(live->root, path, "1"); /* refused: it has just ended */
 	}
-	visit_cpus(accessed);
+	translations_flush(&accessed->translations);
 }
 
 /* Too few were used to tell pages apart: the window goes on, twice as long. */
