@@ -47,8 +47,7 @@ static int run(const void *values, int nr_arguments, char **arguments)
 static const struct option daemon_options[] = {
 	{ 'c', "config", "PATH", OPTION_STRING, offsetof(struct daemon_options, config),
 	  "A file, or a directory with berth.conf and berth.conf.d; otherwise /etc/berth, "
-	  "/run/berth "
-	  "and /usr/lib/berth.",
+	  "/run/berth and /usr/lib/berth.",
 	  NULL },
 	{ 0, "dry-run", NULL, OPTION_FLAG, offsetof(struct daemon_options, dry_run),
 	  "Only tell what would be done, whatever DryRun= says; nothing is changed.", NULL },
@@ -56,13 +55,11 @@ static const struct option daemon_options[] = {
 	  "Where it is asked; otherwise daemon.sock in the state directory.", NULL },
 	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct daemon_options, machine),
 	  "This machine as you know it, where its firmware does not tell latencies; otherwise "
-	  "host. "
-	  "Nodes are the kernel's.",
+	  "host. Nodes are the kernel's.",
 	  NULL },
 	{ 0, "state", "DIR", OPTION_STRING, offsetof(struct daemon_options, state),
 	  "Directory of the restore journal, the lock and the socket; otherwise /run/berth for "
-	  "root, "
-	  "$XDG_RUNTIME_DIR/berth for users.",
+	  "root, $XDG_RUNTIME_DIR/berth for users.",
 	  NULL },
 };
 
@@ -79,9 +76,12 @@ const struct command command_daemon = {
 		 "leaves of its share others borrow until it wants it.\n\n"
 		 "SIGHUP reads the configuration anew, whole or not at all. At SIGTERM or SIGINT "
 		 "all is undone; after kill -9 the next start or `berth restore` does it.\n\n"
-		 "Nothing is placed before the configuration says DryRun=no.",
+		 "Nothing is placed before the configuration says DryRun=no. `berth status` "
+		 "shows the jobs, `berth explain` tells why, `berth set` and `berth stop` change "
+		 "them while they run.",
 	.examples = "  # what would it do?\n"
-		    "  berth daemon --dry-run\n"
+		    "  berth config check && berth daemon --dry-run\n"
+		    "  # what it does, once a second\n"
 		    "  berth status --watch\n",
 	.options = daemon_options,
 	.nr_options = ARRAY_SIZE(daemon_options),

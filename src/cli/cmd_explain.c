@@ -325,7 +325,7 @@ static const struct option explain_options[] = {
 
 const struct command command_explain = {
 	.name = "explain",
-	.usage = "FILE [ADDRESS] [-P NAME[:KEY=VALUE,...]] [-M MACHINE] [options] | JOB [ADDRESS]",
+	.usage = "FILE [ADDRESS] [-P NAME[:KEY=VALUE,...]] [options] | JOB [ADDRESS] | ADDRESS",
 	.summary = "tell what a policy did with one page, and why",
 	.about =
 		"Replays a recording under a policy, as `berth sim` does, and tells the story of "

@@ -412,7 +412,7 @@ static const struct option record_options[] = {
 	  NULL },
 	{ 0, "sampler", "NAME", OPTION_STRING, offsetof(struct record_options, live.sampler),
 	  "With -p, --cgroup: how to see which pages are used; otherwise the best that works "
-	  "here.",
+	  "here (`berth doctor see` lists them).",
 	  NULL },
 	{ 0, "for", "TIME", OPTION_NS, offsetof(struct record_options, live.limit_ns),
 	  "With -p, --cgroup: end the recording after this time; otherwise it goes on until the "

@@ -123,10 +123,12 @@ const struct command command_restore = {
 	.name = "restore",
 	.usage = "[options]",
 	.summary = "undo what a berth that was killed has left",
-	.about = "Before berth changes an affinity, a cpuset or a cgroup it writes the original "
-		 "and every value that it may write into a journal. This command puts back the "
-		 "originals that journals of ended processes hold. A value that somebody else "
-		 "changed since is left alone, and a running `berth run` is not touched.",
+	.about =
+		"Before berth changes an affinity, a cpuset, a cgroup, a sysctl or DAMON it writes "
+		"the original and every value that it may write into a journal. This command puts "
+		"back the "
+		"originals that journals of ended processes hold. A value that somebody else "
+		"changed since is left alone, and what a running berth holds is not touched.",
 	.examples = "  berth restore\n",
 	.options = restore_options,
 	.nr_options = ARRAY_SIZE(restore_options),

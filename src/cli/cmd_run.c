@@ -201,23 +201,33 @@ static const struct option run_options[] = {
 
 const struct command command_run_program = {
 	.name = "run",
-	.usage = "--prefer CPUS [--allow CPUS] [options] [--] PROGRAM [ARGUMENTS]",
-	.summary = "run a program on preferred CPUs, on others when that helps",
-	.about = "Runs a program with preferred and allowed CPUs. It runs on the preferred ones; "
+	.usage = "--prefer CPUS [--allow CPUS] | --tier [options] [--] PROGRAM [ARGUMENTS]",
+	.summary = "run a program on preferred CPUs, or its pages in the memory they earn",
+	.about = "With --prefer, a program has preferred and allowed CPUs. It runs on the "
+		 "preferred ones; "
 		 "when its tasks wait there and other allowed CPUs are idle it borrows these, "
 		 "nearest first, and comes home when its work fits there again, or when somebody "
 		 "else needs a borrowed CPU.\n\n"
 		 "It is held by a cpuset cgroup of its own where one can be made, by the affinity "
 		 "of its threads otherwise. A thread that chose a mask for itself keeps it, and a "
-		 "cpuset that somebody else rewrote is left alone.\n\n"
+		 "cpuset that somebody else rewrote is left alone. No root is needed.\n\n"
+		 "With --tier, on a machine with two tiers of memory (`berth machine` shows them), "
+		 "samplers watch which pages of the program and its children are used, a policy "
+		 "decides, the same that `berth sim` simulates, and pages move between the tiers "
+		 "while it runs (root). `berth doctor place-memory` tells what works here, `berth "
+		 "trial` what it gains, `berth daemon` does it for programs that run already.\n\n"
 		 "Everything is undone when the program ends. After kill -9 of berth the next "
-		 "`berth run` or `berth restore` does it.\n\n"
+		 "`berth run` or `berth restore` does it; pages stay where they are.\n\n"
 		 "Terminal, signals and exit status pass through; 126: cannot be run, 127: not "
 		 "found, 128+N: ended by signal N.",
 	.examples = "  # at home on the first four CPUs, allowed everywhere\n"
 		    "  berth run --prefer 0-3 -- make -j8\n"
 		    "  # never outside\n"
-		    "  berth run --prefer 0-3 --spill-at hard -- ./server\n",
+		    "  berth run --prefer 0-3 --spill-at hard -- ./server\n"
+		    "  # its pages in fast memory as they earn it, and what that came to\n"
+		    "  berth run --tier --report report.txt -- ./server\n"
+		    "  # 8 GiB of fast memory at most\n"
+		    "  berth run --tier --fast-cap 8GiB -- ./server\n",
 	.options = run_options,
 	.nr_options = ARRAY_SIZE(run_options),
 	.options_size = sizeof(struct run_options),

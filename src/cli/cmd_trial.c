@@ -131,7 +131,9 @@ const struct command command_trial = {
 		    "  berth trial -- ./solver --input case7\n"
 		    "  # by what a log says of the run\n"
 		    "  berth trial --for 1h --metric 'grep -o \"[0-9.]* requests/s\" log' -- "
-		    "./serve-once\n",
+		    "./serve-once\n"
+		    "  # a server that runs and counts its requests in a file\n"
+		    "  berth trial -p 4711 --counter --metric 'cat /run/server/requests'\n",
 	.options = trial_options,
 	.nr_options = ARRAY_SIZE(trial_options),
 	.options_size = sizeof(struct trial_options),

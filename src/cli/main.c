@@ -16,7 +16,7 @@ static void list_commands(struct printbuf *out)
 		     "berth decides where things live on a machine whose CPUs and memory are "
 		     "unequal.\n\n");
 	for (size_t i = 0; commands[i]; i++)
-		prt_printf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+		prt_printf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
 	prt_str(out,
 		"\n`berth COMMAND --help` explains one; `berth --version` tells the version;\n"
 		"`berth help --man [COMMAND]` prints a man page, `berth help --completion` "
@@ -24,7 +24,7 @@ static void list_commands(struct printbuf *out)
 		"Exit status: 0 done; 1 failed (a missing or bad file); 2 wrong command line or\n"
 		"machine; 3 not supported here; 4 not permitted; 5 partly done (a cut file, read "
 		"to\n"
-		"its cut). `record` and `lab run` pass on the program's.\n");
+		"its cut). `run`, `record` and `lab run` pass on the program's.\n");
 }
 
 /* `berth lab`: the commands whose name begins with that word. */
@@ -34,7 +34,7 @@ static void list_group(struct printbuf *out, const char *word)
 	prt_printf(out, "usage: berth %s COMMAND [options] [arguments]\n\n", word);
 	for (size_t i = 0; commands[i]; i++)
 		if (strncmp(commands[i]->name, word, len) == 0 && commands[i]->name[len] == ' ')
-			prt_printf(out, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+			prt_printf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
 	prt_printf(out, "\n`berth %s COMMAND --help` explains one.\n", word);
 }
 

@@ -58,7 +58,7 @@ static int add_named(const char *name, size_t length, const struct sampler_ops *
 		if (ret[i] == ops)
 			return error_set(err, -EINVAL, "%s: named twice", ops->name);
 	if (*nr == max)
-		return error_set(err, -EINVAL, "%s: at most %u samplers at a time", ops->name, max);
+		return error_set(err, -EINVAL, "%s: %u at a time at most", ops->name, max);
 	ret[(*nr)++] = ops;
 	return 0;
 }

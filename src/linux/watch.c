@@ -64,13 +64,9 @@ static int choose(struct watch *watch, struct printbuf *err)
 		watch->sampler = live_sampler_choose(&watch->live, err);
 		return watch->sampler ? 0 : -EOPNOTSUPP;
 	}
-	watch->sampler = live_sampler_find(name);
-	if (watch->sampler)
-		return watch->sampler->probe(&watch->live, err);
-	error_set(err, -EINVAL, "%s: no such sampler; there are", name);
-	for (size_t i = 0; err && live_samplers[i]; i++)
-		prt_printf(err, "%s %s", i ? "," : "", live_samplers[i]->name);
-	return -EINVAL;
+	uint32_t nr = 0;
+	int error = live_samplers_parse(name, &watch->sampler, 1, &nr, err);
+	return error ? error : watch->sampler->probe(&watch->live, err);
 }
 
 /* Before the sampler changes anything; what a berth left that was killed comes back. */

@@ -54,7 +54,7 @@ static void test_more_than_fit(void **state)
 	uint32_t nr = 99;
 	PRINTBUF(err);
 	assert_int_equal(live_samplers_parse("damon,accessed-bits", ops, 1, &nr, &err), -EINVAL);
-	assert_string_equal(printbuf_str(&err), "accessed-bits: at most 1 samplers at a time");
+	assert_string_equal(printbuf_str(&err), "accessed-bits: 1 at a time at most");
 }
 
 /* At 150 ns a page: 2 s are 13,333,333 pages, and 1 s half as many. */
