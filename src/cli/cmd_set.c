@@ -87,11 +87,13 @@ const struct command command_set = {
 	.name = "set",
 	.usage = "JOB KEY=VALUE... [options]",
 	.summary = "change what a job of the daemon may have",
-	.about = "Changes a job of `berth daemon` while it runs: fast-min, fast-max, goal, prefer, "
-		 "allow, spill-at and max-distance are the keys of berth.conf(5). A value is "
-		 "checked as one in berth.conf is, and nothing changes when it is wrong. It stays "
-		 "until the daemon ends, also when the configuration is read anew; KEY= takes it "
-		 "back. Only root and the SocketGroup= of berth.conf may.",
+	.about =
+		"Changes a job of `berth daemon` while it runs: fast-min, fast-max, goal, prefer, "
+		"allow, spill-at and max-distance are the keys of berth.conf(5). A value is "
+		"checked as one in berth.conf is, and nothing changes when it is wrong; of several "
+		"each is set for itself, in their order, up to the first that is wrong. It stays "
+		"until the daemon ends, also when the configuration is read anew; KEY= takes it "
+		"back. Only root and the SocketGroup= of berth.conf may.",
 	.examples = "  berth set web fast-min=2GiB fast-max=25%\n"
 		    "  # as berth.conf says again\n"
 		    "  berth set web fast-min= fast-max=\n",

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "linux/daemon.h"
+#include "linux/server.h"
 #include "linux/undo.h"
 
 static int connect_to(const char *path, int *ret)
@@ -36,10 +37,10 @@ static int connect_to(const char *path, int *ret)
 }
 
 /* The directory is asked for by its descriptor: no path of it may be known. */
-static int connect_in(const struct root *root, const char *state, int *ret)
+static int connect_in(const struct root *root, const char *state, int *ret, struct printbuf *why)
 {
 	char path[64];
-	int directory_fd, error = undo_open_directory(root, state, false, &directory_fd, NULL);
+	int directory_fd, error = undo_open_directory(root, state, false, &directory_fd, why);
 	if (error)
 		return error;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", directory_fd, DAEMON_SOCKET);
@@ -49,13 +50,15 @@ static int connect_in(const struct root *root, const char *state, int *ret)
 }
 
 static int connect_anywhere(const struct root *root, const char *socket, const char *state,
-			    int *ret)
+			    int *ret, struct printbuf *why)
 {
 	if (socket)
 		return connect_to(socket, ret);
-	int error = connect_in(root, state, ret);
-	if (error && !state && root->is_host && geteuid() != 0)
+	int error = connect_in(root, state, ret, why);
+	if (error && !state && root->is_host && geteuid() != 0) {
+		printbuf_reset(why);
 		error = connect_to("/run/berth/" DAEMON_SOCKET, ret);
+	}
 	return error;
 }
 
@@ -93,11 +96,19 @@ static int take_line(int fd, struct printbuf *ret)
 int ask_daemon(const struct root *root, const char *socket, const char *state, const char *line,
 	       struct printbuf *ret_answer, struct printbuf *err)
 {
-	int fd, error = connect_anywhere(root, socket, state, &fd);
+	PRINTBUF(why);
+	int fd;
+	if (strlen(line) >= SERVER_MAX_LINE)
+		return error_set(err, -EINVAL,
+				 "longer than the %d bytes that the berth daemon may be asked",
+				 SERVER_MAX_LINE - 1);
+	int error = connect_anywhere(root, socket, state, &fd, &why);
 	if (error == -ENOENT || error == -ENXIO)
 		return error_set(err, -ENOENT,
 				 "no berth daemon runs here; start one with "
 				 "`berth daemon`");
+	if (error && *printbuf_str(&why))
+		return error_set(err, error, "%s", printbuf_str(&why));
 	if (error)
 		return error_set(err, error, "the berth daemon: %s", error_text(error));
 	error = send_line(fd, line);

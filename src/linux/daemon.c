@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 
 #define PATH_SIZE   4096
 #define FDS_MAX	    (SERVER_MAX_FDS + 2 + DAEMON_JOBS_MAX)
+#define FILES_MIN   (FDS_MAX + 64)
 #define LOCK_TRIES  10
 #define TOGETHER_NS NS_PER_S /* due within it: done in one wake-up, by those who can wait */
 
@@ -142,6 +144,22 @@ static void measure_fast(struct daemon *daemon)
 			daemon->fast_bytes += daemon->machine->nodes[i].size_bytes;
 }
 
+/* poll() refuses more entries than files may be open: the daemon would never sleep, nor answer. */
+static int raise_files(struct printbuf *err)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return error_set(err, -errno, "RLIMIT_NOFILE: %s", error_text(-errno));
+	if (limit.rlim_max < FILES_MIN)
+		return error_set(err, -EMFILE,
+				 "this program may open %llu files, the daemon needs %d; raise it "
+				 "with LimitNOFILE= or `ulimit -n`",
+				 (unsigned long long)limit.rlim_max, FILES_MIN);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit); /* as it was it may be enough */
+	return 0;
+}
+
 int daemon_init(struct daemon *daemon, const struct root *root, const struct daemon_wish *wish,
 		struct printbuf *err)
 {
@@ -150,12 +168,14 @@ int daemon_init(struct daemon *daemon, const struct root *root, const struct dae
 				   .state_fd = -1,
 				   .lock_fd = -1,
 				   .signal_fd = -1,
-				   .server = { .fd = -1 },
+				   .server = { .fd = -1, .spare_fd = -1 },
 				   .journal = { .fd = -1 } };
 	daemon->jobs = calloc(DAEMON_JOBS_MAX, sizeof(*daemon->jobs));
 	if (!daemon->jobs)
 		return error_set(err, -ENOMEM, "out of memory");
-	int error = daemon_reload(daemon, err);
+	int error = raise_files(err);
+	if (!error)
+		error = daemon_reload(daemon, err);
 	if (!error)
 		error = find_group(daemon, err);
 	if (!error)

@@ -58,11 +58,30 @@ static bool has_same_cpus(const struct daemon_job *job, const struct config_job 
 	       wish->soft.max_distance == config->max_distance;
 }
 
-int daemon_take_config(struct daemon *daemon)
+/* Jobs that the configuration does not name any more make room for those that are new. */
+static void let_go_of_unnamed(struct daemon *daemon)
 {
 	const struct config *config = daemon->config;
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
 		daemon->jobs[i].config = NULL;
+	for (size_t i = 0; i < config->nr_jobs; i++) {
+		struct daemon_job *job = daemon_find_job(daemon, config->jobs[i].name);
+		if (job)
+			job->config = &config->jobs[i];
+	}
+	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
+		struct daemon_job *job = &daemon->jobs[i];
+		if (job->config || !job->name[0])
+			continue;
+		daemon_let_go(daemon, job);
+		*job = (struct daemon_job){ .config = NULL };
+	}
+}
+
+int daemon_take_config(struct daemon *daemon)
+{
+	const struct config *config = daemon->config;
+	let_go_of_unnamed(daemon);
 	for (size_t i = 0; i < config->nr_jobs; i++) {
 		struct daemon_job *job = daemon_find_job(daemon, config->jobs[i].name);
 		if (!job)
@@ -74,13 +93,6 @@ int daemon_take_config(struct daemon *daemon)
 		job->has_refused_cpus = false;
 		if (job->cpus && !has_same_cpus(job, job->config))
 			job->cpus = daemon_cpus_free(job->cpus);
-	}
-	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
-		struct daemon_job *job = &daemon->jobs[i];
-		if (job->config || !job->name[0])
-			continue;
-		daemon_let_go(daemon, job);
-		*job = (struct daemon_job){ .config = NULL };
 	}
 	return 0;
 }

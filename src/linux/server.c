@@ -2,6 +2,8 @@
 /* Answering lines on a unix socket (server.h). */
 #include "linux/server.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -45,11 +47,33 @@ static int bind_to(int fd, const struct sockaddr_un *address)
 	return bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
 }
 
+/* Never through a link that somebody else has put in its place meanwhile. */
+static int open_to_all(const char *path)
+{
+	struct stat status;
+	char name[64];
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), error = 0;
+	if (fd < 0)
+		return -errno;
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &status) < 0 || !S_ISSOCK(status.st_mode))
+		error = -ENOTSOCK;
+	else if (chmod(name, 0666) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+static int open_spare(void)
+{
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 int server_open(struct server *server, const char *path, const struct server_ops *ops,
 		void *context, struct printbuf *err)
 {
 	struct sockaddr_un address;
-	*server = (struct server){ .fd = -1, .ops = ops, .context = context };
+	*server = (struct server){ .fd = -1, .spare_fd = -1, .ops = ops, .context = context };
 	for (uint32_t i = 0; i < SERVER_MAX_CLIENTS; i++)
 		server->clients[i].fd = -1;
 	int error = make_address(path, &address, err);
@@ -61,8 +85,11 @@ int server_open(struct server *server, const char *path, const struct server_ops
 		error = server->path ? -errno : -ENOMEM;
 	if (!error)
 		error = bind_to(fd, &address);
-	if (!error && (chmod(path, 0666) < 0 || listen(fd, 128) < 0))
+	if (!error)
+		error = open_to_all(path);
+	if (!error && listen(fd, 128) < 0)
 		error = -errno;
+	server->spare_fd = error ? -1 : open_spare();
 	server->fd = error ? -1 : fd;
 	if (!error)
 		return 0;
@@ -98,9 +125,11 @@ void server_close(struct server *server)
 		close(server->fd);
 		unlink(server->path);
 	}
+	if (server->spare_fd >= 0)
+		close(server->spare_fd);
 	free(server->path);
 	server->path = NULL;
-	server->fd = -1;
+	server->fd = server->spare_fd = -1;
 }
 
 static int read_peer(int fd, struct server_peer *ret)
@@ -168,11 +197,31 @@ static bool is_to_wait(const struct server *server, const struct server_client *
 	       !is_over(server, now_ns);
 }
 
+/* With no descriptor left, whoever waits would keep poll() from sleeping: the spare one serves to
+ * hang up on him. Where even that fails nobody is looked at before the next second. */
+static void turn_away(struct server *server)
+{
+	int fd = -1;
+	if (server->spare_fd >= 0) {
+		close(server->spare_fd);
+		fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	}
+	if (fd >= 0)
+		close(fd);
+	server->nr_hung_up += fd >= 0;
+	server->spare_fd = open_spare();
+	server->nr_accepted = fd >= 0 ? server->nr_accepted + 1 : SERVER_ACCEPTS_PER_S;
+}
+
 static void accept_clients(struct server *server, uint64_t now_ns)
 {
 	for (int i = 0; i < SERVER_ACCEPTS && !is_resting(server, now_ns); i++) {
 		struct server_peer peer;
 		int fd = accept4(server->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			turn_away(server);
+			continue;
+		}
 		if (fd < 0)
 			return;
 		struct server_client *client = read_peer(fd, &peer) < 0
@@ -248,6 +297,8 @@ static void answer_line(struct server *server, struct server_client *client, uin
 static void read_line(struct server *server, struct server_client *client, uint64_t now_ns)
 {
 	size_t room = sizeof(client->line) - client->nr_line;
+	if (room == 0)
+		return; /* full of whole lines that wait for their second */
 	ssize_t nr = recv(client->fd, client->line + client->nr_line, room, MSG_DONTWAIT);
 	if (nr == 0 || (nr < 0 && errno != EAGAIN && errno != EINTR)) {
 		hang_up(server, client);

@@ -65,7 +65,7 @@ struct server_client {
 };
 
 struct server {
-	int fd;
+	int fd, spare_fd; /* spare: given up to hang up on clients when there is no other */
 	char *path;
 	const struct server_ops *ops;
 	void *context;

@@ -72,6 +72,11 @@ refuses 1 'no berth daemon runs' explain mine --state "$TMP"
 printf '[Daemon]\nDryRun=no\nNonsense=1\n' >"$TMP/bad.conf"
 refuses 2 'bad.conf:3' daemon --config "$TMP/bad.conf" --state "$S"
 
+# Too few files may be open: said, instead of a daemon that answers nobody.
+status=0
+(ulimit -n 64 && exec "$BERTH" daemon --config "$TMP/berth.conf" --state "$S") >"$TMP/out" 2>&1 || status=$?
+[ $status = 1 ] && grep -q 'LimitNOFILE' "$TMP/out" || fail "ulimit -n 64: status $status: $(cat "$TMP/out")"
+
 # A dry run changes nothing.
 config no
 start --dry-run
@@ -101,6 +106,7 @@ refuses 2 'not one of' set mine goal=fast --state "$S"
 refuses 1 'no such job' set nobody goal=balanced --state "$S"
 refuses 2 'FastMin' set mine fast-min=60% --state "$S"
 refuses 1 'no such job' stop nobody --state "$S"
+refuses 2 'longer than' set mine goal="$(printf '%5000s' x)" --state "$S"
 has_cpus $program "$first" || fail "a mistake has changed the mask"
 "$BERTH" set mine prefer="$last" --state "$S" || fail "set: $?"
 until_is has_cpus $program "$last" || fail "after set its mask is $(cpus_of $program)"

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -305,6 +306,73 @@ static void test_server_replaces_an_abandoned_socket(void **state)
 	free(server.path);
 	server.path = NULL;
 	assert_int_equal(server_open(&server, path, &ops, NULL, &err), 0);
+	end();
+}
+
+/* Every descriptor that 64 allow: how many there were is in ret_nr. */
+static void take_descriptors(int taken[64], int *ret_nr, struct rlimit *ret_before)
+{
+	struct rlimit few;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+	few = *ret_before;
+	few.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int nr = 0, fd;
+	while (nr < 64 && (fd = dup(server.fd)) >= 0)
+		taken[nr++] = fd;
+	*ret_nr = nr;
+}
+
+static void give_descriptors(int taken[64], int nr, const struct rlimit *before)
+{
+	for (int i = 0; i < nr; i++)
+		close(taken[i]);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, before), 0);
+}
+
+/* With no descriptor left who comes is told at once, by being hung up on. */
+static void test_server_hangs_up_without_descriptors(void **state)
+{
+	struct rlimit before;
+	int taken[64], nr;
+	(void)state;
+	begin();
+	int fd = call();
+	assert_true(fd >= 0);
+	take_descriptors(taken, &nr, &before);
+	turn();
+	assert_null(hear(fd));
+	assert_int_equal(server.nr_hung_up, 1);
+	assert_true(server.spare_fd >= 0);
+	give_descriptors(taken, nr, &before);
+	close(fd);
+	end();
+}
+
+/* Without the spare one, too, it looks at nobody for a second: it does not spin. */
+static void test_server_rests_without_descriptors(void **state)
+{
+	struct pollfd fds[SERVER_MAX_FDS];
+	struct rlimit before;
+	int taken[64], nr;
+	(void)state;
+	begin();
+	int fd = call();
+	assert_true(fd >= 0);
+	close(server.spare_fd);
+	server.spare_fd = -1;
+	take_descriptors(taken, &nr, &before);
+	turn();
+	server_fds(&server, now_ns, fds);
+	assert_int_equal(fds[0].fd, -1);
+	assert_in_range(server_due_ns(&server, now_ns), now_ns + 1, now_ns + NS_PER_S);
+	give_descriptors(taken, nr, &before);
+	now_ns += 2 * NS_PER_S;
+	turn();
+	say(fd, "hello\n");
+	turn();
+	assert_string_equal(hear(fd), "hello\n");
+	close(fd);
 	end();
 }
 
