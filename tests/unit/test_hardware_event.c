@@ -5,49 +5,13 @@
  */
 #include "test.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "linux/hardware_event.h"
+#include "root_fixture.h"
 
 #define DEVICES "sys/bus/event_source/devices/"
-
-static char folder[64];
-static struct root root;
-
-static void put(const char *path, const char *text)
-{
-	char whole[256];
-	snprintf(whole, sizeof(whole), "%s/%s", folder, path);
-	for (char *at = strchr(whole + 1, '/'); at; at = strchr(at + 1, '/')) {
-		*at = '\0';
-		mkdir(whole, 0700);
-		*at = '/';
-	}
-	FILE *file = fopen(whole, "w");
-	assert_non_null(file);
-	fprintf(file, "%s\n", text);
-	fclose(file);
-}
-
-static void begin(void)
-{
-	strcpy(folder, "/tmp/berth-hardware-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	root = (struct root){ .fd = open(folder, O_PATH | O_DIRECTORY), .path = folder };
-}
-
-static void end(void)
-{
-	PRINTBUF(command);
-	close(root.fd);
-	prt_printf(&command, "rm -r %s", folder);
-	assert_int_equal(system(printbuf_str(&command)), 0);
-}
 
 static void put_intel(const char *device)
 {
@@ -70,7 +34,7 @@ static void put_intel(const char *device)
 static void test_intel(void **state)
 {
 	struct hardware_event event;
-	begin();
+	root_begin();
 	put_intel("cpu");
 	assert_int_equal(hardware_event_find(&root, &event, NULL), 0);
 	assert_string_equal(event.name, "PEBS");
@@ -83,43 +47,43 @@ static void test_intel(void **state)
 	assert_int_equal(hardware_event_find(&root, &event, NULL), 0);
 	assert_true(event.has_leader);
 	assert_int_equal(event.leader.config, 0x8203);
-	end();
+	root_end();
 }
 
 static void test_hybrid(void **state)
 {
 	struct hardware_event event;
-	begin();
+	root_begin();
 	put_intel("cpu_core");
 	assert_int_equal(hardware_event_find(&root, &event, NULL), 0);
 	assert_int_equal(event.attr.config, 0x1cd);
-	end();
+	root_end();
 }
 
 static void test_amd(void **state)
 {
 	struct hardware_event event;
-	begin();
+	root_begin();
 	put(DEVICES "ibs_op/type", "11");
 	assert_int_equal(hardware_event_find(&root, &event, NULL), 0);
 	assert_string_equal(event.name, "IBS");
 	assert_int_equal(event.attr.type, 11);
 	assert_int_equal(event.attr.config, 1 << 19);
-	end();
+	root_end();
 }
 
 static void test_none(void **state)
 {
 	struct hardware_event event;
 	PRINTBUF(err);
-	begin();
+	root_begin();
 	assert_int_equal(hardware_event_find(&root, &event, &err), -EOPNOTSUPP);
 	assert_non_null(strstr(printbuf_str(&err), "no PEBS or IBS"));
 	printbuf_reset(&err);
 	put(DEVICES "arm_spe_0/type", "9");
 	assert_int_equal(hardware_event_find(&root, &event, &err), -EOPNOTSUPP);
 	assert_non_null(strstr(printbuf_str(&err), "SPE"));
-	end();
+	root_end();
 }
 
 static void test_terms(void **state)
@@ -141,7 +105,7 @@ static void test_terms(void **state)
 		{ "=1", -EBADMSG, 0 },
 		{ "../type=1", -EBADMSG, 0 },
 	};
-	begin();
+	root_begin();
 	put_intel("cpu");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct perf_event_attr attr = { .size = 0 };
@@ -149,7 +113,7 @@ static void test_terms(void **state)
 				 cases[i].error);
 		assert_int_equal(attr.config, cases[i].config);
 	}
-	end();
+	root_end();
 }
 
 static void test_bad_formats(void **state)
@@ -158,14 +122,14 @@ static void test_bad_formats(void **state)
 		"",	     "config",	   "config:",	  "config:x",
 		"config:5-", "config:7-0", "config:0-64", "config9:0-7"
 	};
-	begin();
+	root_begin();
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct perf_event_attr attr = { .size = 0 };
 		put(DEVICES "cpu/format/event", bad[i]);
 		assert_int_equal(hardware_event_encode(&root, "cpu", "event=1", &attr), -EBADMSG);
 		assert_int_equal(attr.config, 0);
 	}
-	end();
+	root_end();
 }
 
 struct record {

@@ -7,35 +7,15 @@
 #include "test.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "linux/kdamond.h"
+#include "root_fixture.h"
 
 #define ADMIN	"sys/kernel/mm/damon/admin/kdamonds/"
 #define CONTEXT ADMIN "0/contexts/0/"
 #define UPDATE	CONTEXT "monitoring_attrs/intervals/update_us"
-
-static char folder[64];
-static struct root root;
-
-static void put(const char *path, const char *text)
-{
-	char whole[256];
-	snprintf(whole, sizeof(whole), "%s/%s", folder, path);
-	for (char *at = strchr(whole + 1, '/'); at; at = strchr(at + 1, '/')) {
-		*at = '\0';
-		mkdir(whole, 0700);
-		*at = '/';
-	}
-	FILE *file = fopen(whole, "w");
-	assert_non_null(file);
-	fprintf(file, "%s\n", text);
-	fclose(file);
-}
 
 static void expect(const char *path, const char *text)
 {
@@ -48,9 +28,7 @@ static void expect(const char *path, const char *text)
 /* What the kernel would make when it is told the numbers. */
 static void setup(void)
 {
-	strcpy(folder, "/tmp/berth-kdamond-XXXXXX");
-	assert_non_null(mkdtemp(folder));
-	root = (struct root){ .fd = open(folder, O_PATH | O_DIRECTORY), .path = folder };
+	root_begin();
 	put(ADMIN "nr_kdamonds", "0");
 	put(ADMIN "0/state", "off");
 	put(ADMIN "0/pid", "77");
@@ -65,14 +43,6 @@ static void setup(void)
 	put(CONTEXT "targets/0/pid_target", "0");
 	put(CONTEXT "targets/1/pid_target", "0");
 	put("proc/77/schedstat", "123456 789 10");
-}
-
-static void teardown(void)
-{
-	PRINTBUF(command);
-	close(root.fd);
-	prt_printf(&command, "rm -r %s", folder);
-	assert_int_equal(system(printbuf_str(&command)), 0);
 }
 
 static struct journal new_journal(void)
@@ -142,7 +112,7 @@ static void test_from_made_to_removed(void **state)
 	expect(ADMIN "nr_kdamonds", "0");
 	kdamond_remove(&kdamond);
 	drop(&journal);
-	teardown();
+	root_end();
 }
 
 static void test_who_has_one_keeps_it(void **state)
@@ -158,7 +128,7 @@ static void test_who_has_one_keeps_it(void **state)
 	assert_int_equal(journal.nr_changes, 0);
 	assert_int_equal(kdamond.pid, 5);
 	drop(&journal);
-	teardown();
+	root_end();
 }
 
 static void test_exclusive_users_are_named(void **state)
@@ -170,7 +140,7 @@ static void test_exclusive_users_are_named(void **state)
 	assert_non_null(strstr(printbuf_str(&err), "DAMON_STAT"));
 	put("sys/module/damon_stat/parameters/enabled", "N");
 	assert_int_equal(kdamond_probe(&root, &err), 0);
-	teardown();
+	root_end();
 }
 
 static void test_nothing_is_changed_without_a_journal(void **state)
@@ -179,7 +149,7 @@ static void test_nothing_is_changed_without_a_journal(void **state)
 	setup();
 	assert_int_equal(kdamond_make(&root, NULL, &kdamond, NULL), -EROFS);
 	expect(ADMIN "nr_kdamonds", "0");
-	teardown();
+	root_end();
 }
 
 /* Somebody made the number anew: there is one, with other contents. */
@@ -198,7 +168,7 @@ static void test_one_that_became_theirs(void **state)
 	expect(ADMIN "0/state", "on");
 	expect(ADMIN "nr_kdamonds", "1");
 	drop(&journal);
-	teardown();
+	root_end();
 }
 
 static void test_what_restore_undoes(void **state)
@@ -234,5 +204,5 @@ static void test_what_restore_undoes(void **state)
 		expect(ADMIN "nr_kdamonds", is_left ? cases[i].nr : "0");
 		expect(ADMIN "0/state", is_left ? cases[i].state : "off");
 	}
-	teardown();
+	root_end();
 }
