@@ -452,7 +452,9 @@ const struct config_key config_keys[CONFIG_NR_KEYS] = {
 	{ false, "CPULimit", "2%", &kind_limit, DAEMON(cpu_limit_bp),
 	  "How much of one CPU berth itself may use, copying not counted.", NULL },
 	{ false, "SocketGroup", "", &kind_name, DAEMON(socket_group),
-	  "The group of users who may ask for the status. Not said: root only.", NULL },
+	  "The group of users who, as root, may see all jobs of the daemon and change them. Others "
+	  "see those in which they have a process.",
+	  NULL },
 	{ true, "Match", "", &kind_match, JOB(matches),
 	  "Which processes are the job's; may be given several times, one that matches is enough. "
 	  "cgroup: the path of a group, of which all groups below are part; unit: a unit of "
