@@ -23,9 +23,13 @@ bool explain_live_is_meant(int nr_arguments, char **arguments)
 	return access(first, F_OK) != 0 && !strchr(first, '/') && !strchr(first, '.');
 }
 
-static void add_node(struct printbuf *out, const char *text)
+static void add_node(struct printbuf *out, const struct reply_row *row, const char *name)
 {
-	prt_str(out, text && *text != '-' ? text : "?");
+	const char *text = reply_value(row, name);
+	if (text && *text != '-')
+		reply_prt(out, row, name);
+	else
+		prt_char(out, '?');
 }
 
 /* The words of explain_text.c. */
@@ -34,17 +38,24 @@ static void add_event(void *context, const struct reply_row *row)
 	struct printbuf *out = context;
 	const char *why = reply_value(row, "why"), *kind = reply_value(row, "kind");
 	prt_ns(out, reply_u64(row, "ago_ns"));
-	prt_printf(out, " ago\t%s\t%llu\t%s\t", reply_value(row, "job"),
-		   (unsigned long long)reply_u64(row, "pid"), reply_value(row, "address"));
-	prt_u64_grouped(out, reply_u64(row, "pages"));
-	prt_printf(out, "\t%s\tnode ", kind ? kind : "");
-	add_node(out, reply_value(row, "from"));
-	prt_str(out, " -> ");
-	add_node(out, reply_value(row, "to"));
+	prt_str(out, " ago\t");
+	reply_prt(out, row, "job");
+	prt_printf(out, "\t%llu\t", (unsigned long long)reply_u64(row, "pid"));
+	reply_prt(out, row, "address");
 	prt_char(out, '\t');
-	if (kind && strcmp(kind, "refused") == 0)
-		prt_printf(out, "%s%s", reply_value(row, "outcome"), why && *why ? ": " : "");
-	prt_safe(out, why ? why : "", why ? strlen(why) : 0);
+	prt_u64_grouped(out, reply_u64(row, "pages"));
+	prt_char(out, '\t');
+	reply_prt(out, row, "kind");
+	prt_str(out, "\tnode ");
+	add_node(out, row, "from");
+	prt_str(out, " -> ");
+	add_node(out, row, "to");
+	prt_char(out, '\t');
+	if (kind && strcmp(kind, "refused") == 0) {
+		reply_prt(out, row, "outcome");
+		prt_str(out, why && *why ? ": " : "");
+	}
+	reply_prt(out, row, "why");
 	prt_char(out, '\n');
 }
 
@@ -52,11 +63,15 @@ static void add_page(void *context, const struct reply_row *row)
 {
 	struct printbuf *out = context;
 	const char *why = reply_value(row, "wanted_why");
-	prt_printf(out, "job %s, process %llu: %llu moves, %llu round trips%s%s\n",
-		   reply_value(row, "job"), (unsigned long long)reply_u64(row, "pid"),
+	prt_str(out, "job ");
+	reply_prt(out, row, "job");
+	prt_printf(out, ", process %llu: %llu moves, %llu round trips%s",
+		   (unsigned long long)reply_u64(row, "pid"),
 		   (unsigned long long)reply_u64(row, "moves"),
 		   (unsigned long long)reply_u64(row, "round_trips"),
-		   why ? "; wanted last because it " : "", why ? why : "");
+		   why ? "; wanted last because it " : "");
+	reply_prt(out, row, "wanted_why");
+	prt_char(out, '\n');
 }
 
 static void to_text(struct printbuf *out, const char *answer)

@@ -17,6 +17,13 @@ const char *reply_value(const struct reply_row *row, const char *name)
 	return NULL;
 }
 
+void reply_prt(struct printbuf *out, const struct reply_row *row, const char *name)
+{
+	const char *text = reply_value(row, name);
+	if (text)
+		prt_safe(out, text, strlen(text));
+}
+
 uint64_t reply_u64(const struct reply_row *row, const char *name)
 {
 	const char *text = reply_value(row, name);
@@ -194,11 +201,31 @@ static int copy_value(struct json_writer *json, const char *top, struct json_rea
 	return 0;
 }
 
+/* One value not nested deeper than any answer is, and nothing behind it. */
+static int check_value(const char *text)
+{
+	struct json_span span = { text, strlen(text) };
+	struct json_reader *reader = NULL;
+	enum json_token token = JSON_END;
+	uint32_t nr = 0;
+	int error = json_reader_new(json_read_span, &span, &reader);
+	while (!error && (token = json_next(reader)) != JSON_END) {
+		nr++;
+		if (token == JSON_ERROR || json_depth(reader) > REPLY_MAX_DEPTH)
+			error = -EINVAL;
+	}
+	json_reader_free(reader);
+	return !error && nr == 0 ? -EINVAL : error;
+}
+
+/* What is half an answer is not begun: the writer could not go on behind it. */
 int reply_copy(const char *text, struct json_writer *json, const char *key)
 {
 	struct json_span span = { text, strlen(text) };
 	struct json_reader *reader = NULL;
-	int error = json_reader_new(json_read_span, &span, &reader);
+	int error = check_value(text);
+	if (!error)
+		error = json_reader_new(json_read_span, &span, &reader);
 	if (error)
 		return error;
 	error = copy_value(json, key, reader);

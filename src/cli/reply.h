@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 #define REPLY_MAX_VALUES 64 /* of one row */
+#define REPLY_MAX_DEPTH	 16
 
 struct reply_row { /* "cpus.now" -> "0-3"; null is not there */
 	struct {
@@ -18,7 +19,9 @@ struct reply_row { /* "cpus.now" -> "0-3"; null is not there */
 };
 
 const char *reply_value(const struct reply_row *row, const char *name); /* NULL: not there */
-uint64_t reply_u64(const struct reply_row *row, const char *name);	/* 0: not there */
+/* As a terminal may have it; nothing where it is not there. */
+void reply_prt(struct printbuf *out, const struct reply_row *row, const char *name);
+uint64_t reply_u64(const struct reply_row *row, const char *name); /* 0: not there */
 
 /* The daemon's own error: its sentence, and the exit status it names. 0: it is none. */
 int reply_error(const char *text, struct printbuf *err);
@@ -26,7 +29,7 @@ int reply_error(const char *text, struct printbuf *err);
  * -EINVAL: not an answer of a daemon. */
 int reply_rows(const char *text, const char *name,
 	       void (*take)(void *context, const struct reply_row *row), void *context);
-/* All of it, as a member or an item. */
+/* All of it, as a member or an item; what is no whole value of JSON writes nothing: -EINVAL. */
 int reply_copy(const char *text, struct json_writer *json, const char *key);
 
 /* Asks and says what went wrong. 0: the answer is in `ret`; else an exit status. is_quiet: that no

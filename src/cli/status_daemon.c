@@ -70,10 +70,15 @@ static void add_memory(struct printbuf *out, const struct reply_row *row)
 {
 	const char *why = reply_value(row, "why_no_memory");
 	if (reply_value(row, "sampler")) {
-		prt_printf(out, "; policy %s, sampler %s (", reply_value(row, "policy"),
-			   reply_value(row, "sampler"));
+		prt_str(out, "; policy ");
+		reply_prt(out, row, "policy");
+		prt_str(out, ", sampler ");
+		reply_prt(out, row, "sampler");
+		prt_str(out, " (");
 		add_share(out, row, "sampling_share");
-		prt_printf(out, " of a CPU), mover %s (", reply_value(row, "mover"));
+		prt_str(out, " of a CPU), mover ");
+		reply_prt(out, row, "mover");
+		prt_str(out, " (");
 		add_share(out, row, "moving_share");
 		prt_char(out, ')');
 	} else if (why) {
