@@ -25,9 +25,8 @@
 #define ARMED_PAGES	 512
 #define ARMED_TIMES	 8
 #define ARMED_CHUNKS_MAX ((uint32_t)1 << 22) /* 8 TiB of 4 KiB pages */
-#define ARMED_RANGE_MAX	 ((uint64_t)1 << 21) /* pages armed at once; the kernel does 2 GiB at most \
-					      */
-#define ARMED_UNKNOWN UINT64_MAX
+#define ARMED_RANGE_MAX	 ((uint64_t)1 << 21) /* pages at once; Linux arms 2 GiB */
+#define ARMED_UNKNOWN	 UINT64_MAX
 
 struct armed_chunk {
 	uint64_t number; /* page / ARMED_PAGES */

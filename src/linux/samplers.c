@@ -7,7 +7,6 @@
 #include "base/error.h"
 
 #define SAMPLER_NAME_MAX ((size_t)64)
-#define NAMES_MAX	 16
 
 const struct sampler_ops *const live_samplers[] = {
 	&live_sampler_accessed,
@@ -28,10 +27,10 @@ const struct sampler_ops *live_sampler_find(const char *name)
 /* What is meant, or else all that there are. */
 static int refuse_name(const char *text, struct printbuf *err)
 {
-	const char *names[NAMES_MAX] = { live_sampler_auto.name };
+	const char *names[ARRAY_SIZE(live_samplers)] = { live_sampler_auto.name };
 	size_t nr = 1;
-	for (; nr < NAMES_MAX && live_samplers[nr - 1]; nr++)
-		names[nr] = live_samplers[nr - 1]->name;
+	for (size_t i = 0; live_samplers[i]; i++)
+		names[nr++] = live_samplers[i]->name;
 	if (strcmp(text, names[0]) == 0)
 		return error_set(err, -EINVAL,
 				 "auto: chooses by itself; name it alone, or others without it");
