@@ -348,6 +348,8 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	}
 	if (!error)
 		error = engine_tick(placer->engine, now_ns, err);
+	placer->live.has_planner = true;
+	placer->live.nr_planned_pages = engine_stats(placer->engine)->nr_planned_pages;
 	placer->ticking_ns += live_cpu_ns() - cpu_ns;
 	placer->live.deciding_ns = placer->ticking_ns -
 				   MIN(placer->live.sampling_ns, placer->ticking_ns);

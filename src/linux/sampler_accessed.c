@@ -25,7 +25,9 @@
  * Four checks come in a row at the beginning, each as long after the other as it took, and when the
  * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
  * share of a CPU need not be saved up for these. A program that is filling its memory for the first
- * time is looked at when it has.
+ * time is looked at when it has. Where three checks in a row brought hardly any moves, the row
+ * ends, and each further one has half the share of the one before, down to a 16th; scouts come
+ * every two seconds, then every four. Moves or an alarm bring all of it back.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -59,6 +61,9 @@
 #define SAVED_MAX_NS  ((int64_t)NS_PER_S)
 #define BURST	      4 /* checks in a row, at the beginning and at an alarm */
 #define SCOUT_NS      NS_PER_S
+#define PLANNED_PARTS 1024 /* of what is mapped: moves fewer than that are none */
+#define VAIN_FIRST    3	   /* in a row: from then on each has half of the share before */
+#define VAIN_MAX      6
 #define FLAG_HEAD     15 /* of kpageflags: of a folio of several pages */
 #define FLAG_TAIL     16
 #define RUN_MAX_PAGES 65536
@@ -85,6 +90,8 @@ struct accessed {
 	uint64_t decided_ns;		  /* live->deciding_ns that was paid for */
 	uint64_t nr_resident;		  /* pages, when last asked */
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
+	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
+	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
 	struct scout scout;
 	uint64_t scout_ns; /* when to scout next */
 	int flags_fd;	   /* kpageflags; -1: no scouting */
@@ -326,10 +333,36 @@ static bool is_window_short(const struct accessed *accessed)
 	       accessed->window_ns * 2 <= WINDOW_MAX_NS;
 }
 
+/* What became of the check before: where nothing is to be gained looking is in vain, too. */
+static void note_vain(struct accessed *accessed)
+{
+	uint64_t nr_planned = accessed->live->nr_planned_pages - accessed->nr_planned;
+	accessed->nr_planned += nr_planned;
+	if (!accessed->live->has_planner || nr_planned > accessed->nr_mapped / PLANNED_PARTS)
+		accessed->nr_vain = 0;
+	else
+		accessed->nr_vain = MIN(accessed->nr_vain + 1, VAIN_MAX);
+	if (accessed->nr_vain >= VAIN_FIRST)
+		accessed->burst = 0;
+}
+
+static uint64_t share_of(const struct accessed *accessed)
+{
+	unsigned by = accessed->nr_vain < VAIN_FIRST ? 0 : accessed->nr_vain - VAIN_FIRST + 1;
+	return MIN(MAX(accessed->live->sampling_share_bp >> by, 1), SHARE_MAX_BP);
+}
+
+/* Up to four seconds, if looking has been in vain: it costs, too. */
+static uint64_t scout_rest_ns(const struct accessed *accessed)
+{
+	return SCOUT_NS << (accessed->nr_vain < VAIN_FIRST ? 0 : (accessed->nr_vain - 1) / 2);
+}
+
 /* When the next check may begin, by what this one took. */
 static void settle(struct accessed *accessed, uint64_t now_ns)
 {
-	uint64_t share_bp = MIN(MAX(accessed->live->sampling_share_bp, 1), SHARE_MAX_BP);
+	note_vain(accessed);
+	uint64_t share_bp = share_of(accessed);
 	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
 	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
 	accessed->saved_ns -= (int64_t)accessed->cost_ns;
@@ -345,7 +378,7 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	if (owed_ns > 0)
 		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);
 	accessed->due_ns = now_ns + rest_ns;
-	accessed->scout_ns = now_ns + SCOUT_NS;
+	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
 	accessed->phase = RESTING;
 }
 
@@ -426,10 +459,11 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 {
 	if (accessed->flags_fd < 0 || now_ns < accessed->scout_ns)
 		return 0;
-	accessed->scout_ns = now_ns + SCOUT_NS;
+	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
 	if (!scout(accessed))
 		return 0;
 	accessed->burst = BURST;
+	accessed->nr_vain = 0;
 	accessed->due_ns = now_ns;
 	return -EAGAIN;
 }
