@@ -127,3 +127,15 @@ static void test_sparse_checks_leave_alone_what_is_even(void **state)
 	assert_in_range(after - before, 0, NR_PAGES / 10);
 	paper_close(&sparse.world);
 }
+
+/* So often that more than half are seen each time: nothing is moved from the beginning. */
+static void test_sparse_checks_leave_alone_what_is_even_and_busy(void **state)
+{
+	struct sparse sparse;
+	(void)state;
+	open_sparse(&sparse, 200 * NS_PER_MS);
+	sparse.hot_chance = sparse.cold_chance = ONE / 20 * 11;
+	turns(&sparse, 10, 2 * NS_PER_S);
+	assert_in_range(sparse.world.nr_promoted + sparse.world.nr_demoted, 0, NR_PAGES / 50);
+	paper_close(&sparse.world);
+}

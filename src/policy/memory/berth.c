@@ -366,7 +366,8 @@ static void note_unwatched(struct berth *berth, uint64_t now_ns)
 	uint64_t passed_ns = now_ns - berth->round_ns, ratio = 16;
 	if (berth->window_ns > 0 && berth->round_ns > 0)
 		ratio = MIN(MAX(passed_ns * 16 / berth->window_ns, 16), UNWATCHED_MAX);
-	berth->unwatched = (berth->unwatched * 3 + ratio) / 4;
+	bool is_first = berth->unwatched == WATCHED; /* or it has been so all the time */
+	berth->unwatched = is_first ? ratio : (berth->unwatched * 3 + ratio) / 4;
 	berth->round_ns = now_ns;
 	berth->window_ns = 0;
 }

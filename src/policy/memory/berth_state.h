@@ -50,6 +50,8 @@
 #define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
 #define BAR_MAX		6
 #define MISSES_GUESS	8	    /* that one touch stands for, where nothing counts misses */
+#define WATCHED		16	    /* in 16ths: all of the time, nothing is left to chance */
+#define CHANCE_ONE	65536	    /* of a page to be seen in a round */
 #define SPARSE		32	    /* in 16ths: half of the time is not watched, or more */
 #define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 

@@ -128,12 +128,19 @@ void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS
 	}
 }
 
+/* Of an average page to be seen in a round. */
+static uint64_t chance_of(const struct berth *berth)
+{
+	return MIN(berth->touches_avg * 16 / MAX(berth->nr_pages, 1), CHANCE_ONE);
+}
+
 /* So many touches in so many rounds: more than an average page gets by chance, by 2.5 deviations?
  */
 static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds)
 {
-	uint64_t usual = rounds * RATE_ONE / berth->unit;
-	uint64_t variance = usual * RATE_ONE / berth->unit * (berth->unit - 1);
+	uint64_t chance = chance_of(berth);
+	uint64_t usual = rounds * RATE_ONE * chance / CHANCE_ONE;
+	uint64_t variance = usual * RATE_ONE * (CHANCE_ONE - chance) / CHANCE_ONE;
 	uint64_t apart = touches > usual ? touches - usual : 0;
 	return apart * apart * 4 > variance * 25;
 }
@@ -142,7 +149,9 @@ bool berth_is_above_chance(const struct berth *berth, uint32_t id)
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	const struct past *past = &berth->pasts[id];
-	if (!is_sparse(berth) || berth->unit < 2)
+	/* Where most are seen each time, dozens of rounds would not tell: those that are not seen
+	 * stand out. */
+	if (berth->unwatched <= WATCHED || chance_of(berth) >= CHANCE_ONE / 4 * 3)
 		return true;
 	uint32_t at = past->long_at;
 	uint64_t age = berth->now - past->born + 1;
