@@ -25,7 +25,7 @@
  * Four checks come in a row at the beginning, each as long after the other as it took, and when the
  * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
  * share of a CPU need not be saved up for these. A program that is filling its memory for the first
- * time is looked at when it has. Where three checks in a row brought hardly any moves, the row
+ * time is looked at when it has. Where a dozen checks in a row brought hardly any moves, the row
  * ends, and each further one has half the share of the one before, down to a 16th; scouts come
  * every two seconds, then every four. Moves or an alarm bring all of it back.
  *
@@ -62,8 +62,8 @@
 #define BURST	      4 /* checks in a row, at the beginning and at an alarm */
 #define SCOUT_NS      NS_PER_S
 #define PLANNED_PARTS 1024 /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST    3	   /* in a row: from then on each has half of the share before */
-#define VAIN_MAX      6
+#define VAIN_FIRST    12   /* in a row: from then on each has half of the share before */
+#define VAIN_MAX      15
 #define FLAG_HEAD     15 /* of kpageflags: of a folio of several pages */
 #define FLAG_TAIL     16
 #define RUN_MAX_PAGES 65536
@@ -355,7 +355,9 @@ static uint64_t share_of(const struct accessed *accessed)
 /* Up to four seconds, if looking has been in vain: it costs, too. */
 static uint64_t scout_rest_ns(const struct accessed *accessed)
 {
-	return SCOUT_NS << (accessed->nr_vain < VAIN_FIRST ? 0 : (accessed->nr_vain - 1) / 2);
+	return SCOUT_NS << (accessed->nr_vain < VAIN_FIRST
+				    ? 0
+				    : (accessed->nr_vain - VAIN_FIRST) / 2 + 1);
 }
 
 /* When the next check may begin, by what this one took. */
