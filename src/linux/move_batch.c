@@ -12,7 +12,7 @@
 #include "linux/numa.h"
 #include "linux/process.h"
 
-#define TRIES_MAX	64 /* calls for one batch */
+#define TRIES_MAX	256 /* calls for one batch: each of its groups of 8 pages may fail */
 #define FOLIO_PAGES_MAX 512
 #define FRAME_BITS	55 /* of a pagemap entry */
 #define PRESENT_BIT	63
@@ -358,8 +358,17 @@ static enum move_outcome outcome_of(struct move_batch *batch, const struct move_
 	return never ? MOVE_REFUSED_BUSY : outcome;
 }
 
+/* Its pid may be another's by now: a pidfd that has something to read is of one that ended. */
+static bool has_ended(const struct move_target *target)
+{
+	struct pollfd ask = { .fd = target->pidfd, .events = POLLIN };
+	return target->pidfd < 0 || poll(&ask, 1, 0) != 0;
+}
+
+/* What is known of a process stays known when it ends: it is told at the end. */
 static void report_items(struct move_batch *batch, uint64_t now_ns)
 {
+	bool is_over = has_ended(batch->target);
 	struct unmovable *unmovable = &batch->unmovable;
 	uint32_t space = batch->target->space;
 	struct fate fate = { 0 };
@@ -376,17 +385,10 @@ static void report_items(struct move_batch *batch, uint64_t now_ns)
 		if (move_outcome_is_lasting(outcome))
 			unmovable_note(unmovable, space, item->page, kind_of(batch, item, outcome),
 				       now_ns);
-		else
+		else if (!is_over)
 			unmovable_forget(unmovable, space, item->page);
 		push_item(batch, item, outcome);
 	}
-}
-
-/* Its pid may be another's by now: a pidfd that has something to read is of one that ended. */
-static bool has_ended(const struct move_target *target)
-{
-	struct pollfd ask = { .fd = target->pidfd, .events = POLLIN };
-	return target->pidfd < 0 || poll(&ask, 1, 0) != 0;
 }
 
 void move_batch_begin(struct move_batch *batch, const struct move_target *target)
