@@ -30,6 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bench.h"
 
 #define NR_ROUNDS   15
@@ -48,13 +49,6 @@ struct page {
 
 static struct page *page;
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void sleep_ms(long ms)
 {
 	const struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -71,7 +65,7 @@ static void *spin(void *argument)
 		}
 		if (sched_getcpu() == page->home)
 			continue;
-		uint64_t now = now_ns(), none = 0;
+		uint64_t now = clock_now_ns(), none = 0;
 		atomic_compare_exchange_strong(&page->first_away_ns, &none, now);
 		page->last_away_ns = now;
 	}
@@ -135,7 +129,7 @@ static pid_t start_berth(const char *state, const char *prefer, const char *allo
 /* Until a thread ran away from home; -1: it never did. */
 static double wait_away_ms(uint64_t since_ns)
 {
-	while (!page->first_away_ns && now_ns() - since_ns < PATIENCE_NS)
+	while (!page->first_away_ns && clock_now_ns() - since_ns < PATIENCE_NS)
 		sleep_ms(1);
 	uint64_t first_ns = page->first_away_ns;
 	if (!first_ns)
@@ -157,7 +151,7 @@ static double spill_ms(int nr_before)
 	page->spinning = nr_before;
 	sleep_ms(nr_before ? 300 : 2000);
 	page->first_away_ns = 0;
-	uint64_t began_ns = now_ns();
+	uint64_t began_ns = clock_now_ns();
 	page->spinning = 2;
 	return wait_away_ms(began_ns);
 }
@@ -166,7 +160,7 @@ static double spill_ms(int nr_before)
  * the rule, after which it tries again. */
 static double home_ms(void)
 {
-	uint64_t began_ns = now_ns();
+	uint64_t began_ns = clock_now_ns();
 	owner_spins = true;
 	sleep_ms(150);
 	uint64_t last_ns = page->last_away_ns;

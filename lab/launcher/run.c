@@ -29,17 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "lab/launcher/run.h"
 
 #define NR_BOOTS 2
-
-uint64_t run_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* How signals were before, so that the caller finds them as it left them. */
 struct signals {
@@ -84,7 +78,7 @@ static int start(struct run *run, struct printbuf *err)
 	lab_words_to_text(&command, &run->words);
 	run->result->command = printbuf_steal(&command, NULL);
 	int error = run->recorder ? lab_recorder_start(run->recorder, err) : 0;
-	run->start_ns = run->life_ns = run_now_ns();
+	run->start_ns = run->life_ns = clock_now_ns();
 	if (!error)
 		error = lab_emulator_start(&run->emulator, &run->words, run->qemu.libraries, err);
 	close(run->initrd_fd);

@@ -67,8 +67,6 @@ struct run {
 	uint64_t done_ns, told_ns; /* wall: LAB_DONE came; the program was told to end. 0: not */
 };
 
-uint64_t run_now_ns(void);
-
 /* run_prepare.c: all that happens before QEMU starts; nothing is running when it fails. */
 int run_prepare(struct run *run, struct printbuf *err);
 /* run_loop.c: from QEMU's start until it is gone. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "lab/launcher/pin.h"
 #include "lab/launcher/run.h"
@@ -56,7 +57,7 @@ static void on_started(struct run *run, const struct lab_incoming *frame)
 	uint32_t pid;
 	if (run->stage != RUN_READY || !lab_incoming_started(frame, &run->guest_start_ns, &pid))
 		return;
-	run->program_ns = run_now_ns();
+	run->program_ns = clock_now_ns();
 	run->result->boot_wall_ns = run->program_ns - run->start_ns;
 	run->stage = RUN_PROGRAM;
 	if (run->recorder)
@@ -122,7 +123,7 @@ static void on_exited(struct run *run, const struct lab_incoming *frame)
 	if (run->stage != RUN_PROGRAM || run->has_end || !lab_incoming_exited(frame, &exited))
 		return;
 	struct lab_result *result = run->result;
-	result->wall_ns = run_now_ns() - run->program_ns;
+	result->wall_ns = clock_now_ns() - run->program_ns;
 	result->guest_ns = exited.guest_ns > run->guest_start_ns
 				   ? exited.guest_ns - run->guest_start_ns
 				   : 0;
@@ -150,7 +151,7 @@ static void on_done(struct run *run)
 	if (run->stage == RUN_EXITED)
 		run->has_end = true;
 	run->stage = RUN_DONE;
-	run->done_ns = run_now_ns();
+	run->done_ns = clock_now_ns();
 }
 
 static void take_frame(struct run *run, const struct lab_incoming *frame)
@@ -202,7 +203,7 @@ static void take_frame(struct run *run, const struct lab_incoming *frame)
 static void live(struct run *run)
 {
 	const char *stall = lab_watch_sign(&run->watch, LAB_SIGN_STALL);
-	run->life_ns = run_now_ns();
+	run->life_ns = clock_now_ns();
 	if (!stall)
 		return;
 	PRINTBUF(text);

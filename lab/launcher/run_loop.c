@@ -6,6 +6,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "lab/launcher/run.h"
 
@@ -44,7 +45,7 @@ void run_end(struct run *run, enum lab_end end, const char *format, ...)
 	prt_vprintf(&run->result->words, format, args);
 	va_end(args);
 	if (run->program_ns && !run->result->wall_ns)
-		run->result->wall_ns = run_now_ns() - run->program_ns;
+		run->result->wall_ns = clock_now_ns() - run->program_ns;
 	lab_emulator_kill(&run->emulator);
 	if (end == LAB_END_SIGNAL) /* whoever reads may never come back */
 		run->output.fd = run->stdout_fd = run->stderr_fd = -1;
@@ -123,7 +124,7 @@ static void read_console(struct run *run)
 		bool was_dead = lab_watch_death(&run->watch) != NULL;
 		lab_watch_feed(&run->watch, bytes, (size_t)nr);
 		if (!was_dead && run->watch.nr_stalls == nr_stalls)
-			run->life_ns = run_now_ns();
+			run->life_ns = clock_now_ns();
 	}
 }
 
@@ -151,7 +152,7 @@ static void read_signal(struct run *run)
 	if (is_first && run->stage == RUN_PROGRAM &&
 	    lab_channel_send_signal(&run->channel, run->host_signal) == 0) {
 		if (run->host_signal != SIGINT)
-			run->told_ns = run_now_ns();
+			run->told_ns = clock_now_ns();
 		return;
 	}
 	run_end(run, LAB_END_SIGNAL, "ended by signal %d, which came to berth", run->host_signal);
@@ -256,7 +257,7 @@ static uint64_t boot_limit(const struct run *run)
 
 static void check_clocks(struct run *run)
 {
-	uint64_t now = run_now_ns();
+	uint64_t now = clock_now_ns();
 	if (run->has_end && run->stage != RUN_DONE)
 		return;
 	check_death(run, now);

@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "cli/lab_compare.h"
 #include "cli/options.h"
@@ -49,13 +49,6 @@ static struct sigaction catch_signal(int signal)
 	if (before.sa_handler != SIG_IGN)
 		sigaction(signal, &action, NULL);
 	return before;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* DIR/NUMBER-KERNEL-POLICY.SUFFIX, of what a file's name may safely hold. */
@@ -315,7 +308,7 @@ static int run_once(struct one_run *run, struct printbuf *err)
 
 static int run_all(struct compare_plan *plan, struct printbuf *err)
 {
-	uint64_t start_ns = now_ns(), number = 0;
+	uint64_t start_ns = clock_now_ns(), number = 0;
 	int error = 0;
 	for (uint64_t repeat = 0; repeat < plan->repeat && !error; repeat++) {
 		for (size_t i = 0; i < plan->compare.nr_cases && !error; i++, number++) {
@@ -328,7 +321,7 @@ static int run_all(struct compare_plan *plan, struct printbuf *err)
 			};
 			if (plan->compare.cases[i].is_left_out)
 				continue;
-			show_progress(&run, now_ns() - start_ns);
+			show_progress(&run, clock_now_ns() - start_ns);
 			error = open_files(&run, err);
 			if (!error)
 				error = run_once(&run, err);

@@ -6,19 +6,12 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/record.h"
 
 extern char **environ;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t timeval_ns(struct timeval time)
 {
@@ -56,7 +49,7 @@ int record_baseline(const struct record_program *program, uint64_t *ret_wall_ns,
 	int error = keep_input(&offset, err);
 	if (error)
 		return error;
-	uint64_t start = now_ns();
+	uint64_t start = clock_now_ns();
 	error = run_once(program, &pid);
 	if (error)
 		return error_set(err, error, "%s: cannot be run natively: %s", program->path,
@@ -65,7 +58,7 @@ int record_baseline(const struct record_program *program, uint64_t *ret_wall_ns,
 	int status;
 	while (wait4(pid, &status, 0, &usage) < 0 && errno == EINTR)
 		;
-	*ret_wall_ns = now_ns() - start;
+	*ret_wall_ns = clock_now_ns() - start;
 	*ret_cpu_ns = timeval_ns(usage.ru_utime) + timeval_ns(usage.ru_stime);
 	if (offset >= 0)
 		lseek(STDIN_FILENO, offset, SEEK_SET);

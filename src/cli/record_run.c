@@ -23,9 +23,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/units.h"
 #include "cli/record.h"
 
@@ -62,13 +62,6 @@ static void on_interrupt(int number)
 static void on_terminate(int number)
 {
 	is_terminated = 1;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 void record_add_note(struct record_run *run, const char *format, ...)
@@ -268,7 +261,7 @@ static void reap(struct loop *loop)
 		if (pid != loop->pid)
 			continue;
 		loop->is_reaped = true;
-		loop->ended_ns = now_ns();
+		loop->ended_ns = clock_now_ns();
 		loop->run->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 							: WEXITSTATUS(status);
 	}
@@ -354,7 +347,7 @@ static void rounds(struct loop *loop)
 		uint32_t wake = __atomic_load_n(&recording->wake, __ATOMIC_ACQUIRE);
 		reap(loop); /* before the lanes: what a dead process left is seen below */
 		look_at_lanes(loop);
-		now = now_ns();
+		now = clock_now_ns();
 		keep_limits(loop, now);
 		show_progress(loop, now);
 		if (!loop->is_reaped || loop->nr_over < loop->nr_seen)
@@ -377,7 +370,7 @@ static void leave_rest(struct loop *loop)
 
 int record_run(struct record_run *run, struct printbuf *err)
 {
-	struct loop loop = { .run = run, .start_ns = now_ns() };
+	struct loop loop = { .run = run, .start_ns = clock_now_ns() };
 	sigset_t defaults;
 	sigemptyset(&defaults);
 	loop.progress_ns = loop.start_ns;

@@ -20,9 +20,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #define POLL_MS	   200
@@ -59,13 +59,6 @@ struct sweep_pool {
 	struct sweep_pool_usage *usage;
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* The child's life. Ctrl-C in a terminal reaches it too, but the parent decides. */
 static void live_as_worker(const struct sweep_pool *pool, size_t job, int fd, pid_t parent)
 {
@@ -98,7 +91,7 @@ static int start_worker(struct sweep_pool *pool, struct sweep_worker *worker, st
 	}
 	close(ends[1]);
 	*worker = (struct sweep_worker){
-		.pid = pid, .fd = ends[0], .job = pool->next_job++, .started_ns = now_ns()
+		.pid = pid, .fd = ends[0], .job = pool->next_job++, .started_ns = clock_now_ns()
 	};
 	pool->nr_running++;
 	return 0;
@@ -154,7 +147,7 @@ static void read_text(struct sweep_worker *worker, const char *payload, size_t n
 
 static void begin_solving(struct sweep_pool *pool, struct sweep_worker *worker)
 {
-	worker->solving_ns = now_ns();
+	worker->solving_ns = clock_now_ns();
 	pool->feeding.ns += (double)(worker->solving_ns - worker->started_ns);
 	pool->feeding.cost += (double)pool->plan->jobs[worker->job].feed_cost;
 }
@@ -236,10 +229,10 @@ static int job_is_over(struct sweep_pool *pool, struct sweep_worker *worker, str
 {
 	const struct sweep_job *job = &pool->plan->jobs[worker->job];
 	if (worker->solving_ns && job->solve_cost) {
-		pool->solving.ns += (double)(now_ns() - worker->solving_ns);
+		pool->solving.ns += (double)(clock_now_ns() - worker->solving_ns);
 		pool->solving.cost += (double)job->solve_cost;
 	}
-	pool->done_ns += (double)(now_ns() - worker->started_ns);
+	pool->done_ns += (double)(clock_now_ns() - worker->started_ns);
 	if (worker->has_failed) {
 		pool->ops->lost(pool->context, job, worker->why);
 		return 0;
@@ -311,7 +304,7 @@ static struct pace feeding_pace(const struct sweep_pool *pool, uint64_t now)
 /* Of a job that takes longer than was guessed nobody knows: say as much again as a third. */
 static void tell_progress(struct sweep_pool *pool)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns();
 	struct pace feeding = feeding_pace(pool, now);
 	struct sweep_progress progress = { .left_ns = UINT64_MAX };
 	double done = pool->done_ns, left = 0;

@@ -15,9 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/options.h"
@@ -51,13 +51,6 @@ static volatile sig_atomic_t stop_signal;
 static void on_signal(int number)
 {
 	stop_signal = number;
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 static void say(struct sweep_runner *runner, const struct printbuf *text)
@@ -97,7 +90,7 @@ static void prt_progress(struct printbuf *out, const struct sweep_runner *runner
 static void prt_left(struct printbuf *out, const struct sweep_runner *runner,
 		     const struct sweep_progress *progress)
 {
-	if (progress->left_ns == UINT64_MAX || now_ns() - runner->started_ns < NS_PER_S)
+	if (progress->left_ns == UINT64_MAX || clock_now_ns() - runner->started_ns < NS_PER_S)
 		return;
 	prt_str(out, ", about ");
 	prt_duration(out, progress->left_ns / NS_PER_S);
@@ -107,7 +100,7 @@ static void prt_left(struct printbuf *out, const struct sweep_runner *runner,
 static void on_progress(void *context, const struct sweep_progress *progress)
 {
 	struct sweep_runner *runner = context;
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns();
 	PRINTBUF(line);
 	bool is_late = now - runner->started_ns > PLAIN_LINE_LATE_NS;
 	if (!runner->is_terminal &&
@@ -193,7 +186,7 @@ static const struct sweep_pool_ops pool_ops = { on_extent, on_rows, on_lost, on_
 static int run_jobs(struct sweep_runner *runner, const char *doing, struct printbuf *err)
 {
 	runner->doing = doing;
-	runner->started_ns = runner->said_ns = now_ns();
+	runner->started_ns = runner->said_ns = clock_now_ns();
 	int error = sweep_pool_run(runner->plan, runner->settings->nr_workers, &stop_signal,
 				   &pool_ops, runner, &runner->usage, err);
 	if (runner->has_line)
@@ -300,7 +293,7 @@ static void say_present(struct sweep_runner *runner)
 static void say_end(struct sweep_runner *runner)
 {
 	const struct sweep_tally *tally = &runner->tally;
-	double wall_s = (double)(now_ns() - runner->started_ns) / (double)NS_PER_S;
+	double wall_s = (double)(clock_now_ns() - runner->started_ns) / (double)NS_PER_S;
 	PRINTBUF(text);
 	prt_printf(&text, "%zu simulations in %.1f s on %u worker%s (%.1f s of processor time)",
 		   tally->nr_done, wall_s, runner->settings->nr_workers,

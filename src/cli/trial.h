@@ -78,7 +78,6 @@ int trial_pairs(struct trial *trial, const struct trial_way *way, uint64_t began
 void trial_catch(void);	       /* Ctrl-C, SIGTERM and SIGHUP end the trial, not berth */
 int trial_caught(void);	       /* the signal; 0: none */
 void trial_running(pid_t pid); /* a program that SIGTERM ends, too; 0: none */
-uint64_t trial_now_ns(void);
 
 /* Until the verdict or the end of the time; the exit status. */
 int trial_program(struct trial *trial); /* trial_program.c */

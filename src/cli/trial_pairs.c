@@ -2,9 +2,9 @@
 /* The pairs of a trial, one after the other, until the verdict, the end of the time, or Ctrl-C. */
 #include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/trial.h"
 
 static volatile sig_atomic_t caught;
@@ -34,13 +34,6 @@ int trial_caught(void)
 void trial_running(pid_t pid)
 {
 	running = pid;
-}
-
-uint64_t trial_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* *ret_done: enough is known. */
@@ -86,15 +79,15 @@ int trial_pairs(struct trial *trial, const struct trial_way *way, uint64_t began
 	bool is_done = false;
 	int status = 0;
 	while (!status && !caught && !is_done && trial->nr_pairs < TRIAL_PAIRS_MAX) {
-		uint64_t start_ns = trial_now_ns();
+		uint64_t start_ns = clock_now_ns();
 		if (start_ns + longest_ns > end_ns)
 			break;
 		status = run_pair(trial, way, &is_done);
-		longest_ns = MAX(longest_ns, trial_now_ns() - start_ns);
+		longest_ns = MAX(longest_ns, clock_now_ns() - start_ns);
 		if (!status && !caught)
 			show_progress(trial);
 	}
 	trial_finish(&trial->state);
-	trial->passed_ns = trial_now_ns() - began_ns;
+	trial->passed_ns = clock_now_ns() - began_ns;
 	return status;
 }

@@ -19,9 +19,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/run_tier.h"
 #include "cli/trial.h"
 #include "linux/placer.h"
@@ -59,7 +59,7 @@ static int serve(struct subject *subject, struct placer *placer, uint64_t until_
 		 struct printbuf *err)
 {
 	int error = 0;
-	for (uint64_t now_ns; !error && !trial_caught() && (now_ns = trial_now_ns()) < until_ns;) {
+	for (uint64_t now_ns; !error && !trial_caught() && (now_ns = clock_now_ns()) < until_ns;) {
 		int wait_ms = WAIT_MAX_MS;
 		if (!is_there(subject))
 			return error_set(err, -ESRCH, "pid %d ended", (int)subject->pid);
@@ -86,9 +86,9 @@ static int ask(const struct subject *subject, uint64_t passed_ns, struct answer 
 	prt_fixed(&seconds, (double)passed_ns / NS_PER_S, 6);
 	const char *const environment[] = { "BERTH_TRIAL_PID", printbuf_str(&pid),
 					    "BERTH_TRIAL_SECONDS", printbuf_str(&seconds), NULL };
-	uint64_t start_ns = trial_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	int error = trial_ask(subject->trial->options->metric, environment, &ret->number, err);
-	ret->at_ns = start_ns + (trial_now_ns() - start_ns) / 2;
+	ret->at_ns = start_ns + (clock_now_ns() - start_ns) / 2;
 	return error;
 }
 
@@ -97,13 +97,13 @@ static int measure_by_command(struct subject *subject, struct placer *placer, ui
 			      double *ret, struct printbuf *err)
 {
 	bool is_counter = subject->trial->options->is_counter;
-	struct answer before = { .at_ns = trial_now_ns() }, after;
+	struct answer before = { .at_ns = clock_now_ns() }, after;
 	int error = is_counter ? ask(subject, 0, &before, err) : 0;
 	if (!error)
-		error = serve(subject, placer, trial_now_ns() + for_ns, err);
+		error = serve(subject, placer, clock_now_ns() + for_ns, err);
 	if (error || trial_caught())
 		return error;
-	error = ask(subject, trial_now_ns() - before.at_ns, &after, err);
+	error = ask(subject, clock_now_ns() - before.at_ns, &after, err);
 	if (error)
 		return error;
 	double passed_s = (double)(after.at_ns - before.at_ns) / NS_PER_S;
@@ -118,9 +118,9 @@ static int measure_by_instructions(struct subject *subject, struct placer *place
 	int error = task_counter_instructions(&subject->root, subject->pid, &counter, err);
 	if (error)
 		return error;
-	uint64_t start_ns = trial_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	error = serve(subject, placer, start_ns + for_ns, err);
-	uint64_t passed_ns = trial_now_ns() - start_ns;
+	uint64_t passed_ns = clock_now_ns() - start_ns;
 	if (!error)
 		error = task_counter_read(&counter, ret);
 	*ret = *ret * 1000 / (double)MAX(passed_ns, 1); /* a second's millions */
@@ -133,20 +133,13 @@ static int measure(struct subject *subject, struct placer *placer, double *ret,
 {
 	uint64_t window_ns = subject->trial->options->window_ns;
 	uint64_t settling_ns = window_ns / SETTLING_PARTS;
-	int error = serve(subject, placer, trial_now_ns() + settling_ns, err);
+	int error = serve(subject, placer, clock_now_ns() + settling_ns, err);
 	if (error || trial_caught())
 		return error;
 	return subject->trial->options->metric
 		       ? measure_by_command(subject, placer, window_ns - settling_ns, ret, err)
 		       : measure_by_instructions(subject, placer, window_ns - settling_ns, ret,
 						 err);
-}
-
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec used;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
 }
 
 static void count_window(struct subject *subject, const struct placer *placer, uint64_t passed_ns,
@@ -177,7 +170,7 @@ static int take_back(struct subject *subject, struct placer *placer, struct prin
 	const struct takeback_mover mover = { .ops = placer->mover->ops,
 					      .state = placer->mover_state,
 					      .nr_on_way = nr_on_way(engine_stats(placer->engine)),
-					      .now_ns = trial_now_ns,
+					      .now_ns = clock_now_ns,
 					      .limit_ns = UNDO_NS };
 	int error = takeback_undo(&subject->takeback, subject->machine, &mover, &counts);
 	int lost = subject->takeback.error;
@@ -194,10 +187,10 @@ static int take_back(struct subject *subject, struct placer *placer, struct prin
 
 static int place(struct subject *subject, struct placer *placer, double *ret, struct printbuf *err)
 {
-	uint64_t start_ns = trial_now_ns(), cpu_ns = own_cpu_ns();
+	uint64_t start_ns = clock_now_ns(), cpu_ns = clock_process_cpu_ns();
 	PRINTBUF(ignored);
 	int error = measure(subject, placer, ret, err);
-	count_window(subject, placer, trial_now_ns() - start_ns, own_cpu_ns() - cpu_ns);
+	count_window(subject, placer, clock_now_ns() - start_ns, clock_process_cpu_ns() - cpu_ns);
 	int failed = take_back(subject, placer, error ? &ignored : err);
 	return error ? error : failed;
 }
@@ -309,7 +302,7 @@ static int run_trial(struct subject *subject)
 	subject->wish.watch = &subject->watch;
 	name_metric(trial);
 	int error = subject_init(subject, &err);
-	return error ? fail(&err, error) : trial_pairs(trial, &way, trial_now_ns());
+	return error ? fail(&err, error) : trial_pairs(trial, &way, clock_now_ns());
 }
 
 int trial_process(struct trial *trial)

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/trial.h"
 #include "linux/spawn.h"
 
@@ -199,11 +200,11 @@ static int run_window(struct windows *windows, bool with, bool is_warm_up, doubl
 		complain("%s: %s", windows->output, error_text(-errno));
 		return EXIT_FAILED;
 	}
-	uint64_t start_ns = trial_now_ns();
+	uint64_t start_ns = clock_now_ns();
 	pid_t pid;
 	int error = start(words, output_fd, &pid);
 	int status = error ? spawn_exit_status(error) : wait_for(pid);
-	uint64_t passed_ns = trial_now_ns() - start_ns;
+	uint64_t passed_ns = clock_now_ns() - start_ns;
 	if (error)
 		complain("%s: cannot be run: %s", words[0], error_text(error));
 	else if (status && !trial_caught() && !is_warm_up)
@@ -225,10 +226,10 @@ int trial_program(struct trial *trial)
 	struct windows windows;
 	double ignored;
 	PRINTBUF(err);
-	uint64_t began_ns = trial_now_ns();
+	uint64_t began_ns = clock_now_ns();
 	int error = windows_init(&windows, trial, &err);
 	int status = error ? fail(&err, error) : run_window(&windows, true, true, &ignored);
-	const struct trial_way way = { &windows, run, 2 * (trial_now_ns() - began_ns) };
+	const struct trial_way way = { &windows, run, 2 * (clock_now_ns() - began_ns) };
 	if (!status)
 		status = trial_pairs(trial, &way, began_ns);
 	windows_fini(&windows);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/notify.h"
 #include "linux/process.h"
@@ -189,7 +190,7 @@ int daemon_init(struct daemon *daemon, const struct root *root, const struct dae
 	if (error)
 		return error;
 	measure_fast(daemon);
-	daemon->begun_ns = live_now_ns();
+	daemon->begun_ns = clock_now_ns();
 	return 0;
 }
 
@@ -238,7 +239,7 @@ static void tick(struct daemon *daemon, uint64_t now_ns)
 		return;
 	daemon_set_shares(daemon);
 	int error = placer_tick(daemon->placer, &wait_ms, &err);
-	daemon->placer_due_ns = live_now_ns() + (uint64_t)wait_ms * NS_PER_MS;
+	daemon->placer_due_ns = clock_now_ns() + (uint64_t)wait_ms * NS_PER_MS;
 	if (!error)
 		return;
 	prt_str(&err, "; memory is not placed for a minute");
@@ -272,7 +273,7 @@ static uint64_t next_due_ns(const struct daemon *daemon, uint64_t now_ns)
 /* Looks that are not urgent happen when the loop is awake for something else. */
 static void do_what_is_due(struct daemon *daemon)
 {
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	if (daemon->scan_due_ns <= now_ns + TOGETHER_NS / 4)
 		daemon->scan_due_ns = MIN(daemon->scan_due_ns, now_ns);
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
@@ -297,7 +298,7 @@ static void take_pressure(struct daemon *daemon, const struct pollfd *fds)
 static void sleep_and_take(struct daemon *daemon)
 {
 	struct pollfd fds[FDS_MAX];
-	uint64_t now_ns = live_now_ns(), due_ns = next_due_ns(daemon, now_ns);
+	uint64_t now_ns = clock_now_ns(), due_ns = next_due_ns(daemon, now_ns);
 	uint64_t wait_ns = due_ns > now_ns ? due_ns - now_ns : 0;
 	uint32_t nr_server = server_fds(&daemon->server, now_ns, fds), nr = nr_server;
 	fds[nr++] = (struct pollfd){ daemon->signal_fd, POLLIN, 0 };
@@ -315,7 +316,7 @@ static void sleep_and_take(struct daemon *daemon)
 		daemon->placer_due_ns = 0;
 	for (uint32_t i = 0; ready <= 0 && i < nr; i++)
 		fds[i].revents = 0;
-	server_turn(&daemon->server, fds, nr_server, live_now_ns());
+	server_turn(&daemon->server, fds, nr_server, clock_now_ns());
 	take_signals(daemon);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/daemon.h"
 #include "linux/match.h"
@@ -167,7 +168,7 @@ static int start_memory(struct daemon *daemon)
 		snprintf(daemon->why_no_memory, sizeof(daemon->why_no_memory), "%s",
 			 *printbuf_str(&why) ? printbuf_str(&why) : error_text(error));
 		daemon_stop_memory(daemon);
-		daemon->retry_ns = live_now_ns() + 60 * NS_PER_S;
+		daemon->retry_ns = clock_now_ns() + 60 * NS_PER_S;
 		return error;
 	}
 	daemon->why_no_memory[0] = '\0';
@@ -232,7 +233,7 @@ static int place_memory(struct daemon *daemon, const struct live_wanted *wanted,
 		daemon_set_shares(daemon);
 	if (nr == 0)
 		return 0;
-	if (!daemon->placer && (live_now_ns() < daemon->retry_ns || start_memory(daemon)))
+	if (!daemon->placer && (clock_now_ns() < daemon->retry_ns || start_memory(daemon)))
 		return 0;
 	int error = live_watch_these(&daemon->placer->live, wanted, nr);
 	if (!error)
@@ -275,7 +276,7 @@ static void renew_journal(struct daemon *daemon)
 int daemon_scan(struct daemon *daemon, struct printbuf *err)
 {
 	struct match_list list = { 0 };
-	uint64_t cpu_ns = live_cpu_ns();
+	uint64_t cpu_ns = clock_thread_cpu_ns();
 	int error = match_all(daemon->root, daemon->config, &list);
 	struct live_wanted *wanted = error ? NULL : calloc(list.nr + 1, sizeof(*wanted));
 	if (!error && !wanted)
@@ -290,9 +291,9 @@ int daemon_scan(struct daemon *daemon, struct printbuf *err)
 	match_list_fini(&list);
 	if (!error && nr == 0)
 		renew_journal(daemon);
-	uint64_t cost_ns = live_cpu_ns() - cpu_ns;
+	uint64_t cost_ns = clock_thread_cpu_ns() - cpu_ns;
 	daemon->scanning_ns += cost_ns;
 	daemon->nr_scans++;
-	daemon->scan_due_ns = live_now_ns() + MIN(MAX(SCAN_NS, cost_ns * SCAN_REST), SCAN_MAX_NS);
+	daemon->scan_due_ns = clock_now_ns() + MIN(MAX(SCAN_NS, cost_ns * SCAN_REST), SCAN_MAX_NS);
 	return error ? error_set(err, error, "looking for processes: %s", error_text(error)) : 0;
 }

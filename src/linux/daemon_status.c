@@ -2,9 +2,9 @@
 /* The daemon in JSON (daemon_status.h). */
 #include "linux/daemon_status.h"
 
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 static void add_share(struct json_writer *json, const char *key, uint64_t part_ns,
@@ -17,7 +17,7 @@ static void add_share(struct json_writer *json, const char *key, uint64_t part_n
 static void add_placer(struct json_writer *json, const struct placer *placer)
 {
 	const struct engine_stats *stats = engine_stats(placer->engine);
-	uint64_t passed_ns = live_now_ns() - placer->begun_ns;
+	uint64_t passed_ns = clock_now_ns() - placer->begun_ns;
 	PRINTBUF(names);
 	json_str(json, "policy", placer->wish.policy->name);
 	live_costs_names(&names, placer->live.costs, placer->live.nr_costs);
@@ -33,17 +33,14 @@ static void add_placer(struct json_writer *json, const struct placer *placer)
 
 void daemon_to_json(struct json_writer *json, const char *key, const struct daemon *daemon)
 {
-	struct timespec used;
-	uint64_t passed_ns = live_now_ns() - daemon->begun_ns;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	uint64_t passed_ns = clock_now_ns() - daemon->begun_ns;
 	json_object_begin(json, key);
 	json_u64(json, "pid", (uint64_t)getpid());
 	json_bool(json, "dry_run", daemon->is_dry);
 	json_u64(json, "fast_bytes", daemon->fast_bytes);
 	json_u64(json, "processes", daemon->nr_processes);
 	json_u64(json, "running_ns", passed_ns);
-	add_share(json, "cpu_share", (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
-		  passed_ns);
+	add_share(json, "cpu_share", clock_process_cpu_ns(), passed_ns);
 	add_share(json, "scanning_share", daemon->scanning_ns, passed_ns);
 	json_u64(json, "wakeups", daemon->nr_turns);
 	json_u64(json, "hung_up", daemon->server.nr_hung_up);
@@ -65,7 +62,7 @@ static void add_cap(struct json_writer *json, const char *key, uint64_t bytes)
 static void add_patience(struct json_writer *json, const struct placer *placer, uint32_t number)
 {
 	const struct patience *patience = placer ? &placer->patience[number] : NULL;
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	bool is_left = patience && patience->until_ns > now_ns;
 	if (is_left)
 		json_u64(json, "left_alone_for_ns", patience->until_ns - now_ns);
@@ -154,7 +151,7 @@ static void add_event(struct json_writer *json, const struct daemon *daemon,
 	prt_printf(&address, "0x%llx",
 		   (unsigned long long)event->page * daemon->machine->page_bytes);
 	json_object_begin(json, NULL);
-	json_u64(json, "ago_ns", live_now_ns() - event->time_ns);
+	json_u64(json, "ago_ns", clock_now_ns() - event->time_ns);
 	json_str(json, "job", daemon->jobs[event->job].name);
 	json_u64(json, "pid", (uint64_t)placer->live.spaces[event->space].pid);
 	json_str(json, "address", printbuf_str(&address));

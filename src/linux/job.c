@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/job_note.h"
 #include "linux/undo.h"
@@ -22,13 +23,6 @@
 #define PSI_TRIGGER   "some 50000 2000000" /* us in a window that any user may ask for */
 
 static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
-
-uint64_t job_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static int block_signals(struct job *job)
 {
@@ -322,7 +316,7 @@ static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 	} else if (error && err) {
 		prt_str(err, printbuf_str(&why));
 	}
-	uint64_t now = job_now_ns();
+	uint64_t now = clock_now_ns();
 	bool has_news = memcmp(&job->noted, &job->rule.counts, sizeof(job->noted)) != 0;
 	if (has_news && now - job->noted_ns >= NS_PER_S)
 		job_note_write(job);
@@ -338,7 +332,7 @@ int job_look(struct job *job, struct job_pace *ret, struct printbuf *err)
 /* Until something happens; true when the engine is to look now. */
 static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t due_ns)
 {
-	uint64_t now = job_now_ns();
+	uint64_t now = clock_now_ns();
 	uint64_t left_ms = due_ns > now ? (due_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	struct pollfd fds[] = { { job->signal_fd, POLLIN, 0 },
 				{ job->child.pidfd, POLLIN, 0 },
@@ -352,19 +346,19 @@ static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t d
 		close(job->psi_fd);
 		job->psi_fd = -1;
 	}
-	return !job->is_ended && (fds[2].revents || fds[3].revents || job_now_ns() >= due_ns);
+	return !job->is_ended && (fds[2].revents || fds[3].revents || clock_now_ns() >= due_ns);
 }
 
 int job_wait(struct job *job, struct printbuf *err)
 {
 	struct job_pace pace = { FIRST_LOOK_MS, false };
-	uint64_t due_ns = job_now_ns() + FIRST_LOOK_MS * NS_PER_MS, hotplug_ns = due_ns;
+	uint64_t due_ns = clock_now_ns() + FIRST_LOOK_MS * NS_PER_MS, hotplug_ns = due_ns;
 	int error = 0;
 	reap(job);
 	while (!job->is_ended) {
 		if (!sleep_until(job, &pace, due_ns))
 			continue;
-		uint64_t now = job_now_ns();
+		uint64_t now = clock_now_ns();
 		if (now - hotplug_ns >= NS_PER_S) {
 			hotplug_ns = now;
 			error = error ? error : follow_hotplug(job, err);
@@ -373,7 +367,7 @@ int job_wait(struct job *job, struct printbuf *err)
 		if (!error) /* after a failure the program goes on as it is */
 			error = look(job, &pace, err);
 		job->has_failed = error != 0;
-		due_ns = job_now_ns() + (uint64_t)pace.wait_ms * NS_PER_MS;
+		due_ns = clock_now_ns() + (uint64_t)pace.wait_ms * NS_PER_MS;
 	}
 	return error;
 }

@@ -99,7 +99,6 @@ int job_adopt(struct job *job, const struct root *root, const struct job_wish *w
 int job_look(struct job *job, struct job_pace *ret, struct printbuf *err);
 void job_release(struct job *job);
 
-uint64_t job_now_ns(void);
 /* job_place.c: writes the mask where the job is held; journalled first. */
 int job_place(struct job *job, struct printbuf *err);
 /* job_check.c: CPUs that do not exist or are not allowed, by name and with the reason. */

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define NOTE_BYTES ((size_t)64 * 1024)
 #define MAX_NOTES  4096
 #define NAME_SIZE  64
@@ -96,7 +98,7 @@ void job_note_write(struct job *job)
 {
 	if (job->holder)
 		return;
-	job->noted_ns = job_now_ns();
+	job->noted_ns = clock_now_ns();
 	job->noted = job->rule.counts;
 	char name[NAME_SIZE], part[NAME_SIZE];
 	PRINTBUF(text);

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/job.h"
 #include "linux/job_note.h"
@@ -76,7 +77,7 @@ static bool asks_waiting(const struct job *job, const struct job_look *seen)
 
 static int see(struct job *job, struct job_look *ret, struct printbuf *err)
 {
-	uint64_t now = job_now_ns();
+	uint64_t now = clock_now_ns();
 	struct job_look seen = { .now_ns = now, .window_ns = now - job->looked_ns };
 	int error = cpustat_look(&job->stat);
 	if (error)
@@ -132,13 +133,6 @@ static void count_jobs(struct job *job, uint64_t now)
 	job->nr_jobs = MAX(job_note_count(job->state_fd), 1);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec ran;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
-	return (uint64_t)ran.tv_sec * NS_PER_S + (uint64_t)ran.tv_nsec;
-}
-
 static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 {
 	struct job_look seen = { 0 };
@@ -147,12 +141,12 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 		return 0;
 	}
 	if (job->psi_fd < 0)
-		count_jobs(job, job_now_ns());
+		count_jobs(job, clock_now_ns());
 	if (!is_away(job) && job->is_quiet && !job_has_run(job)) {
 		*ret = quiet_pace(job);
 		return 0;
 	}
-	uint64_t began_ns = own_cpu_ns();
+	uint64_t began_ns = clock_thread_cpu_ns();
 	int error = see(job, &seen, err);
 	if (!error)
 		error = decide(job, &seen, err);
@@ -160,7 +154,7 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 		return error;
 	struct job_pace pace = pace_after(job, &seen);
 	job->is_quiet = pace.wait_ms >= QUIET_MS;
-	uint64_t rest_ms = (own_cpu_ns() - began_ns) * REST / NS_PER_MS;
+	uint64_t rest_ms = (clock_thread_cpu_ns() - began_ns) * REST / NS_PER_MS;
 	pace.wait_ms = (int)MIN(MAX((uint64_t)pace.wait_ms, rest_ms), IDLE_MS);
 	*ret = pace;
 	return 0;
@@ -188,7 +182,7 @@ static int start(struct job *job, struct printbuf *err)
 		look_from_home(job);
 	if (!is_settled(job))
 		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
-	job->looked_ns = job_now_ns();
+	job->looked_ns = clock_now_ns();
 	error = cpustat_look(&job->stat);
 	return error ? error_file(err, error, "/proc/stat", "read") : 0;
 }

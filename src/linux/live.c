@@ -6,28 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "linux/process.h"
-
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-uint64_t live_now_ns(void)
-{
-	return read_clock(CLOCK_MONOTONIC);
-}
-
-uint64_t live_cpu_ns(void)
-{
-	return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
 
 void live_charge(struct live *live, const char *sampler, const struct live_cost *cost)
 {

@@ -138,7 +138,4 @@ void live_costs_names(struct printbuf *out, const struct live_cost *costs, uint3
 /* What a sampler took since it last said so: in its own entry of costs[], and in the sums. */
 void live_charge(struct live *live, const char *sampler, const struct live_cost *cost);
 
-uint64_t live_now_ns(void); /* CLOCK_MONOTONIC */
-uint64_t live_cpu_ns(void); /* of this thread */
-
 #endif

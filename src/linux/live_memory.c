@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/live.h"
 #include "linux/process.h"
@@ -164,7 +165,7 @@ static bool is_count_due(const struct live *live, uint64_t now_ns)
 static int count_pages(struct live *live, uint64_t now_ns)
 {
 	uint32_t nr_nodes = MAX(live->machine->nr_nodes, 1);
-	uint64_t begun_ns = live_cpu_ns();
+	uint64_t begun_ns = clock_thread_cpu_ns();
 	if (!is_count_due(live, now_ns))
 		return 0;
 	uint64_t *pages = calloc(nr_nodes, sizeof(*pages));
@@ -179,7 +180,7 @@ static int count_pages(struct live *live, uint64_t now_ns)
 		note_space(live, &live->spaces[i], pages);
 	}
 	live->counted_ns = now_ns;
-	live->count_cost_ns = live_cpu_ns() - begun_ns;
+	live->count_cost_ns = clock_thread_cpu_ns() - begun_ns;
 	free(pages);
 	return 0;
 }
@@ -217,7 +218,7 @@ static int look_at_node(const struct live *live, uint32_t index, struct policy_n
 int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 {
 	struct live *live = world;
-	int error = count_pages(live, live_now_ns());
+	int error = count_pages(live, clock_now_ns());
 	for (uint32_t i = 0; i < nr_nodes && !error; i++)
 		error = look_at_node(live, i, &nodes[i]);
 	return error;

@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/measure_run.h"
 #include "linux/numa.h"
@@ -68,13 +69,13 @@ static size_t power_below(size_t value)
 /* Touches until the time is over, and gives back what is above the power of two reached. */
 static void touch(struct measure_memory *memory, const struct measure_memory_wish *wish)
 {
-	uint64_t end_ns = measure_now_ns() + wish->time_ns;
+	uint64_t end_ns = clock_now_ns() + wish->time_ns;
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), touched = 0;
 	while (touched < wish->wanted_bytes) {
 		for (size_t at = 0; at < HUGE_BYTES; at += page)
 			*(volatile char *)(memory->start + touched + at) = 1;
 		touched += HUGE_BYTES;
-		if (touched >= wish->least_bytes && measure_now_ns() >= end_ns)
+		if (touched >= wish->least_bytes && clock_now_ns() >= end_ns)
 			break;
 	}
 	memory->nr_bytes = power_below(touched);

@@ -27,7 +27,8 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 #define NR_ROUNDS     3		 /* fewer leave patterns */
 #define STREAM_BLOCK  (16 * KIB) /* of each stream, between looks at the clock */
@@ -53,13 +54,6 @@ struct thread {
 	pthread_t id;
 	bool is_started;
 };
-
-uint64_t measure_now_ns(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* The inverse of an odd number modulo 2^64: Newton's iteration doubles the bits that are right. */
 static uint64_t inverse_of(uint64_t odd)
@@ -128,13 +122,13 @@ static char *chase(char *at, uint64_t nr_steps)
  * kept away until the end still takes one figure. */
 static void run_chase(struct measure_worker *worker, uint64_t end_ns)
 {
-	uint64_t nr_steps = 64 * CHASE_UNROLL, before = measure_now_ns();
+	uint64_t nr_steps = 64 * CHASE_UNROLL, before = clock_now_ns();
 	uint64_t warm_ns = before + worker->warmup_ns;
 	worker->began_ns = before;
 	while ((before < end_ns || worker->nr_chunks == 0) &&
 	       worker->nr_chunks < MEASURE_MAX_CHUNKS) {
 		worker->memory = chase(worker->memory, nr_steps);
-		uint64_t after = measure_now_ns();
+		uint64_t after = clock_now_ns();
 		uint64_t took_ns = after - before;
 		if (took_ns < worker->chunk_ns / 2)
 			nr_steps *= 2;
@@ -169,7 +163,7 @@ static void add_chunk(struct measure_worker *worker, uint64_t took_ns, uint64_t 
 static void run_stream(struct measure_worker *worker, uint64_t end_ns)
 {
 	size_t stream_bytes = worker->nr_bytes / NR_STREAMS / STREAM_BLOCK * STREAM_BLOCK, at = 0;
-	uint64_t now = measure_now_ns(), chunk_at_ns = now, chunk_bytes = 0;
+	uint64_t now = clock_now_ns(), chunk_at_ns = now, chunk_bytes = 0;
 	uint64_t sink = 0;
 	worker->began_ns = now;
 	while (now < end_ns || (worker->chunks && worker->nr_chunks == 0)) {
@@ -180,7 +174,7 @@ static void run_stream(struct measure_worker *worker, uint64_t end_ns)
 		__asm__ volatile("" ::"r"(sink)); /* of no interest, but not to be left out */
 		at = at + STREAM_BLOCK < stream_bytes ? at + STREAM_BLOCK : 0;
 		chunk_bytes += NR_STREAMS * STREAM_BLOCK;
-		now = measure_now_ns();
+		now = clock_now_ns();
 		if (now - chunk_at_ns < worker->chunk_ns)
 			continue;
 		if (now >= worker->began_ns + worker->warmup_ns)
@@ -214,7 +208,7 @@ static void *run_worker(void *data)
 	worker->error = pin(worker->cpu);
 	if (worker->error)
 		return NULL;
-	while (measure_now_ns() < thread->shared->start_ns)
+	while (clock_now_ns() < thread->shared->start_ns)
 		sched_yield();
 	if (worker->kind == MEASURE_CHASE)
 		run_chase(worker, thread->shared->end_ns);
@@ -229,7 +223,7 @@ int measure_run(struct measure_worker *workers, uint32_t nr_workers, uint64_t ti
 	int error = 0;
 	if (!threads)
 		return -ENOMEM;
-	struct shared shared = { measure_now_ns() + START_NS + nr_workers * START_MORE_NS, 0 };
+	struct shared shared = { clock_now_ns() + START_NS + nr_workers * START_MORE_NS, 0 };
 	shared.end_ns = shared.start_ns + time_ns;
 	for (uint32_t i = 0; i < nr_workers; i++) {
 		struct measure_worker *worker = &workers[i];

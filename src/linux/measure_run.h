@@ -37,6 +37,4 @@ void measure_link_cycle(char *memory, size_t nr_bytes);
 /* The line after line `index` on that cycle, of 2^bits lines. */
 uint64_t measure_next_line(uint64_t index, unsigned bits);
 
-uint64_t measure_now_ns(void);
-
 #endif

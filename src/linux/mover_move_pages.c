@@ -33,6 +33,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/move_batch.h"
 #include "linux/movers.h"
@@ -99,7 +100,7 @@ static void tell(struct mover *mover)
 {
 	uint64_t one = 1;
 	mover->has_news = false;
-	mover->told_ns = live_now_ns();
+	mover->told_ns = clock_now_ns();
 	if (write(mover->done_fd, &one, sizeof(one)) < 0)
 		return; /* it is readable already */
 }
@@ -111,7 +112,7 @@ static bool wait_for_runs(struct mover *mover)
 		uint64_t due_ns = mover->told_ns + TELL_EVERY_NS;
 		if (!mover->has_news) {
 			pthread_cond_wait(&mover->changed, &mover->lock);
-		} else if (live_now_ns() < due_ns) {
+		} else if (clock_now_ns() < due_ns) {
 			wait_until(mover, due_ns);
 		} else {
 			tell(mover);
@@ -124,7 +125,7 @@ static bool wait_for_runs(struct mover *mover)
 static void take_runs(struct mover *mover)
 {
 	uint32_t target = mover->runs[mover->runs_first].target;
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	mover->batch_target = target;
 	mover->used_runs[target] = 0;
 	move_batch_begin(&mover->batch, &mover->targets[target].is);
@@ -180,7 +181,7 @@ static bool hand_over(struct mover *mover)
 
 static void count_work(struct mover *mover)
 {
-	uint64_t used_ns = live_cpu_ns();
+	uint64_t used_ns = clock_thread_cpu_ns();
 	mover->worked_ns += used_ns - mover->used_ns;
 	mover->used_ns = used_ns;
 	mover->figures.rate_most = mover->pace.most;
@@ -198,11 +199,11 @@ static bool is_pressed(int fd)
 static void rest(struct mover *mover)
 {
 	uint64_t bytes = mover->batch.nr_moved_pages * mover->live->machine->page_bytes;
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	if (is_pressed(mover->pressure_fd))
 		pace_press(&mover->pace, now_ns);
 	uint64_t until_ns = now_ns + pace_spend(&mover->pace, bytes, mover->took_ns, now_ns);
-	while (!mover->is_closing && live_now_ns() < until_ns)
+	while (!mover->is_closing && clock_now_ns() < until_ns)
 		wait_until(mover, until_ns);
 }
 
@@ -221,9 +222,9 @@ static void *work(void *context)
 		take_runs(mover);
 		mover->batch.nr_apart = nr_apart(mover);
 		pthread_mutex_unlock(&mover->lock);
-		uint64_t begin_ns = live_now_ns();
+		uint64_t begin_ns = clock_now_ns();
 		move_batch_run(&mover->batch, begin_ns);
-		mover->took_ns = live_now_ns() - begin_ns;
+		mover->took_ns = clock_now_ns() - begin_ns;
 		pthread_mutex_lock(&mover->lock);
 		count_work(mover);
 		if (!hand_over(mover))
@@ -471,7 +472,7 @@ static int mover_new(struct live *live, void **ret_mover, struct printbuf *err)
 	for (uint32_t i = 0; i < TARGETS_MAX; i++)
 		mover->targets[i].is.pidfd = -1;
 	mover->figures.rate_most = mover->figures.rate_least = pace_most(live->machine);
-	pace_init(&mover->pace, mover->figures.rate_most, live_now_ns());
+	pace_init(&mover->pace, mover->figures.rate_most, clock_now_ns());
 	init_lock(mover);
 	int error = mover_init(mover);
 	if (error) {

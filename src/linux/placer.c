@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/hold.h"
 #include "linux/samplers.h"
@@ -276,7 +277,7 @@ int placer_start(struct placer *placer, struct journal *journal, struct printbuf
 		error = make_engine(placer, err);
 	if (!error && journal && !placer->live.uses_balancing)
 		error = hold_back_kernel(placer, journal, err);
-	placer->begun_ns = placer->refreshed_ns = placer->moved_ns = live_now_ns();
+	placer->begun_ns = placer->refreshed_ns = placer->moved_ns = clock_now_ns();
 	return error;
 }
 
@@ -331,13 +332,13 @@ static void note_series(struct placer *placer, uint64_t now_ns, bool is_last)
 
 const struct series *placer_series(struct placer *placer)
 {
-	note_series(placer, live_now_ns(), true);
+	note_series(placer, clock_now_ns(), true);
 	return &placer->series;
 }
 
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 {
-	uint64_t now_ns = live_now_ns(), cpu_ns = live_cpu_ns();
+	uint64_t now_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
 	int error = 0;
 	placer->now_ns = now_ns;
 	choose_share(placer, now_ns);
@@ -350,10 +351,10 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 		error = engine_tick(placer->engine, now_ns, err);
 	placer->live.has_planner = true;
 	placer->live.nr_planned_pages = engine_stats(placer->engine)->nr_planned_pages;
-	placer->ticking_ns += live_cpu_ns() - cpu_ns;
+	placer->ticking_ns += clock_thread_cpu_ns() - cpu_ns;
 	placer->live.deciding_ns = placer->ticking_ns -
 				   MIN(placer->live.sampling_ns, placer->ticking_ns);
-	now_ns = live_now_ns();
+	now_ns = clock_now_ns();
 	note_series(placer, now_ns, false);
 	uint64_t left_ns = placer->live.wake_ns > now_ns ? placer->live.wake_ns - now_ns : 0;
 	*ret_wait_ms = (int)(left_ns / NS_PER_MS) + 1;

@@ -46,6 +46,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/kcore.h"
 #include "linux/pagetable.h"
@@ -142,7 +143,7 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 	accessed->burst = BURST;
 	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
 	accessed->window_ns = WINDOW_MIN_NS;
-	accessed->paid_ns = live_now_ns();
+	accessed->paid_ns = clock_now_ns();
 	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
 					 sizeof(*accessed->pages_of_node));
 	int error = accessed->pages_of_node ? kcore_open(live->root, &accessed->kcore, err)
@@ -473,13 +474,13 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
 static int step(struct accessed *accessed)
 {
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	switch (accessed->phase) {
 	case RESTING:
 	case WINDOW:
 		if (accessed->phase == WINDOW && now_ns < accessed->due_ns)
 			sleep_through(accessed->due_ns - now_ns);
-		if (live_now_ns() < accessed->due_ns)
+		if (clock_now_ns() < accessed->due_ns)
 			return accessed->phase == RESTING ? rest(accessed, now_ns) : 0;
 		if (accessed->phase == RESTING && is_growing(accessed)) {
 			accessed->due_ns = now_ns + GROWING_NS;
@@ -489,9 +490,9 @@ static int step(struct accessed *accessed)
 		return -EAGAIN;
 	case READING_NEW:
 		read_all(accessed); /* puts nothing: it comes to its end */
-		now_ns = live_now_ns();
+		now_ns = clock_now_ns();
 		clear_bits(accessed);
-		accessed->cleared_ns = live_now_ns();
+		accessed->cleared_ns = clock_now_ns();
 		accessed->clearing_ns = accessed->cleared_ns - now_ns;
 		accessed->window_ns = MIN(MAX(accessed->window_ns, accessed->clearing_ns),
 					  WINDOW_MAX_NS);
@@ -501,7 +502,7 @@ static int step(struct accessed *accessed)
 	case COUNTING:
 		read_all(accessed);
 		if (!is_window_short(accessed)) {
-			accessed->watched_ns = live_now_ns() - accessed->cleared_ns;
+			accessed->watched_ns = clock_now_ns() - accessed->cleared_ns;
 			begin_reading(accessed, READING);
 			scout_begin(&accessed->scout);
 			return -EAGAIN;
@@ -525,19 +526,19 @@ static int step(struct accessed *accessed)
 static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct accessed *accessed = sampler;
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more;
 	accessed->batch = batch;
 	accessed->now_ns = now_ns;
 	do
 		more = step(accessed);
 	while (more == -EAGAIN);
-	uint64_t cost_ns = live_cpu_ns() - begin_ns;
+	uint64_t cost_ns = clock_thread_cpu_ns() - begin_ns;
 	accessed->cost_ns += cost_ns;
 	live_charge(accessed->live, live_sampler_accessed.name,
 		    &(struct live_cost){ .own_ns = cost_ns });
 	if (accessed->due_ns == LIVE_NEVER)
-		settle(accessed, live_now_ns());
+		settle(accessed, clock_now_ns());
 	accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->due_ns);
 	if (accessed->phase == RESTING && accessed->flags_fd >= 0)
 		accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->scout_ns);

@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/pagemap.h"
 #include "linux/samplers.h"
@@ -73,9 +74,9 @@ static int poll_census(void *sampler, uint64_t now_ns, struct sample_batch *batc
 	if (!enumerator->is_within)
 		save_up(enumerator, now_ns);
 	while (!is_over && enumerator->saved_ns > 0 && has_room(batch)) {
-		uint64_t begun_ns = live_cpu_ns();
+		uint64_t begun_ns = clock_thread_cpu_ns();
 		is_over = census_go_on(&enumerator->census, now_ns, STEP_PAGES, batch);
-		uint64_t cost_ns = live_cpu_ns() - begun_ns;
+		uint64_t cost_ns = clock_thread_cpu_ns() - begun_ns;
 		enumerator->saved_ns -= (int64_t)cost_ns;
 		enumerator->live->sampling_ns += cost_ns;
 	}

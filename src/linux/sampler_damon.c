@@ -32,6 +32,7 @@
  */
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/damon_event.h"
 #include "linux/kdamond.h"
@@ -387,11 +388,11 @@ static uint64_t next_ns(const struct damon *damon, uint64_t now_ns, uint64_t cos
 /* Some pages at a time; when a round is over none is begun for a while. */
 static void take_census(struct damon *damon, uint64_t now_ns, struct sample_batch *batch)
 {
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	if (now_ns < damon->census_ns)
 		return;
 	bool is_over = census_go_on(&damon->census, now_ns, CENSUS_PAGES, batch);
-	damon->census_ns = next_ns(damon, now_ns, live_cpu_ns() - begin_ns);
+	damon->census_ns = next_ns(damon, now_ns, clock_thread_cpu_ns() - begin_ns);
 	if (is_over)
 		damon->census_ns = MAX(damon->census_ns, now_ns + CENSUS_NS);
 }
@@ -425,9 +426,9 @@ static int go_on(struct damon *damon, uint64_t now_ns, struct sample_batch *batc
 			return 0;
 		damon->cost_ns = 0;
 	}
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more = hand_out(damon, batch);
-	damon->cost_ns += live_cpu_ns() - begin_ns;
+	damon->cost_ns += clock_thread_cpu_ns() - begin_ns;
 	if (more == 1)
 		return more;
 	uint64_t wait_ns = MAX(READ_MIN_NS, damon->sample_us * NS_PER_US * CHECKS);
@@ -443,9 +444,9 @@ static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch
 {
 	struct damon *damon = sampler;
 	struct live *live = damon->live;
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more = go_on(damon, now_ns, batch);
-	uint64_t cost_ns = live_cpu_ns() - begin_ns;
+	uint64_t cost_ns = clock_thread_cpu_ns() - begin_ns;
 	live_charge(live, live_sampler_damon.name, &(struct live_cost){ .own_ns = cost_ns });
 	uint64_t due_ns = MAX(damon->due_ns, now_ns + READ_MIN_NS);
 	live->wake_ns = MIN(live->wake_ns,

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/hardware_event.h"
 #include "linux/pagemap.h"
@@ -165,7 +166,7 @@ static bool take(void *context, const struct perf_event_header *record)
 static int poll_hardware(void *sampler, uint64_t now_ns, struct sample_batch *batch)
 {
 	struct hardware *hardware = sampler;
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	hardware->batch = batch;
 	hardware->last_pid = 0; /* a pid may be another process by now */
 	if (now_ns < hardware->due_ns) {
@@ -178,7 +179,7 @@ static int poll_hardware(void *sampler, uint64_t now_ns, struct sample_batch *ba
 		hardware->rings[i].nr_lost = 0;
 	}
 	pagemap_close(&hardware->pagemap);
-	struct live_cost cost = { .own_ns = live_cpu_ns() - begin_ns };
+	struct live_cost cost = { .own_ns = clock_thread_cpu_ns() - begin_ns };
 	live_charge(hardware->live, live_sampler_hardware.name, &cost);
 	if (batch->nr == batch->max)
 		return 1;

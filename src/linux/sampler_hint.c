@@ -31,6 +31,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/armed.h"
 #include "linux/hold.h"
@@ -377,9 +378,9 @@ static int poll_hints(void *sampler, uint64_t now_ns, struct sample_batch *batch
 {
 	struct hints *hints = sampler;
 	struct live_cost cost = { .nr_faults = batch->nr };
-	uint64_t begin_ns = live_cpu_ns();
+	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more = poll_rings(hints, now_ns, batch);
-	cost.own_ns = live_cpu_ns() - begin_ns;
+	cost.own_ns = clock_thread_cpu_ns() - begin_ns;
 	cost.nr_faults = batch->nr - cost.nr_faults;
 	live_charge(hints->live, live_sampler_hint_faults.name, &cost);
 	hints->live->wake_ns = MIN(hints->live->wake_ns, hints->due_ns);

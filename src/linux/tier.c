@@ -10,9 +10,9 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/placer.h"
 #include "linux/process.h"
@@ -137,9 +137,7 @@ static int wait_for_end(struct tier *tier, struct printbuf *err)
 static void make_report(const struct tier *tier, struct tier_report *ret)
 {
 	struct placer *placer = tier->placer;
-	struct timespec used;
 	struct rusage usage = { 0 };
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
 	getrusage(RUSAGE_SELF, &usage);
 	struct mover_figures moving;
 	placer->mover->figures(placer->mover_state, &moving);
@@ -151,8 +149,8 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.nr_costs = placer->live.nr_costs,
 		.moving_ns = placer->live.moving_ns,
 		.ticking_ns = placer->ticking_ns,
-		.all_ns = (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec,
-		.passed_ns = live_now_ns() - placer->begun_ns,
+		.all_ns = clock_process_cpu_ns(),
+		.passed_ns = clock_now_ns() - placer->begun_ns,
 		.policy_bytes = engine_policy_bytes(placer->engine),
 		.series = *placer_series(placer),
 		.nr_processes = placer->live.nr_spaces,

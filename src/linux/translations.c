@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "linux/process.h"
 
 #define VISITS_MAX 64 /* CPUs */
@@ -53,13 +54,6 @@ void translations_flush(const struct translations *translations)
 	affinity_set(0, &translations->cpus);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec used;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
-}
-
 /* After a flush of that cost; a second at most. */
 static uint64_t wait_ns(const struct translations *translations, uint64_t cost_ns)
 {
@@ -71,7 +65,7 @@ static uint64_t wait_ns(const struct translations *translations, uint64_t cost_n
 static void *flush_on(void *argument)
 {
 	struct translations *translations = argument;
-	uint64_t cost_ns = 0, before_ns = own_cpu_ns();
+	uint64_t cost_ns = 0, before_ns = clock_thread_cpu_ns();
 	for (;;) {
 		uint64_t ns = wait_ns(translations, cost_ns);
 		struct timespec wait = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
@@ -79,7 +73,7 @@ static void *flush_on(void *argument)
 		if (ppoll(&stop, 1, &wait, NULL) != 0)
 			return NULL;
 		translations_flush(translations);
-		uint64_t now_ns = own_cpu_ns();
+		uint64_t now_ns = clock_thread_cpu_ns();
 		cost_ns = now_ns - before_ns;
 		before_ns = now_ns;
 		__atomic_store_n(&translations->cpu_ns, now_ns, __ATOMIC_RELAXED);

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/process.h"
 #include "linux/samplers.h"
@@ -127,7 +128,7 @@ static int open_file(struct watch *watch, struct printbuf *err)
 				      err);
 	if (error)
 		return error;
-	writer->begun_ns = writer->look_ns = live_now_ns();
+	writer->begun_ns = writer->look_ns = clock_now_ns();
 	watch->flushed_ns = watch->shown_ns = writer->begun_ns;
 	error = watch_write_note(writer, "seen by the sampler %s: %s", watch->sampler->name,
 				 watch->sampler->summary);
@@ -166,10 +167,10 @@ static int take_look(struct watch *watch, uint64_t now_ns)
 	for (unsigned i = 0; more == 1 && !error && i < BATCHES_MAX; i++) {
 		struct sample_batch batch = { watch->samples, 0, SAMPLE_BATCH_MAX };
 		more = watch->sampler->poll(watch->sampler_state, now_ns, &batch);
-		error = watch_write_samples(writer, &batch, live_now_ns());
+		error = watch_write_samples(writer, &batch, clock_now_ns());
 	}
 	if (!error && more == 0 && writer->nr_samples > nr_before)
-		error = watch_end_look(writer, live_now_ns());
+		error = watch_end_look(writer, clock_now_ns());
 	return error ? error : MIN(more, 0);
 }
 
@@ -182,7 +183,7 @@ static uint64_t file_bytes(const struct watch *watch)
 static struct watch_progress progress_of(const struct watch *watch)
 {
 	return (struct watch_progress){
-		.passed_ns = live_now_ns() - watch->writer.begun_ns,
+		.passed_ns = clock_now_ns() - watch->writer.begun_ns,
 		.sampling_ns = watch->live.sampling_ns + watch->live.kernel_ns,
 		.nr_samples = watch->writer.nr_samples,
 		.file_bytes = file_bytes(watch),
@@ -216,7 +217,7 @@ static int refresh(struct watch *watch, uint64_t now_ns)
 
 static int tick(struct watch *watch)
 {
-	uint64_t now_ns = live_now_ns();
+	uint64_t now_ns = clock_now_ns();
 	int error = 0;
 	watch->live.wake_ns = now_ns + TICK_MAX_NS;
 	if (!watch->refreshed_ns || now_ns - watch->refreshed_ns >= REFRESH_NS)
@@ -233,7 +234,7 @@ static int tick(struct watch *watch)
 static void sleep_until_due(struct watch *watch)
 {
 	struct live_space *top = watch->wish->cgroup ? NULL : live_space(&watch->live, 0);
-	uint64_t now_ns = live_now_ns(), wake_ns = watch->live.wake_ns;
+	uint64_t now_ns = clock_now_ns(), wake_ns = watch->live.wake_ns;
 	uint64_t limit_ns = watch->wish->limit_ns;
 	if (limit_ns)
 		wake_ns = MIN(wake_ns, watch->writer.begun_ns + limit_ns);
@@ -251,7 +252,7 @@ static void sleep_until_due(struct watch *watch)
 
 static bool goes_on(const struct watch *watch)
 {
-	uint64_t passed_ns = live_now_ns() - watch->writer.begun_ns;
+	uint64_t passed_ns = clock_now_ns() - watch->writer.begun_ns;
 	bool is_due = watch->wish->limit_ns && passed_ns >= watch->wish->limit_ns;
 	return !is_due && !watch->is_stopped && watch->live.nr_alive > 0;
 }

@@ -10,9 +10,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "linux/job.h"
 
 #define NR_THREADS  10000
@@ -39,13 +39,6 @@ static _Noreturn void be_many(int ready_fd)
 		_exit(1);
 	for (volatile uint64_t spin = 0;; spin = spin + 1)
 		continue;
-}
-
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec ran;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ran);
-	return (uint64_t)ran.tv_sec * NS_PER_S + (uint64_t)ran.tv_nsec;
 }
 
 static struct root root;
@@ -83,9 +76,9 @@ static void test_a_look_at_10000_threads_is_bounded(void **state)
 	uint64_t cost_ns = UINT64_MAX;
 	for (int i = 0; i < 5; i++) {
 		usleep(20000);
-		uint64_t began_ns = own_cpu_ns();
+		uint64_t began_ns = clock_thread_cpu_ns();
 		job_measure(&job, 20 * NS_PER_MS, &ran_ns, &waited_ns);
-		cost_ns = MIN(cost_ns, own_cpu_ns() - began_ns);
+		cost_ns = MIN(cost_ns, clock_thread_cpu_ns() - began_ns);
 	}
 	assert_int_equal(job.meter.nr_waiters, JOB_MAX_WAITERS);
 	assert_int_equal(job.meter.nr_processes, 1);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "linux/mover_move_pages.h"
 #include "linux/movers.h"
 
@@ -170,7 +171,7 @@ static void end(struct fixture *fixture)
 
 static uint32_t submit(struct fixture *fixture, const struct plan_move *moves, uint32_t nr)
 {
-	int taken = fixture->ops->ops->submit(fixture->mover, moves, nr, live_now_ns());
+	int taken = fixture->ops->ops->submit(fixture->mover, moves, nr, clock_now_ns());
 	assert_true(taken >= 0);
 	return (uint32_t)taken;
 }
@@ -181,9 +182,9 @@ static void collect(struct fixture *fixture, uint64_t nr_pages, uint8_t *outcome
 	struct move_result results[100];
 	struct pollfd ask = { fixture->ops->fd(fixture->mover), POLLIN, 0 };
 	uint64_t nr_told = 0;
-	uint64_t limit_ns = live_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	uint64_t limit_ns = clock_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
 	while (nr_told < nr_pages) {
-		assert_true(live_now_ns() < limit_ns);
+		assert_true(clock_now_ns() < limit_ns);
 		poll(&ask, 1, 5); /* what is known to stay does not wake */
 		int nr = 1;
 		while (nr > 0) {
@@ -571,8 +572,8 @@ static void test_results_that_nobody_takes(void **state)
 		moves[i] = move_of(0, i * 2, 1, 0);
 	begin(&fixture);
 	assert_int_equal(submit(&fixture, moves, 20000), 20000);
-	uint64_t limit_ns = live_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
-	while (nr_calls() < 3 && live_now_ns() < limit_ns)
+	uint64_t limit_ns = clock_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	while (nr_calls() < 3 && clock_now_ns() < limit_ns)
 		usleep(1000);
 	usleep(20000); /* in which it could do the rest */
 	assert_int_equal(nr_calls(), 3);

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "linux/known.h"
 #include "linux/maps.h"
 #include "linux/watch_write.h"
@@ -253,7 +254,7 @@ static void write_recording(const char *path)
 	assert_int_equal(live_init(&live, &root, machine, &err), 0);
 	assert_int_equal(live_watch(&live, pid, &err), 0);
 	assert_int_equal(watch_writer_init(&writer, path, &told, machine, &err), 0);
-	writer.begun_ns = writer.look_ns = live_now_ns();
+	writer.begun_ns = writer.look_ns = clock_now_ns();
 	assert_int_equal(watch_write_spaces(&writer, &live, writer.begun_ns), 0);
 	write_looks(&writer);
 	kill(pid, SIGKILL);
