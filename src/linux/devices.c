@@ -2,12 +2,11 @@
 /* Which parts of a process's memory are a device's (devices.h). */
 #include "linux/devices.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "linux/maps.h"
 #include "linux/process.h"
 
 static bool begins(const char *text, const char *with)
@@ -29,35 +28,18 @@ bool devices_is_name(const char *name)
 	return true;
 }
 
-/* "7ffff7700000-7ffff7800000 rw-s 00000000 00:0b 2                 /dmabuf:" */
-static void take_line(struct devices *devices, char *line, uint32_t page_bytes)
-{
-	unsigned long long start, end;
-	int name_at = 0;
-	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%llx-%llx %*s %*s %*s %*s %n", &start, &end, &name_at) != 2 ||
-	    name_at == 0 || end <= start || devices->nr == DEVICES_MAX)
-		return;
-	if (devices_is_name(line + name_at))
-		devices->areas[devices->nr++] = (struct device_area){ start / page_bytes,
-								      end / page_bytes };
-}
-
 void devices_find(const struct root *root, pid_t pid, uint32_t page_bytes, struct devices *ret)
 {
-	char path[64], *line = NULL;
+	char *line = NULL;
 	size_t size = 0;
+	struct map map;
 	ret->nr = 0;
-	snprintf(path, sizeof(path), "proc/%d/maps", pid);
-	int fd = rootfile_open(root, path, O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file) {
-		if (fd >= 0)
-			close(fd);
+	FILE *file = process_open_lines(root, pid, "maps");
+	if (!file)
 		return;
-	}
-	while (getline(&line, &size, file) > 0)
-		take_line(ret, line, page_bytes);
+	while (ret->nr < DEVICES_MAX && getline(&line, &size, file) > 0)
+		if (maps_parse_line(line, page_bytes, &map) && devices_is_name(map.name))
+			ret->areas[ret->nr++] = (struct device_area){ map.first, map.end };
 	free(line);
 	fclose(file);
 }

@@ -9,24 +9,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "linux/live.h"
+#include "linux/maps.h"
 #include "linux/process.h"
 
 #define COUNT_EVERY_NS	(2 * NS_PER_S)
 #define COUNT_SPACES_NS NS_PER_S /* a job is to be back under its cap within two */
 #define COUNT_REST	200
 #define LINE_MAX_BYTES	65536
-
-/* A file of /proc/PID as lines. */
-static FILE *open_lines(const struct live *live, pid_t pid, const char *name)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "proc/%d/%s", pid, name);
-	int fd = rootfile_open(live->root, path, O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file && fd >= 0)
-		close(fd);
-	return file;
-}
 
 static int add_area(struct live_areas *areas, uint64_t first, uint64_t end)
 {
@@ -48,32 +37,19 @@ static int add_area(struct live_areas *areas, uint64_t first, uint64_t end)
 	return 0;
 }
 
-/* "55d0c8a00000-55d0c8a21000 rw-p 00000000 00:00 0    [heap]" */
-static int take_area(struct live_areas *areas, char *line, uint32_t page_bytes)
-{
-	char *at;
-	uint64_t start = strtoull(line, &at, 16);
-	if (*at != '-')
-		return 0;
-	uint64_t end = strtoull(at + 1, &at, 16);
-	bool is_kernels = strstr(at, "[vsyscall]") || strstr(at, "[vvar") || strstr(at, "[vdso]");
-	bool is_accessible = *at == ' ' && (at[1] == 'r' || at[2] == 'w');
-	if (end / page_bytes <= start / page_bytes || is_kernels || !is_accessible)
-		return 0;
-	return add_area(areas, start / page_bytes, end / page_bytes);
-}
-
 int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret)
 {
 	struct live_areas areas = { 0 };
 	char *line = NULL;
 	size_t size = 0;
 	int error = 0;
-	FILE *file = open_lines(live, space->pid, "maps");
+	struct map map;
+	FILE *file = process_open_lines(live->root, space->pid, "maps");
 	if (!file)
 		return -ESRCH;
 	while (!error && getline(&line, &size, file) > 0)
-		error = take_area(&areas, line, live->machine->page_bytes);
+		if (maps_parse_line(line, live->machine->page_bytes, &map) && map_is_memory(&map))
+			error = add_area(&areas, map.first, map.end);
 	free(line);
 	fclose(file);
 	if (error) {
@@ -135,7 +111,7 @@ static void count_process(const struct live *live, pid_t pid, uint64_t *pages)
 {
 	char *line = NULL;
 	size_t size = 0;
-	FILE *file = open_lines(live, pid, "numa_maps");
+	FILE *file = process_open_lines(live->root, pid, "numa_maps");
 	if (!file)
 		return;
 	while (getline(&line, &size, file) > 0)

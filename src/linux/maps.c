@@ -2,12 +2,10 @@
 /* What a process has mapped (maps.h). */
 #include "linux/maps.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "linux/process.h"
@@ -47,23 +45,32 @@ static char *name_of(char *at)
 	return *at ? at : (char *)"[anon]";
 }
 
-int maps_add_line(struct maps *maps, char *line, uint32_t page_bytes)
+bool maps_parse_line(char *line, uint32_t page_bytes, struct map *ret)
 {
 	char *at;
 	uint64_t start = strtoull(line, &at, 16);
 	if (*at != '-')
-		return 0;
+		return false;
 	uint64_t end = strtoull(at + 1, &at, 16);
-	if (*at != ' ')
-		return 0;
-	struct map map = { .first = start / page_bytes,
-			   .end = end / page_bytes,
-			   .protection = protection_of(at + 1),
-			   .name = name_of(at) };
+	if (*at != ' ' || end / page_bytes <= start / page_bytes)
+		return false;
+	*ret = (struct map){ .first = start / page_bytes,
+			     .end = end / page_bytes,
+			     .protection = protection_of(at + 1),
+			     .name = name_of(at) };
+	return true;
+}
+
+bool map_is_memory(const struct map *map)
+{
+	return strncmp(map->name, "[v", 2) != 0 && map->protection & (PROT_READ | PROT_WRITE);
+}
+
+int maps_add_line(struct maps *maps, char *line, uint32_t page_bytes)
+{
+	struct map map;
 	uint64_t least = maps->nr ? maps->items[maps->nr - 1].end : 0;
-	bool is_kernels = strncmp(map.name, "[v", 2) == 0;
-	bool is_accessible = map.protection & (PROT_READ | PROT_WRITE);
-	if (map.first < least || map.end <= map.first || is_kernels || !is_accessible)
+	if (!maps_parse_line(line, page_bytes, &map) || map.first < least || !map_is_memory(&map))
 		return 0;
 	return add_map(maps, &map);
 }
@@ -71,14 +78,10 @@ int maps_add_line(struct maps *maps, char *line, uint32_t page_bytes)
 int maps_read(const struct root *root, pid_t pid, uint32_t page_bytes, struct maps *ret)
 {
 	struct maps maps = { 0 };
-	char path[64], *line = NULL;
+	char *line = NULL;
 	size_t size = 0;
 	int error = 0;
-	snprintf(path, sizeof(path), "proc/%d/maps", pid);
-	int fd = rootfile_open(root, path, O_RDONLY);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!file && fd >= 0)
-		close(fd);
+	FILE *file = process_open_lines(root, pid, "maps");
 	if (!file)
 		return -ESRCH;
 	while (!error && getline(&line, &size, file) > 0)

@@ -37,6 +37,10 @@ struct maps { /* ascending, without overlaps */
 
 /* -ESRCH: it ended. */
 int maps_read(const struct root *root, pid_t pid, uint32_t page_bytes, struct maps *ret);
+/* One line of the kernel's, which is cut to its name; false: it is not one. */
+bool maps_parse_line(char *line, uint32_t page_bytes, struct map *ret);
+/* Is it the process's to use? */
+bool map_is_memory(const struct map *map);
 /* Takes one line of the kernel's; what is not one is passed over. -ENOMEM. */
 int maps_add_line(struct maps *maps, char *line, uint32_t page_bytes);
 /* Calls with each part that is gone, and each that is new, ascending; until negative. */

@@ -270,3 +270,14 @@ int affinity_set(pid_t tid, const struct set *cpus)
 		       ? -errno
 		       : 0;
 }
+
+FILE *process_open_lines(const struct root *root, pid_t pid, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "proc/%d/%s", pid, name);
+	int fd = rootfile_open(root, path, O_RDONLY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!file && fd >= 0)
+		close(fd);
+	return file;
+}

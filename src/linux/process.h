@@ -8,6 +8,7 @@
 #ifndef BERTH_LINUX_PROCESS_H
 #define BERTH_LINUX_PROCESS_H
 
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "base/set.h"
@@ -47,5 +48,7 @@ int affinity_set(pid_t tid, const struct set *cpus);
 /* Writing below a root: never creates a file. */
 int rootfile_write(const struct root *root, const char *path, const char *text);
 int rootfile_open(const struct root *root, const char *path, int flags);
+/* A file of /proc/PID, to be read line by line; NULL: none, as after its end. */
+FILE *process_open_lines(const struct root *root, pid_t pid, const char *name);
 
 #endif
