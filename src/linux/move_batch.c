@@ -3,6 +3,7 @@
 #include "linux/move_batch.h"
 
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,6 @@
 #define FOLIO_PAGES_MAX 512
 #define FRAME_BITS	55 /* of a pagemap entry */
 #define PRESENT_BIT	63
-#define FLAG_TAIL	16 /* of kpageflags */
 #define NO_ITEM		UINT32_MAX
 #define NO_FRAME	UINT64_MAX
 
@@ -187,7 +187,7 @@ static bool are_one_folio(const struct move_batch *batch, const struct move_item
 		  (off_t)((first->frame + 1) * sizeof(*flags))) != size)
 		return false;
 	for (uint64_t i = 0; i < apart; i++)
-		if (!(flags[i] >> FLAG_TAIL & 1))
+		if (!(flags[i] >> KPF_COMPOUND_TAIL & 1))
 			return false;
 	return true;
 }

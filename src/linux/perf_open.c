@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +22,6 @@ static struct perf_event_attr fault_event(void)
 {
 	return (struct perf_event_attr){
 		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(struct perf_event_attr),
 		.config = PERF_COUNT_SW_PAGE_FAULTS,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR |
@@ -39,7 +37,6 @@ static struct perf_event_attr arming_event(uint32_t type, const char *function)
 {
 	return (struct perf_event_attr){
 		.type = type,
-		.size = sizeof(struct perf_event_attr),
 		.kprobe_func = (uint64_t)(uintptr_t)function,
 		.sample_period = 1,
 		.sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_REGS_INTR,
@@ -51,16 +48,10 @@ static struct perf_event_attr arming_event(uint32_t type, const char *function)
 	};
 }
 
-static int open_event(const struct perf_event_attr *event, pid_t pid, int cpu, unsigned flags)
-{
-	long fd = syscall(SYS_perf_event_open, event, pid, cpu, -1, flags | PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : (int)fd;
-}
-
 int perf_probe(struct printbuf *err)
 {
 	struct perf_event_attr event = fault_event();
-	int fd = open_event(&event, 0, -1, 0);
+	int fd = ring_open_event(&event, 0, -1, -1, 0);
 	if (fd >= 0) {
 		close(fd);
 		return 0;
@@ -131,12 +122,12 @@ static int add_to_cpu(struct perf_set *set, struct perf_cpu *cpu, int fd)
 	return error;
 }
 
-static int add_everywhere(struct perf_set *set, const struct perf_event_attr *event, pid_t pid,
+static int add_everywhere(struct perf_set *set, struct perf_event_attr *event, pid_t pid,
 			  unsigned flags)
 {
 	int error = 0;
 	for (uint32_t i = 0; i < set->nr_cpus && !error; i++) {
-		int fd = open_event(event, pid, (int)set->cpus[i].cpu, flags);
+		int fd = ring_open_event(event, pid, (int)set->cpus[i].cpu, -1, flags);
 		if (fd == -ENODEV) /* it went offline */
 			continue;
 		error = fd < 0 ? fd : add_to_cpu(set, &set->cpus[i], fd);

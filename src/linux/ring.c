@@ -70,10 +70,11 @@ void ring_close(struct ring *ring)
 	*ring = (struct ring){ .fd = -1 };
 }
 
-int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group)
+int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group,
+		    unsigned long flags)
 {
 	attr->size = sizeof(*attr);
-	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, group, PERF_FLAG_FD_CLOEXEC);
+	long fd = syscall(SYS_perf_event_open, attr, pid, cpu, group, flags | PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
 }
 
@@ -100,6 +101,6 @@ int ring_map(int fd, unsigned order, struct ring *ret)
 int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
 	      struct ring *ret)
 {
-	int fd = ring_open_event(attr, pid, cpu, group);
+	int fd = ring_open_event(attr, pid, cpu, group, 0);
 	return fd < 0 ? fd : ring_map(fd, order, ret);
 }

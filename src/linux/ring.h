@@ -45,9 +45,11 @@ struct ring {
 	uint64_t nr_lost; /* records that the kernel dropped */
 };
 
-/* An event of a thread (cpu -1) or of a CPU (pid -1), in the group of another or alone (-1). Its
- * file descriptor, or negative errno. */
-int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group);
+/* An event of a thread (cpu -1), of a CPU (pid -1), or of a cgroup on a CPU (pid its descriptor,
+ * flags PERF_FLAG_PID_CGROUP), in the group of another or alone (-1). Its file descriptor, or
+ * negative errno. */
+int ring_open_event(struct perf_event_attr *attr, pid_t pid, int cpu, int group,
+		    unsigned long flags);
 /* The same with a ring of 2^order pages. 0 or negative errno, also as mmap(2) says. */
 int ring_open(struct perf_event_attr *attr, pid_t pid, int cpu, int group, unsigned order,
 	      struct ring *ret);

@@ -37,6 +37,7 @@
  */
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/kernel-page-flags.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +66,6 @@
 #define PLANNED_PARTS 1024 /* of what is mapped: moves fewer than that are none */
 #define VAIN_FIRST    12   /* in a row: from then on each has half of the share before */
 #define VAIN_MAX      15
-#define FLAG_HEAD     15 /* of kpageflags: of a folio of several pages */
-#define FLAG_TAIL     16
 #define RUN_MAX_PAGES 65536
 #define SLEEP_MAX_NS  (50 * NS_PER_MS)
 #define SHARE_MAX_BP  10000
@@ -413,7 +412,7 @@ static bool is_single(const struct accessed *accessed, const struct pagetable_pa
 	return mapped->order == 0 &&
 	       pread(accessed->flags_fd, &flags, sizeof(flags),
 		     (off_t)(mapped->frame * sizeof(flags))) == (ssize_t)sizeof(flags) &&
-	       !(flags >> FLAG_HEAD & 1) && !(flags >> FLAG_TAIL & 1);
+	       !(flags >> KPF_COMPOUND_HEAD & 1) && !(flags >> KPF_COMPOUND_TAIL & 1);
 }
 
 static bool take_page(void *context, const struct pagetable_page *mapped)

@@ -69,7 +69,7 @@ static int open_cpu(struct hardware *hardware, int cpu)
 	uint32_t i = hardware->nr_rings;
 	hardware->leaders[i] = -1;
 	if (event->has_leader) {
-		hardware->leaders[i] = ring_open_event(&event->leader, -1, cpu, -1);
+		hardware->leaders[i] = ring_open_event(&event->leader, -1, cpu, -1, 0);
 		if (hardware->leaders[i] < 0)
 			return hardware->leaders[i];
 	}

@@ -2,13 +2,12 @@
 /* A perf event in all threads of a process (task_counter.h). */
 #include "linux/task_counter.h"
 
-#include <linux/perf_event.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "linux/process.h"
+#include "linux/ring.h"
 
 struct reading {
 	uint64_t value, enabled_ns, running_ns;
@@ -18,15 +17,13 @@ static int open_thread(pid_t tid, uint32_t type, uint64_t config)
 {
 	struct perf_event_attr attr = {
 		.type = type,
-		.size = sizeof(attr),
 		.config = config,
 		.inherit = 1,
 		.exclude_kernel = type == PERF_TYPE_HARDWARE,
 		.exclude_hv = 1,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
 	};
-	long fd = syscall(SYS_perf_event_open, &attr, tid, -1, -1, PERF_FLAG_FD_CLOEXEC);
-	return fd < 0 ? -errno : (int)fd;
+	return ring_open_event(&attr, tid, -1, -1, 0);
 }
 
 static int refuse(int error, struct printbuf *err)

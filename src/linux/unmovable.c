@@ -2,25 +2,18 @@
 /* Remembering what cannot be moved (unmovable.h). */
 #include "linux/unmovable.h"
 
+#include <linux/kernel-page-flags.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum page_flag { /* bits of /proc/kpageflags */
-		 FLAG_DIRTY = 4,
-		 FLAG_WRITEBACK = 8,
-		 FLAG_ANONYMOUS = 12,
-		 FLAG_SWAP_BACKED = 14,
-		 FLAG_HUGETLB = 17,
-		 FLAG_NO_PAGE = 20,
-		 FLAG_ZERO_PAGE = 24,
-		 FLAG_RESERVED = 32,
-		 FLAG_LOCKED = 33,
-};
+/* Of /proc/kpageflags, too, but in the kernel's own header only. */
+#define KPF_RESERVED 32
+#define KPF_MLOCKED  33
 
 const char *const unmovable_kind_names[] = { "movable", "pinned",  "shared", "locked", "hugetlb",
 					     "device",	"writing", "denied", "other",  NULL };
 
-static bool has(uint64_t flags, enum page_flag flag)
+static bool has(uint64_t flags, unsigned flag)
 {
 	return flags >> flag & 1;
 }
@@ -29,16 +22,16 @@ static bool has(uint64_t flags, enum page_flag flag)
  * of what nobody else maps is held by a reference of the kernel. */
 enum unmovable_kind unmovable_kind_of(uint64_t kpageflags, uint64_t nr_mapped)
 {
-	bool is_file = !has(kpageflags, FLAG_ANONYMOUS) && !has(kpageflags, FLAG_SWAP_BACKED);
-	if (has(kpageflags, FLAG_HUGETLB))
+	bool is_file = !has(kpageflags, KPF_ANON) && !has(kpageflags, KPF_SWAPBACKED);
+	if (has(kpageflags, KPF_HUGE))
 		return UNMOVABLE_HUGETLB;
-	if (has(kpageflags, FLAG_NO_PAGE) || has(kpageflags, FLAG_RESERVED))
+	if (has(kpageflags, KPF_NOPAGE) || has(kpageflags, KPF_RESERVED))
 		return UNMOVABLE_DEVICE;
 	if (nr_mapped > 1)
 		return UNMOVABLE_SHARED;
-	if (has(kpageflags, FLAG_LOCKED))
+	if (has(kpageflags, KPF_MLOCKED))
 		return UNMOVABLE_LOCKED;
-	if (has(kpageflags, FLAG_WRITEBACK) || (is_file && has(kpageflags, FLAG_DIRTY)))
+	if (has(kpageflags, KPF_WRITEBACK) || (is_file && has(kpageflags, KPF_DIRTY)))
 		return UNMOVABLE_WRITING;
 	return UNMOVABLE_PINNED;
 }
