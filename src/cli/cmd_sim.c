@@ -74,7 +74,7 @@ static int parse_fast(struct sim_job *job)
 	const struct option_list *list = &job->options->fast;
 	job->fast = calloc(list->nr + 1, sizeof(*job->fast));
 	if (!job->fast)
-		return fail_usage("out of memory");
+		return fail(NULL, -ENOMEM);
 	for (size_t i = 0; i < list->nr; i++) {
 		int error = parse_bytes(list->items[i], &job->fast[i]);
 		if (error)

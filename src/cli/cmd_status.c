@@ -140,6 +140,12 @@ static int show(const struct status_options *options, const struct root *root)
 		close(fd);
 	}
 	bool is_alone = error == -ENXIO && daemon.pos > 0; /* the daemon's, but no place for own */
+	if (error == -ENOENT && options->state && !daemon.pos) {
+		complain("%s: no such directory; name the one that --state of `berth run` or "
+			 "`berth daemon` named",
+			 options->state);
+		return EXIT_FAILED;
+	}
 	if (error && error != -ENOENT && !is_alone) /* without the directory there never was one */
 		return fail(&err, error);
 	if (options->watch && options->format == FORMAT_TEXT)

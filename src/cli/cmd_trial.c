@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cli/commands.h"
+#include "cli/run_tier.h"
 #include "cli/trial.h"
 
 #define FOR_NS	  (10 * 60 * NS_PER_S)
@@ -47,7 +48,7 @@ static int check(const struct trial_options *options, int nr_arguments)
 		return fail_usage(
 			"--window and --counter go with --pid: a window of a program is a "
 			"whole run");
-	return 0;
+	return run_tier_check_sampler(options->sampler, ENGINE_SAMPLERS_MAX);
 }
 
 static int run(const void *values, int nr_arguments, char **arguments)
@@ -62,7 +63,7 @@ static int run(const void *values, int nr_arguments, char **arguments)
 		options.window_ns = WINDOW_NS;
 	struct trial *trial = calloc(1, sizeof(*trial));
 	if (!trial)
-		return fail_usage("out of memory");
+		return fail(NULL, -ENOMEM);
 	trial->options = &options;
 	trial->arguments = arguments;
 	trial->seed = options.seed ? options.seed : any_seed();

@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/record.h"
+#include "cli/run_tier.h"
 #include "linux/watch.h"
 
 static bool has_progress;
@@ -54,6 +55,8 @@ static int check(const struct record_live_options *options, const char *output,
 		return fail_usage("-p and --cgroup: only one of them at a time");
 	if (options->pid > INT_MAX)
 		return fail_usage("-p: not the number of a process");
+	if (run_tier_check_sampler(options->sampler, 1))
+		return EXIT_USAGE;
 	if (strcmp(output, "-") == 0)
 		return fail_usage("-: a recording cannot be written to a pipe; name a file");
 	int error = can_put_output(output, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "linux/samplers.h"
 #include "linux/spawn.h"
 #include "linux/tier.h"
 
@@ -27,6 +28,16 @@ int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *v
 		return fail_usage("%s", printbuf_str(&err));
 	*ret = policy;
 	return 0;
+}
+
+int run_tier_check_sampler(const char *names, uint32_t max)
+{
+	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	uint32_t nr;
+	PRINTBUF(err);
+	if (!names || live_samplers_parse(names, samplers, max, &nr, &err) == 0)
+		return 0;
+	return fail_usage("--sampler %s", printbuf_str(&err));
 }
 
 struct engine_budget run_tier_budget(const struct run_tier_options *options)
@@ -67,6 +78,8 @@ int run_tier(const struct run_tier_options *options, const char *state, char **a
 	struct root root;
 	int exec_error = 0, status = 0;
 	status = run_tier_policy(options->policy ? options->policy : "berth", &wish.policy, values);
+	if (!status)
+		status = run_tier_check_sampler(options->sampler, ENGINE_SAMPLERS_MAX);
 	if (status)
 		return status;
 	wish.values = values;

@@ -15,6 +15,8 @@ struct run_tier_options { /* a part of `berth run`'s */
 
 /* --policy: NAME or NAME:key=value,... into TUNABLES_MAX values. Returns an exit status. */
 int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *values);
+/* --sampler: names that there are, at most `max`; NULL: the best. Returns an exit status. */
+int run_tier_check_sampler(const char *names, uint32_t max);
 struct engine_budget run_tier_budget(const struct run_tier_options *options);
 /* Returns the exit status. */
 int run_tier(const struct run_tier_options *options, const char *state, char **arguments);

@@ -311,7 +311,7 @@ int trial_process(struct trial *trial)
 	struct run_tier_options tier = { .rate_bytes = options->rate_bytes };
 	struct subject *subject = calloc(1, sizeof(*subject));
 	if (!subject)
-		return fail_usage("out of memory");
+		return fail(NULL, -ENOMEM);
 	subject->trial = trial;
 	subject->pid = (pid_t)options->pid;
 	subject->state_fd = -1;

@@ -80,8 +80,13 @@ static void add_memory(struct json_writer *json, const struct daemon *daemon, ui
 	const struct policy_job *job = is_placed ? &placer->jobs[number] : &nothing;
 	const struct placer_counts *counts = is_placed ? &placer->counts[number] : &none;
 	uint32_t page_bytes = daemon->machine->page_bytes;
-	json_u64(json, "fast_bytes", job->fast_pages * page_bytes);
-	json_u64(json, "slow_bytes", job->slow_pages * page_bytes);
+	if (is_placed) {
+		json_u64(json, "fast_bytes", job->fast_pages * page_bytes);
+		json_u64(json, "slow_bytes", job->slow_pages * page_bytes);
+	} else {
+		json_null(json, "fast_bytes"); /* nobody counts them */
+		json_null(json, "slow_bytes");
+	}
 	json_u64(json, "floor_bytes", daemon->jobs[number].floor_bytes);
 	add_cap(json, "cap_bytes", daemon->jobs[number].cap_bytes);
 	json_u64(json, "promoted_pages", counts->nr_promoted);

@@ -157,8 +157,9 @@ static int add_process(struct live *live, pid_t pid, uint32_t job)
 int live_watch(struct live *live, pid_t pid, struct printbuf *err)
 {
 	int error = add_process(live, pid, 0);
-	if (error == -ENOENT)
-		error = -ESRCH;
+	if (error == -ENOENT || error == -ESRCH)
+		return error_set(err, -ESRCH,
+				 "process %d: there is none; `ps -e` lists those that run", pid);
 	if (error)
 		return error_set(err, error, "process %d: %s", pid, error_text(error));
 	live->top = pid;

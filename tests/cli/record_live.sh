@@ -26,6 +26,9 @@ expect 2 'take --sampler' -p $$ --baseline
 expect 2 '-p or --cgroup' --for 1s -- /bin/true
 expect 2 '-p or --cgroup' --sampler accessed-bits -- /bin/true
 expect 2 '-p' -p 0
+expect 2 'did you mean damon?' -p $$ --sampler damn
+expect 2 '1 at a time' -p $$ --sampler accessed-bits,damon
+expect 1 '999999: there is none' -p 999999
 expect 2 '-p' -p x
 expect 2 'not the number' -p 99999999999
 expect 2 'no such sampler' -p $$ --sampler nonsense

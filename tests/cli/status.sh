@@ -62,4 +62,5 @@ kill $one $two
 wait $one $two
 check "no jobs" "no jobs" "$(status)"
 check "nothing left" "" "$(ls "$state")"
+check "no such directory" 1 "$("$BERTH" status --state "$TMP/none" >/dev/null 2>&1; echo $?)"
 [ $failures = 0 ]

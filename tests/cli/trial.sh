@@ -25,6 +25,7 @@ refused 2 'go with --pid' --counter --metric 'echo 1' -- true
 refused 2 'no process has such a number' -p 9999999999
 refused 2 'csv' --format csv -- true
 refused 2 'no such policy' -p $$ --policy nonesuch --metric 'echo 1'
+refused 2 'did you mean damon?' --sampler damn -- true
 refused 1 'pid 4194303: no such process' -p 4194303 --metric 'echo 1'
 
 # One tier of memory: said by whoever would place, and nothing is left behind.
