@@ -27,7 +27,7 @@ hotset() { exec $BUILD/lab/workloads/hotset --memory 150MiB --hot 6MiB --seconds
 
 (hotset 100s >/dev/null) & long=\$!
 sleep 0.5
-$BERTH record -p \$long --sampler hint-faults --for 2s -o /tmp/hints.berth --state /tmp/state &
+$BERTH record -p \$long --sampler hint-faults --for 8s -o /tmp/hints.berth --state /tmp/state &
 recorder=\$!
 held
 wait \$recorder || exit 3
@@ -50,7 +50,7 @@ lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/
 	>out 2>&1 || fail "the guest: status $?: $(cat out)"
 [ "$(cat promoted)" = 'pgpromote_success 0' ] || fail "the kernel promoted: $(cat promoted)"
 promoted=$(sed -n 's/.*, \([0-9]*\) promoted.*/\1/p' report)
-[ "${promoted:-0}" -gt 20 ] || fail "promoted $promoted pages: $(cat report)"
+[ "${promoted:-0}" -gt 200 ] || fail "promoted $promoted pages: $(cat report)"
 
 # Pages of the slow node only, with the time from arming to use: never longer than since the begin.
 "$BERTH" convert hints.berth hints.csv || fail "convert"
