@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -247,40 +248,65 @@ static void test_server_survives_thousands(void **state)
 	end();
 }
 
-/* Another user fills what he gets: root still has a place, and he asks no more than his share. */
-static void stranger(void)
+#define STRANGERS 4
+#define CALLS	  12 /* of each: more than one user may have, and all together more than fit */
+
+/* Calls, asks a hundred times each, and holds the line until it is killed. */
+static void be_stranger(uid_t uid, int told)
 {
 	char text[] = "hello\n";
-	if (setgid(65534) < 0 || setuid(65534) < 0)
-		_exit(77);
-	for (int i = 0; i < 64; i++) {
+	if (setgid(uid) < 0 || setuid(uid) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		_exit(1);
+	for (int i = 0; i < CALLS; i++) {
 		int fd = call();
 		for (int j = 0; fd >= 0 && j < 100; j++)
 			send(fd, text, strlen(text), MSG_NOSIGNAL);
 	}
+	if (write(told, "x", 1) == 1)
+		pause();
 	_exit(0);
 }
 
+static pid_t stranger(uid_t uid)
+{
+	char byte;
+	int told[2];
+	assert_int_equal(pipe(told), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		be_stranger(uid, told[1]);
+	close(told[1]);
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	close(told[0]);
+	return pid;
+}
+
+static uint32_t nr_clients_of(uid_t uid)
+{
+	uint32_t nr = 0;
+	for (uint32_t i = 0; i < SERVER_MAX_CLIENTS; i++)
+		nr += server.clients[i].fd >= 0 && server.clients[i].peer.uid == uid;
+	return nr;
+}
+
+/* Other users fill what each gets, and then what all of them get, and hold it: root still has a
+ * place, and they are answered no more than their share. */
 static void test_server_leaves_room_for_root(void **state)
 {
-	int status;
+	static const uint32_t nr_wanted[STRANGERS] = { SERVER_MAX_OF_USER, SERVER_MAX_OF_USER,
+						       SERVER_MAX_OF_USER, 0 };
+	pid_t pids[STRANGERS];
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	begin();
-	pid_t pid = fork();
-	if (pid == 0) {
-		signal(SIGPIPE, SIG_IGN);
-		for (int i = 0; i < 2; i++)
-			if (fork() == 0)
-				break;
-		stranger();
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	for (uid_t i = 0; i < STRANGERS; i++)
+		pids[i] = stranger(65534 - i);
 	for (int i = 0; i < 8; i++)
 		turn();
-	assert_in_range(nr_asked, 0, SERVER_ANSWERS_PER_S);
+	for (uid_t i = 0; i < STRANGERS; i++)
+		assert_int_equal(nr_clients_of(65534 - i), nr_wanted[i]);
+	assert_int_equal(nr_asked, SERVER_ANSWERS_PER_S);
 	int fd = call();
 	for (int i = 0; i < 8; i++)
 		turn();
@@ -289,6 +315,10 @@ static void test_server_leaves_room_for_root(void **state)
 	assert_string_equal(hear(fd), "root\n");
 	assert_int_equal(last_peer.uid, 0);
 	close(fd);
+	for (int i = 0; i < STRANGERS; i++) {
+		kill(pids[i], SIGKILL);
+		assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+	}
 	end();
 }
 
