@@ -51,4 +51,4 @@ END
 lab_run -q --kernel "$KERNEL" --time icount -M "$M" -P none:thp=never --share "$TMP" -- \
 	bash "$TMP/guest" 8s >"$TMP/out" 2>&1 || fail "status $?: $(cat "$TMP/out")"
 promoted=$(sed -n 's/.*, \([0-9]*\) promoted.*/\1/p' "$TMP/report")
-[ "${promoted:-0}" -gt 50 ] || fail "promoted $promoted pages: $(cat "$TMP/report")"
+[ "${promoted:-0}" -gt 500 ] || fail "promoted $promoted pages: $(cat "$TMP/report")"
