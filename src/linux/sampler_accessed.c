@@ -13,9 +13,9 @@
  *
  * Reading is /proc/kcore (kcore.h), clearing "1" into /proc/PID/clear_refs: the bits as page idle
  * tracking would show them, without CONFIG_IDLE_PAGE_TRACKING, which Debian leaves out. Clearing
- * costs eight times the reading (140 ns a page on the machine where this was written, 1 us in its
- * emulated guest) and holds the process's mmap_lock, so that is what the rests are for: samplers
- * get their share of a CPU (live.h), of which at most a second's worth is saved up.
+ * costs several times the reading and holds the process's mmap_lock, so that is what the rests are
+ * for: samplers get their share of a CPU (live.h), of which at most a second's worth is saved up.
+ * What all of it takes `berth run --tier --report` tells and bench/samplers prints.
  *
  * The window is as long as it takes for an eighth of what is mapped to be used, 10 ms to 2 s: in
  * a longer one every page looks alike. It begins with half of the last one, and is doubled for as
@@ -25,9 +25,9 @@
  * Four checks come in a row at the beginning, each as long after the other as it took, and when the
  * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
  * share of a CPU need not be saved up for these. A program that is filling its memory for the first
- * time is looked at when it has. Where a dozen checks in a row brought hardly any moves, the row
- * ends, and each further one has half the share of the one before, down to a 16th; scouts come
- * every two seconds, then every four. Moves or an alarm bring all of it back.
+ * time is looked at when it has. Where a dozen checks one after the other brought hardly any moves,
+ * each further one has half the share of the one before, down to a 16th; scouts come every two
+ * seconds, then every four. Moves or an alarm bring all of it back.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -342,8 +342,6 @@ static void note_vain(struct accessed *accessed)
 		accessed->nr_vain = 0;
 	else
 		accessed->nr_vain = MIN(accessed->nr_vain + 1, VAIN_MAX);
-	if (accessed->nr_vain >= VAIN_FIRST)
-		accessed->burst = 0;
 }
 
 static uint64_t share_of(const struct accessed *accessed)
