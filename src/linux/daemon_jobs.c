@@ -6,7 +6,8 @@
  *                                                           \-> daemon_cpus_update  CPUs
  *     pages that each has --> shares --> placer_set_job
  *
- * Cost: match_all, 30 us per process of the machine; the rest is a few microseconds each.
+ * Cost: match_all, some files of /proc per process of the machine; it rests SCAN_REST times as long
+ * as it took, SCAN_MAX_NS at most. The rest grows with the jobs only.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  *
  * Why the tracepoint: the other way, a scheme of action `stat` and its tried_regions, has the
  * kernel make a directory of five files for each region each time, and the reader wait for it in
- * steps of 100 ms. A record is 72 bytes and about a microsecond, and its thread being ours alone,
+ * steps of 100 ms. A record is 72 bytes, and its thread being ours alone,
  * other users of DAMON are not heard.
  *
  * Cost: 40 bytes per region, two snapshots.

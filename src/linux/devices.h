@@ -5,7 +5,7 @@
  * interface of the kernel tells of it: pagemap shows holes there, move_pages that nothing is
  * mapped. So they are told by their names in /proc/PID/maps.
  *
- * Cost: one reading of maps, about 1 us per line.
+ * Cost: one reading of maps.
  * Names: drivers/dma-buf/dma-buf.c (dmabuffs_dname), fs/anon_inodes.c (6.12).
  */
 #ifndef BERTH_LINUX_DEVICES_H

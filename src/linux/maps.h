@@ -10,8 +10,8 @@
  * protection changed is the same region. What nobody may read or write (guard areas, reservations)
  * is not mapped, nor is what the kernel lends (vdso, vvar, vsyscall).
  *
- * Cost: 32 bytes and the name per region; a look is the kernel's writing of /proc/PID/maps (about
- * 1 us a region); comparing is one pass over both.
+ * Cost: 32 bytes and the name per region; a look is the kernel's writing of /proc/PID/maps;
+ * comparing is one pass over both.
  * Follows show_map_vma() in fs/proc/task_mmu.c (6.12).
  */
 #ifndef BERTH_LINUX_MAPS_H

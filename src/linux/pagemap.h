@@ -10,7 +10,7 @@
  * only what is used leave the rest unknown, and a policy must know what fast memory holds to know
  * what may leave it.
  *
- * Cost: one read(2) and about 25 us per 512 pages; a census also 144 bytes per 2 MiB (seen.h).
+ * Cost: one read(2) per 512 pages; a census also 144 bytes per 2 MiB (seen.h).
  * Follows Documentation/admin-guide/mm/pagemap.rst (6.12).
  */
 #ifndef BERTH_LINUX_PAGEMAP_H

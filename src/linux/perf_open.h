@@ -15,8 +15,9 @@
  * Everything is gone when the descriptors are closed, however that comes about.
  *
  * Needs CAP_PERFMON (or root); the probe also CONFIG_KPROBE_EVENTS and x86-64.
- * Cost: rings of 8 MiB in all, 64 KiB to 1 MiB each; a fault is 56 bytes, about 0.4 us more of the
- * program's time. Follows kernel/events/core.c (6.12) and perf_event_open(2).
+ * Cost: rings of 8 MiB in all, 64 KiB to 1 MiB each; a fault is 56 bytes, written in the program's
+ * time: bench/samplers prints how much slower it becomes. Follows kernel/events/core.c (6.12) and
+ * perf_event_open(2).
  */
 #ifndef BERTH_LINUX_PERF_OPEN_H
 #define BERTH_LINUX_PERF_OPEN_H

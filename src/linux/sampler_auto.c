@@ -8,11 +8,11 @@
  *     a look at all pages   < 1 s of CPU ............... 2 s <
  *     sampler               accessed-bits  (as before)  damon
  *
- * A look is what the pages that are resident cost each; 150 ns where nothing was measured yet, then
- * what looks took here. The limit is not so much the share of a CPU, which both keep to by looking
- * more rarely: clearing the bits of a process holds its mmap_lock, so that its page faults wait for
- * as long, and looks that are minutes apart tell nothing. Two seconds are 50 GiB of small pages at
- * 150 ns; scouts (scout.h) watch between two looks.
+ * A look is what the pages that are resident cost each; 150 ns, a guess, where nothing was measured
+ * yet, then what looks took here. The limit is not so much the share of a CPU, which both keep to
+ * by looking more rarely: clearing the bits of a process holds its mmap_lock, so that its page
+ * faults wait for as long, and looks that are minutes apart tell nothing. Two seconds are 50 GiB of
+ * small pages at 150 ns; scouts (scout.h) watch between two looks.
  *
  * Nothing is made before it is wanted: where memory is small no kdamond exists. One that cannot be
  * made (somebody has one) or kept is tried again after a minute, and accessed-bits goes on

@@ -12,7 +12,8 @@
  * Rings are per CPU because IBS counts CPUs, not threads, on older kernels, and because processes
  * that are born need not be found first. Samples of others are passed over.
  *
- * Cost: 36 KiB per CPU, at most 256; about 1 us a sample of ours, and what the processor takes.
+ * Cost: 36 KiB per CPU, at most 256. What a sample takes is not known: no processor that shows its
+ * own was at hand (docs/live.md).
  */
 #include <stdlib.h>
 #include <string.h>

@@ -21,10 +21,12 @@
  *
  * Mode 2 is the whole machine's: other programs' pages are armed as well, and not promoted.
  *
- * Cost: the faults are the program's (about 1 us each; the kernel keeps arming under 3 % of a
- * program's time), telling is perf_open.h's, reading 0.3 us a fault with asking for its node.
- * Follows do_numa_page() in mm/memory.c, should_numa_migrate_memory() in kernel/sched/fair.c,
- * perf_get_pgtable_size() and perf_virt_to_phys() in kernel/events/core.c (6.12 and 7.3).
+ * Cost: the faults are the program's (the kernel keeps arming under 3 % of a program's time),
+ * telling is perf_open.h's, reading is O(1) a fault and a pagemap entry for its node.
+ * bench/samplers prints faults a second, what reading takes and how much slower the program
+ * becomes. Follows do_numa_page() in mm/memory.c, should_numa_migrate_memory() in
+ * kernel/sched/fair.c, perf_get_pgtable_size() and perf_virt_to_phys() in kernel/events/core.c
+ * (6.12 and 7.3).
  */
 #include <fcntl.h>
 #include <stdlib.h>
