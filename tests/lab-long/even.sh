@@ -11,8 +11,7 @@ export LAB_LIMIT=400s
 run_tiered() {
 	lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- \
 		"$BERTH" run --tier --sampler accessed-bits -M "$M" --state /dev/state \
-		--format json --report "$TMP/report" -- "$@" >"$TMP/out" 2>&1 ||
-		{ cat "$TMP/out"; exit 1; }
+		--format json --report "$TMP/report" -- "$@" >"$TMP/out" 2>&1 || fail "status $?"
 	# From 15 s on: sampling and deciding, in ten thousandths of a CPU; and all that was promoted.
 	read -r share promoted < <(tr -d ' ,' <"$TMP/report" | awk -F: '
 		$1 == "\"end_ns\"" { at = $2 / 1e9; if (at > 15 && !first) first = at }
@@ -21,14 +20,10 @@ run_tiered() {
 		END { print int(ns / (at - first) / 1e5), all + 0 }')
 	echo "$1: promoted $promoted pages; looking and deciding took $share / 10,000 of a CPU"
 }
-fail() {
-	cat "$TMP/report"
-	exit 1
-}
 
 run_tiered "$BUILD/lab/workloads/hotset" --memory 200MiB --hot 30MiB --share-hot 0 --think 300 \
 	--seconds 35s
-[ "$share" -le 200 ] && [ "$promoted" -le 1000 ] || fail
+[ "$share" -le 200 ] && [ "$promoted" -le 1000 ] || fail "too much for an even load"
 # shellcheck disable=SC2016
 run_tiered bash -c 'x=$(head -c 20000000 /dev/zero | tr "\0" a); sleep 30'
-[ "$share" -le 200 ] && [ "$promoted" -le 500 ] || fail
+[ "$share" -le 200 ] && [ "$promoted" -le 500 ] || fail "too much for a sleeping program"

@@ -7,7 +7,6 @@ set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required 6.12
 cd "$TMP"
-fail() { echo "FAILED: $*"; cat err 2>/dev/null; exit 1; }
 [ "$(nproc)" -ge 2 ] || { echo "one CPU here; the bench needs two"; exit 77; }
 
 "$TOP/bench/affinity" "$BUILD" measure --kernel 6.12 --rounds 1 --seconds 1.2 --cells alone-spin \

@@ -49,9 +49,13 @@ scx_required() {
 	exit 77
 }
 
-# fail WORDS: with what lab_run wrote to `out` and `err` in the folder of the test.
+# fail WORDS: ends the test, with the end of what it kept as out, err and report in its folder.
 fail() {
 	echo "FAILED: $*"
-	cat out err
+	for lab_file in out err report; do
+		[ -s "$TMP/$lab_file" ] || continue
+		echo "--- $lab_file"
+		tail -c 8000 "$TMP/$lab_file"
+	done
 	exit 1
 }

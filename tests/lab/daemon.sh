@@ -7,10 +7,6 @@
 lab_required
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
-fail() {
-	printf '%s\n' "$*"
-	exit 1
-}
 
 cp "$BUILD/lab/workloads/hotset" "$TMP/tenant"
 cat >"$TMP/berth.conf" <<END
@@ -84,4 +80,4 @@ exit 0
 END
 
 lab_run -q --no-model -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/guest" "$BERTH" "$TMP" "$M" \
-	>"$TMP/out" 2>&1 || fail "the guest: status $?: $(cat "$TMP/out")"
+	>"$TMP/out" 2>&1 || fail "the guest: status $?"

@@ -8,10 +8,6 @@ KERNEL=${DAMON_KERNEL:-6.12}
 lab_required "$KERNEL"
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
-fail() {
-	printf '%s\n' "$*"
-	exit 1
-}
 
 cat >"$TMP/guest" <<END
 admin=/sys/kernel/mm/damon/admin/kdamonds
@@ -49,6 +45,6 @@ exit 0
 END
 
 lab_run -q --kernel "$KERNEL" --time icount -M "$M" -P none:thp=never --share "$TMP" -- \
-	bash "$TMP/guest" 8s >"$TMP/out" 2>&1 || fail "status $?: $(cat "$TMP/out")"
+	bash "$TMP/guest" 8s >"$TMP/out" 2>&1 || fail "status $?"
 promoted=$(sed -n 's/.*, \([0-9]*\) promoted.*/\1/p' "$TMP/report")
-[ "${promoted:-0}" -gt 500 ] || fail "promoted $promoted pages: $(cat "$TMP/report")"
+[ "${promoted:-0}" -gt 500 ] || fail "promoted $promoted pages"

@@ -9,7 +9,6 @@ kernels=${DOCTOR_KERNELS:-7.3}
 # shellcheck disable=SC2086
 lab_required $kernels
 cd "$TMP"
-fail() { echo "FAILED: $*"; exit 1; }
 has() { grep -q -- "$2" "$1" || fail "$1 lacks \"$2\": $(cat "$1")"; }
 
 cat >guest <<'END'

@@ -6,10 +6,6 @@
 . "$TOP/tests/lab/common.sh"
 lab_required
 cd "$TMP" || exit 1
-fail() {
-	printf '%s\n' "$*"
-	exit 1
-}
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
 cat >guest <<END
@@ -47,10 +43,10 @@ grep pgpromote_success /proc/vmstat >$TMP/promoted
 END
 
 lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/guest" \
-	>out 2>&1 || fail "the guest: status $?: $(cat out)"
+	>out 2>&1 || fail "the guest: status $?"
 [ "$(cat promoted)" = 'pgpromote_success 0' ] || fail "the kernel promoted: $(cat promoted)"
 promoted=$(sed -n 's/.*, \([0-9]*\) promoted.*/\1/p' report)
-[ "${promoted:-0}" -gt 200 ] || fail "promoted $promoted pages: $(cat report)"
+[ "${promoted:-0}" -gt 200 ] || fail "promoted $promoted pages"
 
 # Pages of the slow node only, with the time from arming to use: never longer than since the begin.
 "$BERTH" convert hints.berth hints.csv || fail "convert"

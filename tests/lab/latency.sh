@@ -6,7 +6,6 @@
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required
-fail() { echo "FAILED: $*"; exit 1; }
 
 # 16 MiB on node 1. Phase 1 reads it at random, phase 2 in order, phase 3 writes it at random; then
 # it is moved to node 0, and phase 4 reads it at random again.

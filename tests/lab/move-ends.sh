@@ -6,11 +6,6 @@
 lab_required
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
-fail() {
-	printf '%s\n' "$*"
-	cat "$TMP/out" "$TMP/report" 2>/dev/null
-	exit 1
-}
 
 cat >"$TMP/program" <<END
 hotset=$BUILD/lab/workloads/hotset

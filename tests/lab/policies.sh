@@ -9,11 +9,6 @@ lab_required 6.12 7.3
 M='node:dram:256MiB@80ns/100GBps:cpus=0-1 node:cxl:256MiB@250ns/20GBps'
 hotset="$BUILD/lab/workloads/hotset"
 
-fail() {
-	echo "FAILED: $*"
-	exit 1
-}
-
 # The files of a policy are printed, then a hot set that starts in slow memory is updated.
 # shellcheck disable=SC2016
 program='grep -H . "$@" | sed "s/^\([^:]*\):/read \1 /"

@@ -6,7 +6,6 @@ set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required 6.12 7.3
 cd "$TMP"
-fail() { echo "FAILED: $*"; exit 1; }
 json() { python3 -c "import json,sys; r=json.load(open('$1')); print(($2))"; }
 
 # Two tiers, the default kernel.
@@ -21,9 +20,9 @@ echo "a line" | "$BERTH" lab run -M 'node:dram:384MiB@80ns/100GBps:cpus=0-1 node
 	nproc
 	cat /sys/devices/system/node/online
 	exit 7' >out 2>err || status=$?
-[ "$status" = 7 ] || fail "status $status: $(cat err)"
-[ "$(cat out)" = "$(printf 'a line\n2\n0-1')" ] || fail "output: $(cat out)"
-[ "$(cat err)" = "to stderr" ] || fail "stderr: $(cat err)"
+[ "$status" = 7 ] || fail "status $status"
+[ "$(cat out)" = "$(printf 'a line\n2\n0-1')" ] || fail "output"
+[ "$(cat err)" = "to stderr" ] || fail "stderr"
 [ "$(cat share/kept)" = kept ] || fail "the share was not written"
 [ ! -e /etc/berth-lab-was-here ] || fail "the guest wrote to our root"
 [ "$(json two.json "r['end'], r['status'], r['time']")" = "('exited', 7, 'delay')" ] || fail "end"
@@ -40,7 +39,7 @@ tiers=$(json two.json "[(t['tier'], t['guest_nodes']) for t in r['tiers']]")
 	node:dram:512MiB@80ns/100GBps:cpus=0 node:none:0:cpus=1 node:pmem:5GiB@400ns/10GBps' -- sh -c '
 	grep -H . /sys/devices/system/node/node*/cpulist
 	awk "/^Node/ {node = \$2} /spanned/ {spanned = \$2} /start_pfn/ && spanned {print node, \$2, spanned}" \
-		/proc/zoneinfo' >out 2>err || fail "status $?: $(cat err)"
+		/proc/zoneinfo' >out 2>err || fail "status $?"
 tiers=$(json three.json "[(t['tier'], t['guest_nodes']) for t in sorted(r['tiers'], key=lambda t: int(t['tier'][11:]))]")
 [ "$tiers" = "[('memory_tier4', '0'), ('memory_tier46', '2'), ('memory_tier225', '3')]" ] ||
 	fail "tiers: $tiers"
@@ -50,8 +49,8 @@ described=$("$BERTH" machine --format json 'node:cxl:1GiB@250ns/30GBps
 [ "$described" = "[4, 46, 225]" ] || fail "described tiers: $described"
 json three.json "r['notes']" | grep -q 'other tiers' && fail "tiers: $(json three.json "r['notes']")"
 [ "$(json three.json "[n['guest_node'] for n in r['nodes']]")" = "[2, 0, 1, 3]" ] || fail "numbers"
-grep -q 'node0/cpulist:0$' out && grep -q 'node1/cpulist:1$' out || fail "CPUs: $(cat out)"
+grep -q 'node0/cpulist:0$' out && grep -q 'node1/cpulist:1$' out || fail "CPUs"
 # Node 2 is [512 MiB, 1.5 GiB), node 3 [1.5 GiB, 2 GiB) and [4 GiB, 8.5 GiB).
-grep -q '^2, 131072 262144$' out || fail "node 2: $(cat out)"
-grep -q '^3, 1048576 1179648$' out || fail "node 3: $(cat out)"
+grep -q '^2, 131072 262144$' out || fail "node 2"
+grep -q '^3, 1048576 1179648$' out || fail "node 3"
 echo passed

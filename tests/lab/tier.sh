@@ -7,10 +7,6 @@
 lab_required
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
-fail() {
-	printf '%s\n' "$*"
-	exit 1
-}
 
 cat >"$TMP/guest" <<END
 tier() { $BERTH run --tier -M '$M' --state "\$2" --report $TMP/report -- $BUILD/lab/workloads/hotset \\
@@ -32,7 +28,7 @@ $BERTH restore --state /tmp/killed || exit 6
 END
 
 lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/guest" \
-	>"$TMP/out" 2>&1 || fail "the guest: status $?: $(cat "$TMP/out")"
-[ -s "$TMP/report" ] || fail "no report: $(cat "$TMP/out")"
+	>"$TMP/out" 2>&1 || fail "the guest: status $?"
+[ -s "$TMP/report" ] || fail "no report"
 promoted=$(sed -n 's/.*, \([0-9]*\) promoted.*/\1/p' "$TMP/report")
-[ "${promoted:-0}" -gt 200 ] || fail "promoted $promoted pages: $(cat "$TMP/report")"
+[ "${promoted:-0}" -gt 200 ] || fail "promoted $promoted pages"
