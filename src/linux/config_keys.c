@@ -436,7 +436,7 @@ const struct config_key config_keys[CONFIG_NR_KEYS] = {
 	  "Only say what would be done. Nothing is placed before this is set to no.", NULL },
 	{ false, "Engine", "auto", &kind_choice, DAEMON(engine),
 	  "What places threads: user, a timer that widens and narrows cpusets; scx, a scheduler in "
-	  "the kernel; auto, the best that is there.",
+	  "the kernel, which the daemon cannot use yet and refuses; auto, the best that it can.",
 	  engine_names },
 	{ false, "Policy", "berth", &kind_policy, DAEMON(policy), "The policy that places memory.",
 	  NULL },

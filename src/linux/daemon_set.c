@@ -59,6 +59,16 @@ static int make_config(const struct config *files, const struct daemon_setting *
 	return error;
 }
 
+/* What a configuration may say and the daemon cannot do is refused, not passed over. */
+static int check_engine(const struct config *config, struct printbuf *err)
+{
+	if (config->daemon.engine != CONFIG_ENGINE_SCX)
+		return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "Engine=scx: the daemon has the engine user only; write Engine=auto, or "
+			 "start programs by berth run --engine scx");
+}
+
 /* Changes of what the placer was made with take effect by making it anew. */
 static void swap(struct daemon *daemon, struct config *config)
 {
@@ -88,6 +98,8 @@ int daemon_reload(struct daemon *daemon, struct printbuf *err)
 	const char *path = daemon->wish->config;
 	int error = path ? config_load_path(path, &files, err)
 			 : config_load(daemon->root, &files, err);
+	if (!error)
+		error = check_engine(files, err);
 	if (!error)
 		error = make_config(files, daemon->settings, daemon->nr_settings, &config, err);
 	if (error) {

@@ -72,6 +72,10 @@ refuses 1 'no berth daemon runs' explain mine --state "$TMP"
 printf '[Daemon]\nDryRun=no\nNonsense=1\n' >"$TMP/bad.conf"
 refuses 2 'bad.conf:3' daemon --config "$TMP/bad.conf" --state "$S"
 
+# What may be written and cannot be done yet is refused, not passed over.
+printf '[Daemon]\nEngine=scx\n' >"$TMP/scx.conf"
+refuses 3 'Engine=scx: the daemon has the engine user only' daemon --config "$TMP/scx.conf" --state "$S"
+
 # Too few files may be open: said, instead of a daemon that answers nobody.
 status=0
 (ulimit -n 64 && exec "$BERTH" daemon --config "$TMP/berth.conf" --state "$S") >"$TMP/out" 2>&1 || status=$?
