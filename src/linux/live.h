@@ -26,6 +26,7 @@
 
 #include "engine/journal.h"
 #include "linux/frames.h"
+#include "linux/kdamond.h"
 #include "policy/policy.h"
 
 #define LIVE_MAX_SPACES 65536 /* in the life of a job; processes beyond are not watched */
@@ -101,6 +102,10 @@ struct live {
 	/* A sampler has the kernel arm pages and holds its moves back by itself: whoever would
 	 * switch kernel.numa_balancing off lets it be. */
 	bool uses_balancing;
+	struct kdamond_list kdamonds; /* of samplers and mover, when one of them has one */
+	/* Pages in use, as physical samplers saw them at the last look, of nobody that is watched.
+	 */
+	uint64_t nr_foreign_pages;
 	uint64_t nr_lost; /* what samplers would have told, had there been room for it */
 };
 

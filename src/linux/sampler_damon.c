@@ -26,38 +26,27 @@
  * in steps of 100 ms with our loop standing still, ends the kdamond when one of the processes has
  * just ended, and takes the regions of one target for those of another when there are fewer.
  * Processes that end cost nothing and stay targets. Beyond 256 the younger ones are not watched.
- *
- * Constants: 5 ms and 20 checks as mm/damon/sysfs.c; 100 ms as HMSDK; a region is at most
- * four times as large as if all were equal.
  */
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "linux/damon_event.h"
+#include "linux/damon_pace.h"
 #include "linux/kdamond.h"
 #include "linux/pagemap.h"
 #include "linux/samplers.h"
 #include "linux/translations.h"
 
-#define SAMPLE_MIN_US	 5000
-#define SAMPLE_MAX_US	 100000
-#define CHECKS		 20
-#define REGIONS_LEAST	 50
 #define REGIONS_MIN_EACH 10 /* with many processes */
-#define REGIONS_FIRST	 200
-#define REGIONS_MAX	 1000
-#define RING_ORDER	 7 /* 512 KiB: seven aggregations of a thousand regions */
+#define RING_ORDER	 7  /* 512 KiB: seven aggregations of a thousand regions */
 #define RESTART_NS	 (2 * NS_PER_S)
-#define ADAPT_NS	 (2 * NS_PER_S)
 #define READ_MIN_NS	 (200 * NS_PER_MS)
 #define SHARE_MAX_BP	 10000
 #define OWN_PARTS	 3 /* census, nodes and the rest of what is handed out */
 #define NODE_NOT_ASKED	 (FRAMES_NO_NODE - 1)
 #define CENSUS_NS	 (2 * NS_PER_S)
 #define CENSUS_PAGES	 65536 /* each time */
-#define USED_MANY_BP	 2500
-#define USED_FEW_BP	 156 /* 1/64 */
 
 struct damon {
 	struct live *live;
@@ -65,14 +54,12 @@ struct damon {
 	struct damon_events events;
 	struct ring ring;
 	struct translations translations;
-	uint64_t sample_us;
-	uint32_t max_regions;
+	struct damon_pace pace;
 	uint32_t targets[KDAMOND_TARGETS_MAX]; /* spaces, in the order given */
 	uint32_t nr_targets;
 	uint64_t turn; /* live's, when it was last looked for newcomers */
 	uint64_t flushed_ns;
 	uint64_t started_ns, kernel_ns; /* CPU time of its thread, counted so far */
-	uint64_t adapt_from_ns, adapt_from_cpu_ns;
 	/* handing out */
 	uint64_t due_ns, cost_ns, nr_read;
 	uint32_t region;
@@ -88,7 +75,7 @@ static int probe_damon(void *world, struct printbuf *err)
 {
 	const struct live *live = world;
 	struct damon_events events;
-	int error = kdamond_probe(live->root, err);
+	int error = kdamond_probe(live->root, &live->kdamonds, err);
 	if (error)
 		return error;
 	error = damon_events_find(live->root, live->machine->page_bytes, &events);
@@ -123,8 +110,7 @@ static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
 	damon->live = live;
 	damon->ring.fd = damon->pagemap.fd = -1;
 	census_init(&damon->census, live);
-	damon->sample_us = SAMPLE_MIN_US;
-	damon->max_regions = REGIONS_FIRST;
+	damon_pace_init(&damon->pace);
 	int error = damon_events_find(live->root, live->machine->page_bytes, &damon->events);
 	if (error)
 		error_set(err, error, "the tracepoint " DAMON_EVENT " cannot be found: %s",
@@ -132,7 +118,8 @@ static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
 	if (!error)
 		error = translations_init(&damon->translations, live->root);
 	if (!error)
-		error = kdamond_make(live->root, live->journal, &damon->kdamond, err);
+		error = kdamond_make(&live->kdamonds, live->root, live->journal, &damon->kdamond,
+				     err);
 	if (error) {
 		close_damon(damon);
 		return error;
@@ -217,10 +204,10 @@ static int start(struct damon *damon, uint64_t now_ns)
 	if (nr == 0)
 		return 0;
 	struct kdamond_settings settings = {
-		.sample_us = damon->sample_us,
-		.aggregation_us = damon->sample_us * CHECKS,
-		.min_regions = MAX(damon->max_regions / 4 / nr, REGIONS_MIN_EACH),
-		.max_regions = MAX(damon->max_regions, nr * 2 * REGIONS_MIN_EACH),
+		.sample_us = damon->pace.sample_us,
+		.aggregation_us = damon->pace.sample_us * DAMON_CHECKS,
+		.min_regions = MAX(damon->pace.max_regions / 4 / nr, REGIONS_MIN_EACH),
+		.max_regions = MAX(damon->pace.max_regions, nr * 2 * REGIONS_MIN_EACH),
 		.targets = pids,
 		.nr_targets = nr,
 	};
@@ -228,62 +215,11 @@ static int start(struct damon *damon, uint64_t now_ns)
 	if (!error)
 		error = listen_to_it(damon);
 	if (!error)
-		error = translations_begin(&damon->translations, damon->sample_us * NS_PER_US,
+		error = translations_begin(&damon->translations, damon->pace.sample_us * NS_PER_US,
 					   half_share_bp(damon));
-	damon->kernel_ns = damon->adapt_from_cpu_ns = kdamond_cpu_ns(&damon->kdamond);
-	damon->adapt_from_ns = now_ns;
+	damon->kernel_ns = kdamond_cpu_ns(&damon->kdamond);
+	damon_pace_begin(&damon->pace, now_ns, damon->kernel_ns);
 	return error == -ESRCH ? 0 : error;
-}
-
-/* Of the checks of all pages, per ten thousand, those that found a page used. */
-static uint64_t used_bp(const struct damon_snapshot *snapshot)
-{
-	uint64_t pages = 0, hits = 0;
-	for (uint32_t i = 0; i < snapshot->nr; i++) {
-		const struct damon_region *region = &snapshot->items[i];
-		pages += region->end - region->first;
-		hits += (region->end - region->first) * MIN(region->hits, CHECKS);
-	}
-	return pages ? hits * 10000 / (pages * CHECKS) : 0;
-}
-
-/* As long as it takes for some of the memory to be used, but not for all of it. */
-static uint64_t fitting_us(const struct damon *damon)
-{
-	uint64_t bp = used_bp(&damon->events.ready);
-	uint64_t us = bp > USED_MANY_BP	 ? damon->sample_us / 2
-		      : bp < USED_FEW_BP ? damon->sample_us * 2
-					 : damon->sample_us;
-	return MIN(MAX(us, SAMPLE_MIN_US), SAMPLE_MAX_US);
-}
-
-/* Checks that come as rarely as the use of memory asks for, of as many regions as its thread's
- * share of a CPU is good for. True: others than now. */
-static bool adapt(struct damon *damon, uint64_t now_ns)
-{
-	uint64_t passed_ns = now_ns - damon->adapt_from_ns;
-	uint32_t nr = damon->events.ready.nr;
-	if (nr == 0 || passed_ns < ADAPT_NS || damon->nr_read == 0)
-		return false;
-	uint64_t nr_checks = passed_ns / (damon->sample_us * NS_PER_US) * nr;
-	uint64_t check_ns = MAX((damon->kernel_ns - damon->adapt_from_cpu_ns) / MAX(nr_checks, 1),
-				1);
-	uint64_t share_ns = NS_PER_S / SHARE_MAX_BP * half_share_bp(damon);
-	uint64_t us = fitting_us(damon), fitting = share_ns / check_ns * us / 1000000;
-	if (fitting < REGIONS_LEAST) { /* too few to tell much: more rarely, then */
-		us = MIN(us * REGIONS_LEAST / MAX(fitting, 1), SAMPLE_MAX_US);
-		fitting = REGIONS_LEAST;
-	}
-	uint32_t max = (uint32_t)MIN(fitting, REGIONS_MAX);
-	damon->adapt_from_ns = now_ns;
-	damon->adapt_from_cpu_ns = damon->kernel_ns;
-	bool is_same = us * 2 <= damon->sample_us * 3 && us * 3 >= damon->sample_us * 2 &&
-		       max <= damon->max_regions * 2 && max * 2 >= damon->max_regions;
-	if (is_same)
-		return false;
-	damon->sample_us = us;
-	damon->max_regions = max;
-	return true;
 }
 
 /* On, with the processes that there are. */
@@ -291,12 +227,14 @@ static int keep_on(struct damon *damon, uint64_t now_ns)
 {
 	account(damon);
 	if (damon->nr_targets > 0)
-		translations_begin(&damon->translations, damon->sample_us * NS_PER_US,
+		translations_begin(&damon->translations, damon->pace.sample_us * NS_PER_US,
 				   half_share_bp(damon));
 	bool is_due = damon->started_ns == 0 || now_ns - damon->started_ns >= RESTART_NS;
 	if (!is_due)
 		return 0;
-	bool is_wanted = adapt(damon, now_ns);
+	bool is_wanted = damon->nr_read > 0 &&
+			 damon_pace_adapt(&damon->pace, &damon->events.ready, now_ns,
+					  damon->kernel_ns, half_share_bp(damon));
 	if (damon->turn != damon->live->turn)
 		is_wanted |= has_newcomers(damon);
 	damon->turn = damon->live->turn;
@@ -343,10 +281,10 @@ static bool tell_region(struct damon *damon, const struct damon_region *region,
 		return true;
 	struct sample sample = sample_of_page(SAMPLE_HITS, region->time_ns, space, region->first);
 	sample.nr_pages = region->end - region->first;
-	sample.hits = MIN(region->hits, CHECKS);
-	sample.checks = CHECKS;
+	sample.hits = MIN(region->hits, DAMON_CHECKS);
+	sample.checks = DAMON_CHECKS;
 	sample.age = region->age;
-	sample.window_ns = damon->sample_us * NS_PER_US;
+	sample.window_ns = damon->pace.sample_us * NS_PER_US;
 	if (sample.hits == 0) {
 		if (batch->nr == batch->max)
 			return false;
@@ -403,7 +341,7 @@ static bool take_snapshot(struct damon *damon, uint64_t now_ns)
 	ring_read(&damon->ring, damon_events_take, &damon->events);
 	damon->live->nr_lost += damon->ring.nr_lost;
 	damon->ring.nr_lost = 0;
-	damon_events_settle(&damon->events, now_ns, SAMPLE_MIN_US * NS_PER_US);
+	damon_events_settle(&damon->events, now_ns, DAMON_SAMPLE_MIN_US * NS_PER_US);
 	if (damon->nr_read == damon->events.nr_snapshots)
 		return false;
 	damon->nr_read = damon->events.nr_snapshots;
@@ -431,7 +369,7 @@ static int go_on(struct damon *damon, uint64_t now_ns, struct sample_batch *batc
 	damon->cost_ns += clock_thread_cpu_ns() - begin_ns;
 	if (more == 1)
 		return more;
-	uint64_t wait_ns = MAX(READ_MIN_NS, damon->sample_us * NS_PER_US * CHECKS);
+	uint64_t wait_ns = MAX(READ_MIN_NS, damon->pace.sample_us * NS_PER_US * DAMON_CHECKS);
 	damon->due_ns = now_ns + wait_ns;
 	if (damon->asks_nodes)
 		damon->nodes_ns = next_ns(damon, now_ns, damon->cost_ns);

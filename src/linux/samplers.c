@@ -9,11 +9,8 @@
 #define SAMPLER_NAME_MAX ((size_t)64)
 
 const struct sampler_ops *const live_samplers[] = {
-	&live_sampler_accessed,
-	&live_sampler_damon,
-	&live_sampler_hardware,
-	&live_sampler_hint_faults,
-	NULL,
+	&live_sampler_accessed,	   &live_sampler_damon,		 &live_sampler_hardware,
+	&live_sampler_hint_faults, &live_sampler_damon_physical, NULL,
 };
 
 const struct sampler_ops *live_sampler_find(const char *name)

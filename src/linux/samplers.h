@@ -14,6 +14,7 @@ extern const struct sampler_ops *const live_samplers[]; /* NULL-terminated */
 
 extern const struct sampler_ops live_sampler_accessed;
 extern const struct sampler_ops live_sampler_damon;
+extern const struct sampler_ops live_sampler_damon_physical;
 extern const struct sampler_ops live_sampler_hardware;
 extern const struct sampler_ops live_sampler_hint_faults;
 

@@ -155,6 +155,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.series = *placer_series(placer),
 		.nr_processes = placer->live.nr_spaces,
 		.moving = moving,
+		.nr_foreign_pages = placer->live.nr_foreign_pages,
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
 		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
 	};
@@ -240,6 +241,9 @@ void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 				   move_outcome_names[i]);
 	prt_printf(out, "; %u processes, the policy holds ", report->nr_processes);
 	prt_bytes(out, report->policy_bytes);
+	if (report->nr_foreign_pages)
+		prt_printf(out, "; %llu pages in use are nobody's that is watched",
+			   (unsigned long long)report->nr_foreign_pages);
 	prt_char(out, '\n');
 	mover_figures_to_text(out, &report->moving);
 }

@@ -46,7 +46,8 @@ struct tier_report {
 	struct series series;	/* second by second */
 	uint32_t nr_processes;
 	struct mover_figures moving;
-	bool has_failed; /* placing ended before the program; the reason is in err */
+	uint64_t nr_foreign_pages; /* live.h */
+	bool has_failed;	   /* placing ended before the program; the reason is in err */
 };
 
 /* Runs the program to its end. 0: *ret_status is its exit status; else it was never started, but
