@@ -50,6 +50,10 @@ static int parse_wish(const struct run_options *options, struct job_wish *wish)
 	wish->soft = (struct soft_job){ SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
 	wish->no_cgroup = options->no_cgroup;
 	wish->state = options->state;
+	bool has_cpus = options->prefer || options->allow || options->spill_at ||
+			options->max_distance || options->no_cgroup;
+	if (options->tier.is_wanted && !has_cpus)
+		return 0;
 	if (!options->prefer)
 		return fail_usage("no preferred CPUs; name some with --prefer 0-3");
 	if (options->max_distance > UINT32_MAX)
@@ -135,12 +139,10 @@ static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct run_options *options = values;
 	struct job_wish wish = { .no_cgroup = false };
-	if (options->tier.is_wanted && options->prefer)
-		return fail_usage("--tier and --prefer: not together yet; use one of them");
-	if (options->tier.is_wanted)
-		return run_tier(&options->tier, options->state, arguments);
 	int status = parse_wish(values, &wish);
-	if (!status)
+	if (!status && options->tier.is_wanted)
+		status = run_tier(&options->tier, &wish, arguments);
+	else if (!status)
 		status = run_with(&wish, arguments);
 	set_fini(&wish.prefer);
 	set_fini(&wish.allow);
@@ -201,7 +203,7 @@ static const struct option run_options[] = {
 
 const struct command command_run_program = {
 	.name = "run",
-	.usage = "--prefer CPUS [--allow CPUS] | --tier [options] [--] PROGRAM [ARGUMENTS]",
+	.usage = "[--prefer CPUS [--allow CPUS]] [--tier] [options] [--] PROGRAM [ARGUMENTS]",
 	.summary = "run a program on preferred CPUs, or its pages in the memory they earn",
 	.about = "With --prefer, a program has preferred and allowed CPUs. It runs on the "
 		 "preferred ones; "
@@ -216,6 +218,8 @@ const struct command command_run_program = {
 		 "decides, the same that `berth sim` simulates, and pages move between the tiers "
 		 "while it runs (root). `berth doctor place-memory` tells what works here, `berth "
 		 "trial` what it gains, `berth daemon` does it for programs that run already.\n\n"
+		 "With both, threads and memory are one job: it runs on its preferred CPUs and its "
+		 "pages are placed, and `berth status` shows both.\n\n"
 		 "Everything is undone when the program ends. After kill -9 of berth the next "
 		 "`berth run` or `berth restore` does it; pages stay where they are.\n\n"
 		 "Terminal, signals and exit status pass through; 126: cannot be run, 127: not "
@@ -226,6 +230,8 @@ const struct command command_run_program = {
 		    "  berth run --prefer 0-3 --spill-at hard -- ./server\n"
 		    "  # its pages in fast memory as they earn it, and what that came to\n"
 		    "  berth run --tier --report report.txt -- ./server\n"
+		    "  # both: its threads at home, its pages where they earn it\n"
+		    "  berth run --prefer 0-7 --tier -- ./server\n"
 		    "  # 8 GiB of fast memory at most\n"
 		    "  berth run --tier --fast-cap 8GiB -- ./server\n",
 	.options = run_options,

@@ -24,6 +24,20 @@ static const char *value_of(const struct job_note *note, int key)
 	return note->values[key] ? note->values[key] : "";
 }
 
+/* What a job does not place is a dash. */
+static void add_cell(struct printbuf *out, const struct job_note *note, enum job_note_key key)
+{
+	const char *value = value_of(note, key);
+	uint64_t bytes;
+	if (!*value)
+		prt_char(out, '-');
+	else if ((key == NOTE_FAST_BYTES || key == NOTE_SLOW_BYTES) &&
+		 parse_u64(value, &bytes) == 0)
+		prt_bytes(out, bytes);
+	else
+		prt_safe(out, value, strlen(value));
+}
+
 static void to_text(struct printbuf *out, const struct job_note *notes, size_t nr,
 		    const char *daemon)
 {
@@ -42,6 +56,8 @@ static void to_text(struct printbuf *out, const struct job_note *notes, size_t n
 		{ "HELD BACK", NOTE_HELD_BACK },
 		{ "CALLED HOME", NOTE_CALLED_HOME },
 		{ "EVICTED", NOTE_EVICTED },
+		{ "FAST", NOTE_FAST_BYTES },
+		{ "SLOW", NOTE_SLOW_BYTES },
 		{ "PROGRAM", NOTE_PROGRAM },
 	};
 	PRINTBUF(rows);
@@ -54,8 +70,7 @@ static void to_text(struct printbuf *out, const struct job_note *notes, size_t n
 			   j + 1 < ARRAY_SIZE(columns) ? '\t' : '\n');
 	for (size_t i = 0; i < nr; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(columns); j++) {
-			const char *value = value_of(&notes[i], columns[j].key);
-			prt_safe(&rows, value, strlen(value));
+			add_cell(&rows, &notes[i], columns[j].key);
 			prt_char(&rows, j + 1 < ARRAY_SIZE(columns) ? '\t' : '\n');
 		}
 	prt_aligned(out, printbuf_str(&rows));

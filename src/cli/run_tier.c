@@ -66,14 +66,20 @@ static int put_report(const struct run_tier_options *options, const struct tier_
 	return put_output(&text, options->report);
 }
 
-int run_tier(const struct run_tier_options *options, const char *state, char **arguments)
+static void tell(const char *text)
+{
+	complain("%s", text);
+}
+
+int run_tier(const struct run_tier_options *options, const struct job_wish *cpus, char **arguments)
 {
 	PRINTBUF(err);
 	uint64_t values[TUNABLES_MAX];
-	struct tier_wish wish = { .sampler = options->sampler,
+	struct tier_wish wish = { .cpus = cpus,
+				  .tell = tell,
+				  .sampler = options->sampler,
 				  .machine = options->machine,
-				  .budget = run_tier_budget(options),
-				  .state = state };
+				  .budget = run_tier_budget(options) };
 	struct tier_report report;
 	struct root root;
 	int exec_error = 0, status = 0;

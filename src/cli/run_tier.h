@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "engine/engine.h"
+#include "linux/job.h"
 
 struct run_tier_options { /* a part of `berth run`'s */
 	bool is_wanted;
@@ -19,6 +20,6 @@ int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *v
 int run_tier_check_sampler(const char *names, uint32_t max);
 struct engine_budget run_tier_budget(const struct run_tier_options *options);
 /* Returns the exit status. */
-int run_tier(const struct run_tier_options *options, const char *state, char **arguments);
+int run_tier(const struct run_tier_options *options, const struct job_wish *cpus, char **arguments);
 
 #endif

@@ -88,7 +88,9 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 		error = block_signals(job);
 	if (!error)
 		error = set_rule(job);
-	if (!error)
+	if (!error && set_is_empty(&wish->prefer))
+		job->engine = &job_engine_none;
+	else if (!error)
 		error = job_engine_choose(wish->engine, root, &job->engine, err);
 	if (!error)
 		error = set_first_mask(job);
@@ -130,7 +132,7 @@ void job_release(struct job *job)
 /* The group, or -errno where none can be had: then it is the threads' affinity. */
 static int make_group(struct job *job)
 {
-	if (job->wish->no_cgroup || job->group.version == 0)
+	if (job->wish->no_cgroup || job->group.version == 0 || job->engine == &job_engine_none)
 		return -EOPNOTSUPP;
 	int error = cgroup_make(job->root, &job->group, &job->self, &job->journal, NULL);
 	if (error)
@@ -146,6 +148,8 @@ static int place_child(struct job *job, struct printbuf *err)
 	PRINTBUF(original);
 	uint64_t start_ticks = 0;
 	int error = 0;
+	if (job->engine == &job_engine_none)
+		return 0;
 	if (job->uses_cgroup && !job->child.is_in_cgroup)
 		error = cgroup_attach(job->root, &job->group, job->child.pid);
 	if (job->uses_cgroup && !error)
@@ -237,6 +241,8 @@ int job_start(struct job *job, char *const arguments[], int *ret_exec_error, str
 	if (error)
 		return error;
 	error = start_engine(job, err);
+	if (!error && job->companion)
+		error = job->companion->start(job->companion->context, job, err);
 	if (error) {
 		spawn_abandon(&job->child);
 		return error;
@@ -329,17 +335,40 @@ int job_look(struct job *job, struct job_pace *ret, struct printbuf *err)
 	return error ? error : look(job, ret, err);
 }
 
+static bool has_companion(const struct job *job)
+{
+	return job->companion && !job->is_companion_over;
+}
+
+static void turn_companion(struct job *job)
+{
+	struct job_turn turn = { IDLE_MS, false };
+	if (!has_companion(job) || job->is_ended || clock_now_ns() < job->companion_due_ns)
+		return;
+	job->is_companion_over = job->companion->turn(job->companion->context, &turn) < 0;
+	uint64_t now = clock_now_ns();
+	job->companion_due_ns = now + (uint64_t)turn.wait_ms * NS_PER_MS;
+	if (turn.has_news && now - job->noted_ns >= NS_PER_S)
+		job_note_write(job);
+}
+
 /* Until something happens; true when the engine is to look now. */
 static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t due_ns)
 {
 	uint64_t now = clock_now_ns();
-	uint64_t left_ms = due_ns > now ? (due_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	bool has_memory = has_companion(job);
+	uint64_t until_ns = has_memory ? MIN(due_ns, job->companion_due_ns) : due_ns;
+	uint64_t left_ms = until_ns > now ? (until_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
+	int memory_fd = has_memory ? job->companion->fd(job->companion->context) : -1;
 	struct pollfd fds[] = { { job->signal_fd, POLLIN, 0 },
 				{ job->child.pidfd, POLLIN, 0 },
 				{ job->has_failed ? -1 : job->engine_fd, POLLIN, 0 },
-				{ pace->until_pressure ? job->psi_fd : -1, POLLPRI, 0 } };
+				{ pace->until_pressure ? job->psi_fd : -1, POLLPRI, 0 },
+				{ memory_fd, POLLIN, 0 } };
 	if (poll(fds, ARRAY_SIZE(fds), (int)left_ms) == 0)
-		return true;
+		return clock_now_ns() >= due_ns;
+	if (fds[4].revents)
+		job->companion_due_ns = 0;
 	pass_signals(job);
 	reap(job);
 	if (fds[3].revents & (POLLERR | POLLNVAL)) { /* its group is gone */
@@ -356,7 +385,9 @@ int job_wait(struct job *job, struct printbuf *err)
 	int error = 0;
 	reap(job);
 	while (!job->is_ended) {
-		if (!sleep_until(job, &pace, due_ns))
+		bool is_due = sleep_until(job, &pace, due_ns);
+		turn_companion(job);
+		if (!is_due)
 			continue;
 		uint64_t now = clock_now_ns();
 		if (now - hotplug_ns >= NS_PER_S) {
@@ -378,6 +409,9 @@ int job_end(struct job *job, struct printbuf *err)
 	if (job->is_engine_started)
 		job->engine->end(job);
 	job->is_engine_started = false;
+	if (job->companion)
+		job->companion->end(job->companion->context);
+	job->companion = NULL;
 	job_note_remove(job);
 	return job->journal.fd < 0 ? 0 : journal_undo(&job->journal, &undo_ops, &undo, err);
 }

@@ -8,6 +8,9 @@
  *     job_wait      signals passed on; looks at CPUs; job_rule decides; the mask is written
  *     job_end       everything undone, the journal removed
  *
+ * A job without preferred CPUs is one whose memory alone is placed (job_companion): the kernel says
+ * where it runs (job_engine_none).
+ *
  * Held by a cpuset cgroup where one can be made, by the threads' affinity otherwise. A thread with
  * a mask that berth did not write has chosen it, or was given it: it is left alone. A cpuset that
  * somebody else rewrote: berth writes it no more.
@@ -29,7 +32,8 @@
 #include "linux/spawn.h"
 
 struct job_wish {
-	struct set prefer, allow; /* allow empty: whatever berth itself may use */
+	struct set prefer; /* empty: the kernel says where it runs, and no mask is written */
+	struct set allow;  /* empty: whatever berth itself may use */
 	struct soft_job soft;
 	bool no_cgroup;
 	const char *engine; /* auto (or NULL), user, scx */
@@ -37,6 +41,27 @@ struct job_wish {
 };
 
 struct job;
+
+struct job_turn {
+	int wait_ms;   /* until the next one, at most */
+	bool has_news; /* for `berth status` */
+};
+
+/* Who serves the same program in the job's loop beside its CPUs: its memory (tier.c). */
+struct job_companion {
+	void *context;
+	/* WHEN: the program is born and where it belongs, held before its exec; what is changed on
+	 * the machine goes to job->journal first. */
+	int (*start)(void *context, struct job *job, struct printbuf *err);
+	/* WHEN: its time is up, or `fd` is readable. Negative: it has failed, and is not asked
+	 * again; the program goes on. */
+	int (*turn)(void *context, struct job_turn *ret);
+	int (*fd)(const void *context); /* -1: none */
+	/* Lines of its own in the note for `berth status` (job_note.h). */
+	void (*note)(const void *context, struct printbuf *out);
+	/* WHEN: before what the journal holds is undone. Also when `start` failed. */
+	void (*end)(void *context);
+};
 
 /* Of a job whose program berth did not start (job_adopt): its processes are told by whoever adopted
  * it, who writes masks to their threads too. */
@@ -83,6 +108,9 @@ struct job {
 	uint32_t nr_jobs;		 /* of this user on this machine, when they were counted */
 	bool is_quiet;			 /* at the last look */
 	const struct job_holder *holder; /* NULL: berth started it */
+	const struct job_companion *companion; /* NULL: its memory is nobody's */
+	uint64_t companion_due_ns;
+	bool is_companion_over; /* it has failed */
 };
 
 int job_init(struct job *job, const struct root *root, const struct job_wish *wish,

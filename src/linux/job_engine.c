@@ -6,6 +6,28 @@
 
 #include "base/error.h"
 
+static int start_none(struct job *job, struct printbuf *err)
+{
+	return 0;
+}
+
+static int look_none(struct job *job, struct job_pace *ret, struct printbuf *err)
+{
+	return 0;
+}
+
+static void end_none(struct job *job)
+{
+}
+
+const struct job_engine_ops job_engine_none = {
+	.name = "none",
+	.chooses_within_allowed = true,
+	.start = start_none,
+	.look = look_none,
+	.end = end_none,
+};
+
 int job_engine_choose(const char *name, const struct root *root, const struct job_engine_ops **ret,
 		      struct printbuf *err)
 {

@@ -49,6 +49,7 @@ struct job_engine_ops {
 	void (*end)(struct job *job);
 };
 
+extern const struct job_engine_ops job_engine_none; /* the kernel: no CPUs are preferred */
 extern const struct job_engine_ops job_engine_user; /* job_user.c */
 extern const struct job_engine_ops job_engine_scx;  /* scx_engine.c */
 

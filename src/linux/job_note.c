@@ -17,14 +17,17 @@
 #define NAME_SIZE  64
 
 const char *const job_note_names[NR_NOTE_KEYS] = {
-	"program",   "pid",	"since",       "engine",  "held_by",
-	"prefer",    "allow",	"spill_at",    "now",	  "looks",
-	"held_back", "spilled", "called_home", "evicted", "backed_off",
+	"program",	 "pid",	    "since",	   "engine",	 "held_by",
+	"prefer",	 "allow",   "spill_at",	   "now",	 "looks",
+	"held_back",	 "spilled", "called_home", "evicted",	 "backed_off",
+	"policy",	 "sampler", "fast_bytes",  "slow_bytes", "promoted_pages",
+	"demoted_pages",
 };
 
 bool job_note_is_number(enum job_note_key key)
 {
-	return key == NOTE_PID || (key >= NOTE_LOOKS && key <= NOTE_EVICTED);
+	return key == NOTE_PID || (key >= NOTE_LOOKS && key <= NOTE_EVICTED) ||
+	       key >= NOTE_FAST_BYTES;
 }
 
 static void name_of(const struct journal_owner *owner, const char *more, char name[NAME_SIZE])
@@ -33,7 +36,7 @@ static void name_of(const struct journal_owner *owner, const char *more, char na
 		 (unsigned long long)owner->start_ticks, more);
 }
 
-static void add_number(struct printbuf *out, enum job_note_key key, uint64_t value)
+void job_note_add_number(struct printbuf *out, enum job_note_key key, uint64_t value)
 {
 	prt_printf(out, "%s %llu\n", job_note_names[key], (unsigned long long)value);
 }
@@ -45,7 +48,7 @@ static void add_set(struct printbuf *out, enum job_note_key key, const struct se
 	prt_char(out, '\n');
 }
 
-static void add_text(struct printbuf *out, enum job_note_key key, const char *text)
+void job_note_add_text(struct printbuf *out, enum job_note_key key, const char *text)
 {
 	prt_printf(out, "%s ", job_note_names[key]);
 	prt_safe(out, text, strlen(text));
@@ -58,13 +61,13 @@ static void add_since(struct printbuf *out, time_t since)
 	struct tm utc;
 	if (gmtime_r(&since, &utc))
 		strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
-	add_text(out, NOTE_SINCE, text);
+	job_note_add_text(out, NOTE_SINCE, text);
 }
 
 static void add_spill_at(struct printbuf *out, uint32_t spill_at_bp)
 {
 	if (spill_at_bp == SOFT_HARD)
-		add_text(out, NOTE_SPILL_AT, "hard");
+		job_note_add_text(out, NOTE_SPILL_AT, "hard");
 	else
 		prt_printf(out, "%s %u.%02u %%\n", job_note_names[NOTE_SPILL_AT], spill_at_bp / 100,
 			   spill_at_bp % 100);
@@ -74,24 +77,27 @@ static void to_text(struct printbuf *out, const struct job *job)
 {
 	const struct job_counts *counts = &job->rule.counts;
 	prt_str(out, "version 1\n");
-	add_text(out, NOTE_PROGRAM, job->program);
-	add_number(out, NOTE_PID, (uint64_t)job->child.pid);
+	job_note_add_text(out, NOTE_PROGRAM, job->program);
+	job_note_add_number(out, NOTE_PID, (uint64_t)job->child.pid);
 	add_since(out, job->since);
-	add_text(out, NOTE_ENGINE, job->engine->name);
-	add_text(out, NOTE_HELD_BY,
-		 !job->uses_cgroup	   ? "affinity"
-		 : job->group.version == 1 ? "cpuset v1"
-					   : "cpuset v2");
+	job_note_add_text(out, NOTE_ENGINE, job->engine->name);
+	job_note_add_text(out, NOTE_HELD_BY,
+			  job->engine == &job_engine_none ? "none"
+			  : !job->uses_cgroup		  ? "affinity"
+			  : job->group.version == 1	  ? "cpuset v1"
+							  : "cpuset v2");
 	add_set(out, NOTE_PREFER, &job->wish->prefer);
 	add_set(out, NOTE_ALLOW, &job->allowed);
 	add_spill_at(out, job->wish->soft.spill_at_bp);
 	add_set(out, NOTE_NOW, &job->mask);
-	add_number(out, NOTE_LOOKS, counts->nr_looks);
-	add_number(out, NOTE_HELD_BACK, counts->nr_held);
-	add_number(out, NOTE_SPILLED, counts->nr_spilled);
-	add_number(out, NOTE_CALLED_HOME, counts->nr_called_home);
-	add_number(out, NOTE_EVICTED, counts->nr_evicted);
-	add_text(out, NOTE_BACKED_OFF, job->is_backed_off ? "yes" : "no");
+	job_note_add_number(out, NOTE_LOOKS, counts->nr_looks);
+	job_note_add_number(out, NOTE_HELD_BACK, counts->nr_held);
+	job_note_add_number(out, NOTE_SPILLED, counts->nr_spilled);
+	job_note_add_number(out, NOTE_CALLED_HOME, counts->nr_called_home);
+	job_note_add_number(out, NOTE_EVICTED, counts->nr_evicted);
+	job_note_add_text(out, NOTE_BACKED_OFF, job->is_backed_off ? "yes" : "no");
+	if (job->companion)
+		job->companion->note(job->companion->context, out);
 }
 
 void job_note_write(struct job *job)

@@ -33,6 +33,12 @@ enum job_note_key {
 	NOTE_CALLED_HOME,
 	NOTE_EVICTED,
 	NOTE_BACKED_OFF,
+	NOTE_POLICY, /* from here on: of its memory, if that is placed */
+	NOTE_SAMPLER,
+	NOTE_FAST_BYTES,
+	NOTE_SLOW_BYTES,
+	NOTE_PROMOTED,
+	NOTE_DEMOTED,
 	NR_NOTE_KEYS,
 };
 
@@ -43,6 +49,10 @@ struct job_note {
 	struct journal_owner owner; /* without boot: of this one */
 	char *values[NR_NOTE_KEYS]; /* NULL: not told */
 };
+
+/* Lines of a note, for job_companion.note. */
+void job_note_add_text(struct printbuf *out, enum job_note_key key, const char *text);
+void job_note_add_number(struct printbuf *out, enum job_note_key key, uint64_t value);
 
 /* Failing costs nothing but that `berth status` does not see the job. */
 void job_note_write(struct job *job);

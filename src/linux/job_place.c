@@ -128,7 +128,7 @@ static int place_threads(struct job *job, struct printbuf *err)
 int job_place(struct job *job, struct printbuf *err)
 {
 	PRINTBUF(list);
-	if (job->is_backed_off)
+	if (job->is_backed_off || job->engine == &job_engine_none)
 		return 0;
 	if (job->holder)
 		return job->holder->place(job->holder->context, job, err);

@@ -2,63 +2,86 @@
 /* A tiered job from its start to its end (tier.h). */
 #include "linux/tier.h"
 
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/error.h"
+#include "linux/job_note.h"
 #include "linux/placer.h"
-#include "linux/process.h"
-#include "linux/spawn.h"
 #include "linux/undo.h"
 
-static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
-
 struct tier {
-	const struct root *root;
 	const struct tier_wish *wish;
 	struct machine *machine;
 	struct placer *placer;
-	struct journal_owner self;
-	struct journal journal;
-	int state_fd, signal_fd;
-	sigset_t old_signals;
-	struct spawned child;
-	bool has_child, is_ended;
-	int status;
+	struct job job;
+	struct job_companion companion;
+	struct engine_stats noted; /* when the note was written */
+	struct printbuf *why;	   /* placing failed */
+	bool has_failed;
 };
 
-static int block_signals(struct tier *tier)
+static int start(void *context, struct job *job, struct printbuf *err)
 {
-	sigset_t signals;
-	sigemptyset(&signals);
-	for (size_t i = 0; i < ARRAY_SIZE(passed_signals); i++)
-		sigaddset(&signals, passed_signals[i]);
-	sigaddset(&signals, SIGCHLD);
-	sigaddset(&signals, SIGPIPE);
-	if (sigprocmask(SIG_BLOCK, &signals, &tier->old_signals) < 0)
-		return -errno;
-	sigdelset(&signals, SIGPIPE);
-	tier->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	return tier->signal_fd < 0 ? -errno : 0;
+	struct tier *tier = context;
+	int error = placer_start(tier->placer, &job->journal, err);
+	return error ? error : live_watch(&tier->placer->live, job->child.pid, err);
+}
+
+static int turn(void *context, struct job_turn *ret)
+{
+	struct tier *tier = context;
+	const struct engine_stats *stats = engine_stats(tier->placer->engine);
+	int error = placer_tick(tier->placer, &ret->wait_ms, tier->why);
+	ret->has_news = stats->nr_promoted_pages != tier->noted.nr_promoted_pages ||
+			stats->nr_demoted_pages != tier->noted.nr_demoted_pages ||
+			stats->nr_ticks < 2;
+	tier->noted = *stats;
+	tier->has_failed = error != 0;
+	return error;
+}
+
+static int wake_fd(const void *context)
+{
+	const struct tier *tier = context;
+	return placer_fd(tier->placer);
+}
+
+static void note(const void *context, struct printbuf *out)
+{
+	const struct tier *tier = context;
+	const struct placer *placer = tier->placer;
+	uint32_t page_bytes = tier->machine->page_bytes;
+	PRINTBUF(names);
+	if (!placer->engine) /* not begun yet */
+		return;
+	const struct engine_stats *stats = engine_stats(placer->engine);
+	live_costs_names(&names, placer->live.costs, placer->live.nr_costs);
+	job_note_add_text(out, NOTE_POLICY, placer->wish.policy->name);
+	job_note_add_text(out, NOTE_SAMPLER,
+			  names.pos ? printbuf_str(&names) : placer->samplers[0]->name);
+	job_note_add_number(out, NOTE_FAST_BYTES, placer->jobs[0].fast_pages * page_bytes);
+	job_note_add_number(out, NOTE_SLOW_BYTES, placer->jobs[0].slow_pages * page_bytes);
+	job_note_add_number(out, NOTE_PROMOTED, stats->nr_promoted_pages);
+	job_note_add_number(out, NOTE_DEMOTED, stats->nr_demoted_pages);
+}
+
+static void end(void *context)
+{
+	struct tier *tier = context;
+	tier->placer = placer_free(tier->placer);
 }
 
 /* Left by a berth that was killed; what it cannot undo is for `berth restore` to tell. */
-static void recover(const struct tier *tier)
+static void recover(const struct tier *tier, const struct root *root)
 {
-	struct undo undo = { .root = tier->root };
+	struct undo undo = { .root = root };
 	struct journal_counts counts = { 0 };
-	journal_recover(tier->state_fd, tier->self.boot, &undo_ops, &undo, &counts, NULL);
+	journal_recover(tier->job.state_fd, tier->job.self.boot, &undo_ops, &undo, &counts, NULL);
 }
 
-static int tier_init(struct tier *tier, struct printbuf *err)
+static int tier_init(struct tier *tier, const struct root *root, struct printbuf *err)
 {
 	const struct tier_wish *wish = tier->wish;
 	struct placer_wish placing = { .policy = wish->policy,
@@ -68,70 +91,16 @@ static int tier_init(struct tier *tier, struct printbuf *err)
 				       .sampling_share_bp = wish->sampling_share_bp };
 	int error = machine_open(wish->machine ? wish->machine : "host", &tier->machine, err);
 	if (!error)
-		error = placer_new(tier->root, tier->machine, &placing, &tier->placer, err);
+		error = placer_new(root, tier->machine, &placing, &tier->placer, err);
 	if (!error)
-		error = process_self(tier->root, &tier->self, err);
-	if (!error)
-		error = undo_open_directory(tier->root, wish->state, true, &tier->state_fd, err);
+		error = job_init(&tier->job, root, wish->cpus, err);
 	if (error)
 		return error;
-	recover(tier);
-	error = journal_create(tier->state_fd, &tier->self, &tier->journal, err);
-	if (!error)
-		error = placer_start(tier->placer, &tier->journal, err);
-	return error ? error : block_signals(tier);
-}
-
-static int start(struct tier *tier, char *const arguments[], int *ret_exec_error,
-		 struct printbuf *err)
-{
-	int error = spawn_held(arguments, -1, &tier->old_signals, &tier->child);
-	if (error)
-		return error_set(err, error, "%s: cannot be started: %s", arguments[0],
-				 error_text(error));
-	error = live_watch(&tier->placer->live, tier->child.pid, err);
-	if (error) {
-		spawn_abandon(&tier->child);
-		return error;
-	}
-	*ret_exec_error = spawn_release(&tier->child);
-	tier->is_ended = *ret_exec_error != 0;
-	tier->has_child = !tier->is_ended;
+	tier->companion = (struct job_companion){ tier, start, turn, wake_fd, note, end };
+	tier->job.companion = &tier->companion;
+	tier->job.tell = wish->tell;
+	recover(tier, root);
 	return 0;
-}
-
-static void reap(struct tier *tier)
-{
-	int status;
-	if (waitpid(tier->child.pid, &status, WNOHANG) != tier->child.pid)
-		return;
-	tier->is_ended = true;
-	tier->status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* What the terminal sent went to the whole group: the program has it already. */
-static void pass_signals(struct tier *tier)
-{
-	struct signalfd_siginfo info;
-	while (read(tier->signal_fd, &info, sizeof(info)) == sizeof(info))
-		if (info.ssi_signo != SIGCHLD && info.ssi_code != SI_KERNEL && !tier->is_ended)
-			kill(tier->child.pid, (int)info.ssi_signo); /* not reaped: still its pid */
-}
-
-static int wait_for_end(struct tier *tier, struct printbuf *err)
-{
-	int error = 0, wait_ms = 0;
-	while (!tier->is_ended) {
-		struct pollfd fds[] = { { tier->signal_fd, POLLIN, 0 },
-					{ tier->child.pidfd, POLLIN, 0 },
-					{ error ? -1 : placer_fd(tier->placer), POLLIN, 0 } };
-		poll(fds, ARRAY_SIZE(fds), error ? -1 : wait_ms);
-		pass_signals(tier);
-		reap(tier);
-		if (!tier->is_ended && !error)
-			error = placer_tick(tier->placer, &wait_ms, err);
-	}
-	return error;
 }
 
 static void make_report(const struct tier *tier, struct tier_report *ret)
@@ -162,22 +131,35 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 	memcpy(ret->costs, placer->live.costs, sizeof(ret->costs));
 }
 
+static void tell(const struct tier *tier, const char *text, const char *more)
+{
+	PRINTBUF(line);
+	prt_printf(&line, "%s%s", text, more);
+	if (*text && tier->wish->tell)
+		tier->wish->tell(printbuf_str(&line));
+}
+
+/* The program runs: a failure beside its memory is told, and it goes on. */
+static void wait_for_end(struct tier *tier)
+{
+	PRINTBUF(text);
+	if (job_wait(&tier->job, &text))
+		tell(tier, printbuf_str(&text), "; the program ran on where it was");
+	else if (tier->job.is_backed_off)
+		tell(tier, tier->job.group.path, ": somebody else wrote it; left alone");
+}
+
 static void tier_fini(struct tier *tier)
 {
-	struct undo undo = { .root = tier->root, .owner = tier->self };
-	placer_free(tier->placer);
-	if (tier->journal.fd >= 0) {
-		journal_undo(&tier->journal, &undo_ops, &undo, NULL);
-		journal_fini(&tier->journal);
+	PRINTBUF(text);
+	if (tier->job.root) {
+		job_end(&tier->job, &text);
+		tell(tier, printbuf_str(&text), "");
+		if (tier->job.signal_fd >= 0)
+			sigprocmask(SIG_SETMASK, &tier->job.old_signals, NULL);
+		job_fini(&tier->job);
 	}
-	if (tier->state_fd >= 0)
-		close(tier->state_fd);
-	if (tier->has_child && tier->child.pidfd >= 0)
-		close(tier->child.pidfd);
-	if (tier->signal_fd >= 0) {
-		close(tier->signal_fd);
-		sigprocmask(SIG_SETMASK, &tier->old_signals, NULL);
-	}
+	tier->placer = placer_free(tier->placer);
 	machine_free(tier->machine);
 }
 
@@ -185,17 +167,15 @@ int tier_run(const struct root *root, const struct tier_wish *wish, char *const 
 	     int *ret_status, int *ret_exec_error, struct tier_report *ret_report,
 	     struct printbuf *err)
 {
-	struct tier tier = {
-		.root = root, .wish = wish, .state_fd = -1, .signal_fd = -1, .journal = { .fd = -1 }
-	};
-	int error = tier_init(&tier, err);
+	struct tier tier = { .wish = wish, .why = err };
+	int error = tier_init(&tier, root, err);
 	if (!error)
-		error = start(&tier, arguments, ret_exec_error, err);
-	if (!error && !tier.is_ended) {
-		int failed = wait_for_end(&tier, err);
+		error = job_start(&tier.job, arguments, ret_exec_error, err);
+	if (!error && !tier.job.is_ended) {
+		wait_for_end(&tier);
 		make_report(&tier, ret_report);
-		ret_report->has_failed = failed != 0;
-		*ret_status = tier.status;
+		ret_report->has_failed = tier.has_failed;
+		*ret_status = tier.job.status;
 	}
 	tier_fini(&tier);
 	return error;

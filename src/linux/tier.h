@@ -3,10 +3,14 @@
  * A program whose memory berth places: started held, watched with all its children, its pages moved
  * between the tiers until it ends.
  *
- *     journal, then kernel.numa_balancing=0      the kernel's own moves are held back
- *     spawn_held -> live_watch -> release
- *     placer_tick, until the program ends                            (placer.h)
- *     the program ends: journal undone
+ *     job_start      journal; the program is born, held, on its CPUs if it prefers some
+ *       start        kernel.numa_balancing=0: the kernel's own moves are held back; live_watch
+ *     job_wait       its CPUs are looked at                          (job.h)
+ *       turn         placer_tick, until the program ends             (placer.h)
+ *     job_end        journal undone
+ *
+ * Its CPUs and its memory are one job: one journal, one loop, one line of `berth status`. The
+ * memory is the job's companion (job.h).
  *
  * The engine and the policy are those of the simulation. A failure of either ends the placing, not
  * the program, which goes on as it is.
@@ -18,19 +22,22 @@
 
 #include "base/json.h"
 #include "engine/engine.h"
+#include "linux/job.h"
 #include "linux/live.h"
 #include "linux/movers.h"
 #include "linux/series.h"
 #include "machine/root.h"
 
 struct tier_wish {
+	const struct job_wish *cpus; /* prefer empty: the kernel says where it runs */
 	const struct policy_ops *policy;
 	const uint64_t *values; /* of its tunables; NULL: defaults */
 	const char *sampler;	/* as placer_wish */
 	const char *machine;	/* as -M; NULL: what this one tells of itself */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp; /* of a CPU; 0: the default */
-	const char *state;	    /* directory of the journal, or NULL */
+	/* What the user is to know meanwhile, and of what failed beside the memory. */
+	void (*tell)(const char *text);
 };
 
 struct tier_report {

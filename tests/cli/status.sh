@@ -15,7 +15,7 @@ two=$!
 for _ in $(seq 200); do [ "$(ls "$state"/*.job 2>/dev/null | wc -l)" = 2 ] && break; sleep 0.05; done
 
 check jobs "['$one', '$two']" "$(python "sorted((j['job'].split('-')[0] for j in jobs), key=int)")"
-check keys "['job', 'program', 'pid', 'since', 'engine', 'held_by', 'prefer', 'allow', 'spill_at', 'now', 'looks', 'held_back', 'spilled', 'called_home', 'evicted', 'backed_off']" \
+check keys "['job', 'program', 'pid', 'since', 'engine', 'held_by', 'prefer', 'allow', 'spill_at', 'now', 'looks', 'held_back', 'spilled', 'called_home', 'evicted', 'backed_off', 'policy', 'sampler', 'fast_bytes', 'slow_bytes', 'promoted_pages', 'demoted_pages']" \
 	"$(python "list(jobs[0])")"
 # The second may spill for a moment where other tests keep the CPUs busy.
 check values "[('sleep', '$first', 'hard', False), ('sh', '$first', '85.00 %', False)]" \
@@ -25,7 +25,7 @@ check "held by" True "$(python "[j['held_by'] for j in jobs if j['program'] == '
 check since True "$(python "all('$began' <= j['since'] < '2999' for j in jobs)")"
 check "allowed" "True" "$(python "all(j['allow'] == '$cpus'.replace(' ', '') or '-' in j['allow'] for j in jobs)")"
 check "csv rows" 3 "$(status --format csv | wc -l)"
-check "csv columns" True "$(status --format csv | python3 -c 'import csv,sys; r=list(csv.reader(sys.stdin)); print({len(x) for x in r} == {16})')"
+check "csv columns" True "$(status --format csv | python3 -c 'import csv,sys; r=list(csv.reader(sys.stdin)); print({len(x) for x in r} == {22})')"
 check "text rows" 3 "$(status | wc -l)"
 case $(status) in PID*SINCE*ENGINE*NOW*SPILLED*PROGRAM*"$first"*) ;; *) check text "columns" "$(status)" ;; esac
 
