@@ -4,21 +4,9 @@
 
 #include <stdlib.h>
 
-#define CHUNK_SHIFT   12
-#define CHUNK_RECORDS (1u << CHUNK_SHIFT)
+#define CHUNK_RECORDS (1u << FOLIO_CHUNK_SHIFT)
 #define BUCKETS_MIN   256u
 #define BUCKETS_MAX   (1u << 30)
-#define FOLIO_FREE    63 /* an order no folio can have: marks records on the free list */
-
-struct folio_table {
-	struct folio **chunks;
-	uint32_t *buckets;
-	uint32_t nr_chunks, max_chunks;
-	uint32_t nr_buckets; /* a power of two */
-	uint32_t id_end;
-	uint32_t free_list;
-	uint32_t nr;
-};
 
 static uint32_t hash_folio(uint32_t space, uint64_t page, unsigned order)
 {
@@ -26,11 +14,6 @@ static uint32_t hash_folio(uint32_t space, uint64_t page, unsigned order)
 	key ^= key >> 32;
 	key *= 0xd6e8feb86659fd93u;
 	return (uint32_t)(key >> 32);
-}
-
-static struct folio *record(const struct folio_table *table, uint32_t id)
-{
-	return &table->chunks[id >> CHUNK_SHIFT][id & (CHUNK_RECORDS - 1)];
 }
 
 static uint32_t *bucket_of(const struct folio_table *table, uint32_t space, uint64_t page,
@@ -79,7 +62,7 @@ uint32_t folio_find(const struct folio_table *table, uint32_t space, uint64_t pa
 {
 	uint32_t id = *bucket_of(table, space, page, order);
 	while (id != FOLIO_NONE) {
-		const struct folio *folio = record(table, id);
+		const struct folio *folio = folio_get(table, id);
 		if (folio->page == page && folio->space == space && folio->order == order)
 			return id;
 		id = folio->next;
@@ -118,7 +101,7 @@ static void grow_buckets(struct folio_table *table)
 	table->buckets = buckets;
 	table->nr_buckets = nr;
 	for (uint32_t id = 0; id < table->id_end; id++) {
-		struct folio *folio = record(table, id);
+		struct folio *folio = folio_get(table, id);
 		if (folio->order == FOLIO_FREE)
 			continue;
 		uint32_t *bucket = bucket_of(table, folio->space, folio->page, folio->order);
@@ -131,12 +114,12 @@ static int take_record(struct folio_table *table, uint32_t *ret_id)
 {
 	if (table->free_list != FOLIO_NONE) {
 		*ret_id = table->free_list;
-		table->free_list = record(table, table->free_list)->next;
+		table->free_list = folio_get(table, table->free_list)->next;
 		return 0;
 	}
 	if (table->id_end == FOLIO_NONE)
 		return -ENOMEM;
-	if (table->id_end == table->nr_chunks << CHUNK_SHIFT) {
+	if (table->id_end == table->nr_chunks << FOLIO_CHUNK_SHIFT) {
 		int error = add_chunk(table);
 		if (error)
 			return error;
@@ -158,11 +141,11 @@ int folio_add(struct folio_table *table, uint32_t space, uint64_t page, unsigned
 	if (error)
 		return error;
 	uint32_t *bucket = bucket_of(table, space, page, order);
-	*record(table, id) = (struct folio){ .page = page,
-					     .order = order & 63u,
-					     .space = space,
-					     .next = *bucket,
-					     .node = FOLIO_NODE_NONE };
+	*folio_get(table, id) = (struct folio){ .page = page,
+						.order = order & 63u,
+						.space = space,
+						.next = *bucket,
+						.node = FOLIO_NODE_NONE };
 	*bucket = id;
 	table->nr++;
 	grow_buckets(table);
@@ -172,30 +155,15 @@ int folio_add(struct folio_table *table, uint32_t space, uint64_t page, unsigned
 
 void folio_del(struct folio_table *table, uint32_t id)
 {
-	struct folio *folio = record(table, id);
+	struct folio *folio = folio_get(table, id);
 	uint32_t *link = bucket_of(table, folio->space, folio->page, folio->order);
 	while (*link != id)
-		link = &record(table, *link)->next;
+		link = &folio_get(table, *link)->next;
 	*link = folio->next;
 	folio->order = FOLIO_FREE;
 	folio->next = table->free_list;
 	table->free_list = id;
 	table->nr--;
-}
-
-struct folio *folio_get(struct folio_table *table, uint32_t id)
-{
-	return record(table, id);
-}
-
-uint32_t folio_id_end(const struct folio_table *table)
-{
-	return table->id_end;
-}
-
-bool folio_is_used(const struct folio_table *table, uint32_t id)
-{
-	return id < table->id_end && record(table, id)->order != FOLIO_FREE;
 }
 
 uint64_t folio_nr(const struct folio_table *table)
@@ -214,19 +182,19 @@ bool folio_table_is_valid(const struct folio_table *table)
 {
 	uint64_t nr_used = 0, nr_chained = 0, nr_free = 0;
 	for (uint32_t id = 0; id < table->id_end; id++)
-		nr_used += record(table, id)->order != FOLIO_FREE;
+		nr_used += folio_get(table, id)->order != FOLIO_FREE;
 	for (uint32_t i = 0; i < table->nr_buckets; i++) {
 		for (uint32_t id = table->buckets[i]; id != FOLIO_NONE;
-		     id = record(table, id)->next) {
-			const struct folio *folio = record(table, id);
+		     id = folio_get(table, id)->next) {
+			const struct folio *folio = folio_get(table, id);
 			if (folio->order == FOLIO_FREE || ++nr_chained > nr_used ||
 			    bucket_of(table, folio->space, folio->page, folio->order) !=
 				    &table->buckets[i])
 				return false;
 		}
 	}
-	for (uint32_t id = table->free_list; id != FOLIO_NONE; id = record(table, id)->next)
-		if (record(table, id)->order != FOLIO_FREE || ++nr_free > table->id_end)
+	for (uint32_t id = table->free_list; id != FOLIO_NONE; id = folio_get(table, id)->next)
+		if (folio_get(table, id)->order != FOLIO_FREE || ++nr_free > table->id_end)
 			return false;
 	return nr_used == table->nr && nr_chained == nr_used && nr_free + nr_used == table->id_end;
 }

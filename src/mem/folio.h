@@ -43,7 +43,19 @@ struct folio {
 	uint16_t node; /* node index, FOLIO_NODE_NONE when not known */
 };
 
-struct folio_table;
+#define FOLIO_CHUNK_SHIFT 12
+#define FOLIO_FREE	  63 /* an order no folio can have: marks records on the free list */
+
+struct folio_table { /* its own; here so that a record is found without a call */
+	struct folio **chunks;
+	uint32_t *buckets;
+	uint32_t nr_chunks, max_chunks;
+	uint32_t nr_buckets; /* a power of two */
+	uint32_t id_end;
+	uint32_t free_list;
+	uint32_t nr;
+};
+
 int folio_table_new(struct folio_table **ret);
 struct folio_table *folio_table_free(struct folio_table *table); /* NULL allowed; returns NULL */
 uint32_t folio_find(const struct folio_table *table, uint32_t space, uint64_t page, unsigned order);
@@ -51,10 +63,19 @@ uint32_t folio_find(const struct folio_table *table, uint32_t space, uint64_t pa
 int folio_add(struct folio_table *table, uint32_t space, uint64_t page, unsigned order,
 	      uint32_t *ret_id);
 void folio_del(struct folio_table *table, uint32_t id);
-struct folio *folio_get(struct folio_table *table, uint32_t id);
+static inline struct folio *folio_get(const struct folio_table *table, uint32_t id)
+{
+	return &table->chunks[id >> FOLIO_CHUNK_SHIFT][id & ((1u << FOLIO_CHUNK_SHIFT) - 1)];
+}
 /* Ids in use are below this; some below it may be free (folio_is_used). */
-uint32_t folio_id_end(const struct folio_table *table);
-bool folio_is_used(const struct folio_table *table, uint32_t id);
+static inline uint32_t folio_id_end(const struct folio_table *table)
+{
+	return table->id_end;
+}
+static inline bool folio_is_used(const struct folio_table *table, uint32_t id)
+{
+	return id < table->id_end && folio_get(table, id)->order != FOLIO_FREE;
+}
 uint64_t folio_nr(const struct folio_table *table);
 uint64_t folio_table_bytes(const struct folio_table *table);
 bool folio_table_is_valid(const struct folio_table *table); /* walks everything */

@@ -235,7 +235,6 @@ static void look_at(struct berth *berth, const struct policy_view *view, uint32_
 {
 	struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
-	uint64_t worth[NR_HORIZONS];
 	if (berth_has_ended(view, folio)) {
 		forget(berth, id);
 		return;
@@ -245,11 +244,10 @@ static void look_at(struct berth *berth, const struct policy_view *view, uint32_
 		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
 	if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
 		past->bar = 0;
-	berth_worth_of(berth, id, worth);
 	if (room_is_fast(berth->machine, folio->node))
-		berth_push_victim(berth, id, worth[LONG]);
-	else if (folio->seen != berth->now)
-		berth_add_candidate(berth, id, worth[LONG]);
+		berth_push_victim(berth, id, berth_lasting_worth_of(berth, id));
+	else if (folio->seen != berth->now && berth_is_above_chance(berth, id))
+		berth_add_candidate(berth, id, berth_lasting_worth_of(berth, id));
 }
 
 void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t nr)
@@ -435,6 +433,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	price(berth, view);
 	berth->nr_trips_planned = 0;
 	pace(berth, view);
+	berth_note_chance(berth);
 	if (berth->has_new)
 		begin_sweep(berth, view);
 	berth_keep_caps(berth, view, plan);

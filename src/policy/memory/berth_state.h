@@ -109,6 +109,7 @@ struct berth {
 	/* paces */
 	uint64_t nr_pages;
 	uint64_t touches_now, touches_avg;
+	uint64_t chance; /* of an average page to be seen in a round, of CHANCE_ONE */
 	uint64_t unit;
 	uint32_t half[NR_HORIZONS], horizon[NR_HORIZONS];
 	/* misses */
@@ -204,6 +205,9 @@ struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t clas
 					uint64_t prior);
 uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean);
 void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS]);
+/* worth[LONG] of it only */
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id);
+void berth_note_chance(struct berth *berth);
 /* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
 bool berth_is_above_chance(const struct berth *berth, uint32_t id);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);

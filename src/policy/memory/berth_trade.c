@@ -7,7 +7,11 @@
  *                                             may take (floors and caps)
  *     classes of new pages                --> headroom: victims leave ahead of them
  *
- * Cost: sorting at most 65,536 candidates; each move looks at one victim or a few.
+ * Candidates are a heap and not sorted: after a few that do not pay nobody asks for the rest, which
+ * is most of them.
+ *
+ * Cost: two comparisons per candidate, at most 65,536 of them, and 32 per candidate that is tried;
+ * each move looks at one victim or a few.
  */
 #include <stdlib.h>
 
@@ -16,18 +20,37 @@
 void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth)
 {
 	uint64_t extra = berth_surcharge(berth, id);
-	if (!berth_is_above_chance(berth, id))
-		return;
 	if (berth->nr_candidates < CANDIDATES_MAX && worth > extra + berth->promote_ps)
 		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth - extra, id };
 }
 
-static int compare_candidates(const void *a, const void *b)
+static bool is_before(const struct candidate *left, const struct candidate *right)
 {
-	const struct candidate *left = a, *right = b;
-	if (left->worth != right->worth)
-		return left->worth < right->worth ? 1 : -1;
-	return left->id < right->id ? -1 : left->id > right->id;
+	return left->worth != right->worth ? left->worth > right->worth : left->id < right->id;
+}
+
+/* Of a heap, the most valued on top: that at `at` sinks to where it belongs. */
+static void sink(struct candidate *heap, uint32_t nr, uint32_t at)
+{
+	struct candidate sinking = heap[at];
+	for (uint32_t child = 2 * at + 1; child < nr; child = 2 * at + 1) {
+		if (child + 1 < nr && is_before(&heap[child + 1], &heap[child]))
+			child++;
+		if (!is_before(&heap[child], &sinking))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = sinking;
+}
+
+static uint32_t pop_candidate(struct candidate *heap, uint32_t *nr)
+{
+	uint32_t id = heap[0].id;
+	heap[0] = heap[--*nr];
+	if (*nr > 0)
+		sink(heap, *nr, 0);
+	return id;
 }
 
 bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
@@ -149,20 +172,17 @@ static bool is_held(const struct berth *berth, uint32_t id)
 	return folio_get(berth->table, id)->bits & FOLIO_MOVING || berth_is_settling(berth, id);
 }
 
-/* What was touched in this round joins what the sweep found; most valued first. */
+/* What was touched in this round joins what the sweep found. */
 static void gather(struct berth *berth)
 {
 	for (uint32_t i = 0; i < berth->nr_touched; i++) {
 		uint32_t id = berth->touched[i];
-		uint64_t worth[NR_HORIZONS];
-		if (!folio_is_used(berth->table, id) || is_held(berth, id) ||
-		    !berth_is_above_chance(berth, id))
-			continue;
-		berth_worth_of(berth, id, worth);
-		berth_add_candidate(berth, id, worth[LONG]);
+		if (folio_is_used(berth->table, id) && !is_held(berth, id) &&
+		    berth_is_above_chance(berth, id))
+			berth_add_candidate(berth, id, berth_lasting_worth_of(berth, id));
 	}
-	qsort(berth->candidates, berth->nr_candidates, sizeof(*berth->candidates),
-	      compare_candidates);
+	for (uint32_t at = berth->nr_candidates / 2; at-- > 0;)
+		sink(berth->candidates, berth->nr_candidates, at);
 }
 
 /* As long as looking for victims brings moves, it goes on. */
@@ -176,16 +196,17 @@ static bool find_more(struct berth *berth, const struct policy_view *view, uint3
 	return true;
 }
 
-/* Most valued first, into free memory or in the place of what is worth least. */
+/* Most valued first, into free memory or in the place of what is worth least. What looking for
+ * victims finds meanwhile is behind the heap, for nobody. */
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
 	uint64_t free_pages = view->nodes[berth->fast].free_pages, budget = view->budget_pages;
-	uint32_t nr_failed = 0, nr_planned = 0, nr_candidates;
+	uint32_t nr_failed = 0, nr_planned = 0, nr_left;
 	gather(berth);
-	nr_candidates = berth->nr_candidates;
-	for (uint32_t i = 0; i < nr_candidates && nr_failed < FAILURES_MAX; i++) {
-		uint32_t id = berth->candidates[i].id;
+	nr_left = berth->nr_candidates;
+	while (nr_left > 0 && nr_failed < FAILURES_MAX) {
+		uint32_t id = pop_candidate(berth->candidates, &nr_left);
 		struct folio *folio = folio_get(berth->table, id);
 		uint64_t gain[NR_HORIZONS];
 		if (room_is_fast(berth->machine, folio->node) || is_held(berth, id))

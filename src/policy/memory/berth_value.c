@@ -109,36 +109,49 @@ uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mea
 	return mean->touches * mean->weight / PREDICT_WEIGHT * berth->touch_ps / PREDICT_ONE / 16;
 }
 
-/* What its class got, corrected by what the folio's own samples say of its misses. */
-void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
+/* What its class got over a horizon, corrected by what its own samples say of its misses. */
+static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
+			   const struct past *past, uint32_t class, unsigned horizon)
 {
-	struct folio *folio = folio_get(berth->table, id);
-	struct past *past = &berth->pasts[id];
-	uint32_t class = berth_class_of(berth, folio, past);
-	uint64_t got = past->samples / SAMPLE_ONE, expected = berth_samples_expected(berth, folio);
-	for (unsigned i = 0; i < NR_HORIZONS; i++) {
-		uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[i]);
-		if (room_is_fast(berth->machine, folio->node))
-			prior = MAX(prior, unknown_of(berth, folio, berth->horizon[i]));
-		struct predict_mean mean = berth_mean_of_class(berth, class, i, prior);
-		if (berth->all_samples)
-			mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
-				      (expected + OWN_TRUST);
-		worth[i] = berth_worth_of_mean(berth, &mean);
+	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[horizon]);
+	if (room_is_fast(berth->machine, folio->node))
+		prior = MAX(prior, unknown_of(berth, folio, berth->horizon[horizon]));
+	struct predict_mean mean = berth_mean_of_class(berth, class, horizon, prior);
+	if (berth->all_samples) {
+		uint64_t got = past->samples / SAMPLE_ONE;
+		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
+			      (berth_samples_expected(berth, folio) + OWN_TRUST);
 	}
+	return berth_worth_of_mean(berth, &mean);
 }
 
-/* Of an average page to be seen in a round. */
-static uint64_t chance_of(const struct berth *berth)
+void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
 {
-	return MIN(berth->touches_avg * 16 / MAX(berth->nr_pages, 1), CHANCE_ONE);
+	const struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	uint32_t class = berth_class_of(berth, folio, past);
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		worth[i] = worth_over(berth, folio, past, class, i);
+}
+
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id)
+{
+	const struct folio *folio = folio_get(berth->table, id);
+	struct past *past = &berth->pasts[id];
+	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG);
+}
+
+/* It is the same for a whole round. */
+void berth_note_chance(struct berth *berth)
+{
+	berth->chance = MIN(berth->touches_avg * 16 / MAX(berth->nr_pages, 1), CHANCE_ONE);
 }
 
 /* So many touches in so many rounds: more than an average page gets by chance, by 2.5 deviations?
  */
 static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds)
 {
-	uint64_t chance = chance_of(berth);
+	uint64_t chance = berth->chance;
 	uint64_t usual = rounds * RATE_ONE * chance / CHANCE_ONE;
 	uint64_t variance = usual * RATE_ONE * (CHANCE_ONE - chance) / CHANCE_ONE;
 	uint64_t apart = touches > usual ? touches - usual : 0;
@@ -151,7 +164,7 @@ bool berth_is_above_chance(const struct berth *berth, uint32_t id)
 	const struct past *past = &berth->pasts[id];
 	/* Where most are seen each time, dozens of rounds would not tell: those that are not seen
 	 * stand out. */
-	if (berth->unwatched <= WATCHED || chance_of(berth) >= CHANCE_ONE / 4 * 3)
+	if (berth->unwatched <= WATCHED || berth->chance >= CHANCE_ONE / 4 * 3)
 		return true;
 	uint32_t at = past->long_at;
 	uint64_t age = berth->now - past->born + 1;
