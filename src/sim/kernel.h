@@ -30,9 +30,10 @@ enum kernel_page_bits {
 	KERNEL_ACCESSED =
 		1 << 0, /* set by every access when kernel.keeps_bits, cleared by readers */
 	KERNEL_DIRTY = 1 << 1,
-	KERNEL_HINT = 1 << 2,  /* armed for a hint fault */
-	KERNEL_YOUNG = 1 << 3, /* the kernel's own accessed bit: set by every access when
-				* kernel.ops->hint_fault, cleared by ageing and reclaim */
+	KERNEL_HINT = 1 << 2,	    /* armed for a hint fault */
+	KERNEL_YOUNG = 1 << 3,	    /* the kernel's own accessed bit: set by every access when
+				     * kernel.ops->hint_fault, cleared by ageing and reclaim */
+	KERNEL_TELL_WRITE = 1 << 4, /* kernel.ops->written wants to hear of writes */
 };
 
 struct kernel_page {
@@ -128,8 +129,9 @@ struct kernel_ops {
 	 * WHEN: at the first access of a life. */
 	int (*allocate)(struct kernel *kernel, uint32_t page, uint32_t wish);
 
-	/* WHEN: at every access event, after it was charged. NULL: does not need to see them. */
-	void (*access)(struct kernel *kernel, uint32_t page, uint8_t flags);
+	/* WHEN: at every write to a page with KERNEL_TELL_WRITE, after it was charged and after the
+	 * hint fault. NULL: no page has that. */
+	void (*written)(struct kernel *kernel, uint32_t page);
 
 	/* The page was armed (KERNEL_HINT); the kernel disarms it.
 	 * WHEN: at the first access after arming, after it was charged. Not NULL: pages get

@@ -126,8 +126,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 		simulation_free(simulation);
 		return error;
 	}
-	simulation->is_plain = !config->agent && !config->kernel->access &&
-			       !config->kernel->hint_fault;
+	simulation->is_plain = !config->agent && !config->kernel->hint_fault;
 	simulation->pinned = config->kernel->pin ? config->kernel->pin(config->cost)
 						 : KERNEL_NOWHERE;
 	*ret = simulation;
@@ -312,6 +311,35 @@ static void take_hint_fault(struct simulation *simulation, uint32_t page, uint8_
 		pass_fault(simulation);
 }
 
+/*
+ * A kernel alone: nobody reads accessed bits or samples misses. Pages that it wants to hear of are
+ * marked in their bits, so all others cost one test.
+ */
+static void run_kernel(struct simulation *simulation, const struct stage_events *events)
+{
+	struct kernel *kernel = simulation->kernel;
+	struct kernel_page *pages = kernel->pages;
+	uint64_t *counts = simulation->counts;
+	const size_t lane = simulation->nr_counts;
+	const uint32_t *numbers = events->page;
+	const uint8_t *kinds = events->flags;
+	const uint32_t nr = events->nr;
+	for (uint32_t i = 0; i < nr; i++) {
+		struct kernel_page *entry = &pages[numbers[i]];
+		uint8_t flags = kinds[i];
+		if (unlikely(entry->node == KERNEL_NOWHERE) && fault(simulation, numbers[i]))
+			return;
+		counts[i % SIMULATION_LANES * lane + entry->node * SIMULATION_FLAGS +
+		       (flags & COUNTED_FLAGS)]++;
+		uint8_t bits = entry->bits;
+		entry->bits = bits | KERNEL_YOUNG | (flags & TRACE_WRITE ? KERNEL_DIRTY : 0);
+		if (unlikely(bits & KERNEL_HINT))
+			take_hint_fault(simulation, numbers[i], flags);
+		if (flags & TRACE_WRITE && unlikely(entry->bits & KERNEL_TELL_WRITE))
+			kernel->ops->written(kernel, numbers[i]);
+	}
+}
+
 static int run_watched(struct simulation *simulation, const struct stage_events *events)
 {
 	struct kernel *kernel = simulation->kernel;
@@ -333,8 +361,8 @@ static int run_watched(struct simulation *simulation, const struct stage_events 
 			take_hardware(simulation, page, flags);
 		if (unlikely(entry->bits & KERNEL_HINT))
 			take_hint_fault(simulation, page, flags);
-		if (kernel->ops->access)
-			kernel->ops->access(kernel, page, flags);
+		if (flags & TRACE_WRITE && unlikely(entry->bits & KERNEL_TELL_WRITE))
+			kernel->ops->written(kernel, page);
 	}
 	return 0;
 }
@@ -364,6 +392,8 @@ static int run_events(void *context, const struct stage_events *events, struct p
 		run_counts(simulation, events);
 	else if (simulation->is_plain)
 		run_plain(simulation, events);
+	else if (!simulation->engine)
+		run_kernel(simulation, events);
 	else
 		error = run_watched(simulation, events);
 	if (error)

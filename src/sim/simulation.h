@@ -10,8 +10,9 @@
  *                    ^        v
  *                    +- engine (agent) <- tick
  *
- * Two loops over a chunk: the plain one (a kernel that does not look at accesses, no agent) costs
- * one table load and one counter per event; the other also keeps accessed bits.
+ * Three loops over a chunk: the plain one (a kernel that does not look at accesses, no agent) costs
+ * one table load and one counter per event; with a kernel that does, also one store of its bits;
+ * with an agent the loop also keeps accessed bits and counts for hardware samples.
  */
 #ifndef BERTH_SIM_SIMULATION_H
 #define BERTH_SIM_SIMULATION_H

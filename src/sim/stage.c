@@ -3,6 +3,7 @@
 #include "sim/stage.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "sim/blocked.h"
@@ -232,6 +233,27 @@ static int stage_event(struct stage *stage, uint32_t space, uint64_t page, uint6
 	return error;
 }
 
+/* Misses among these events, eight at a time: a bit in each byte of a word, summed by a multiply.
+ */
+static void count_misses(struct stage *stage, const uint8_t *flags, uint32_t nr)
+{
+	const uint64_t ones = UINT64_MAX / UINT8_MAX;
+	uint64_t nr_misses = 0, nr_stores = 0;
+	while (nr > 0) {
+		uint64_t word = 0;
+		uint32_t length = MIN(nr, (uint32_t)sizeof(word));
+		memcpy(&word, flags, length);
+		uint64_t misses = word / TRACE_MISS & ones;
+		uint64_t stores = word / TRACE_WRITE & misses;
+		nr_misses += misses * ones >> 56;
+		nr_stores += stores * ones >> 56;
+		flags += length;
+		nr -= length;
+	}
+	stage->nr_loads += nr_misses - nr_stores;
+	stage->nr_stores += nr_stores;
+}
+
 /*
  * The inner loop: as many events as lie in this tick, fit the chunk and have numbers already. All
  * that it needs is in locals, because a store of flags (bytes may alias anything) would otherwise
@@ -247,7 +269,7 @@ static uint32_t stage_run(struct stage *stage, const struct trace_batch *batch, 
 	const uint32_t end = MIN(batch->nr, from + (CHUNK_EVENTS - stage->nr));
 	uint32_t *numbers = stage->chunk + stage->nr;
 	uint8_t *kept = stage->flags + stage->nr;
-	uint32_t nr_loads = 0, nr_stores = 0, at = from;
+	uint32_t at = from;
 	for (; at < end && time_ns[at] < tick_end; at++) {
 		uint32_t number = pagemap_find(&map, batch->space, page[at]);
 		if (unlikely(number == PAGEMAP_NONE))
@@ -255,12 +277,9 @@ static uint32_t stage_run(struct stage *stage, const struct trace_batch *batch, 
 		uint8_t kind = flags[at] | extra;
 		*numbers++ = number;
 		*kept++ = kind;
-		nr_loads += (kind & (TRACE_MISS | TRACE_WRITE)) == TRACE_MISS;
-		nr_stores += (kind & (TRACE_MISS | TRACE_WRITE)) == (TRACE_MISS | TRACE_WRITE);
 	}
+	count_misses(stage, stage->flags + stage->nr, at - from);
 	stage->nr += at - from;
-	stage->nr_loads += nr_loads;
-	stage->nr_stores += nr_stores;
 	return at;
 }
 

@@ -46,6 +46,13 @@ static void test_nomad_promotes_at_the_next_tick_and_leaves_a_shadow(void **stat
 	close_nomad(&box);
 }
 
+/* As the simulation does. */
+static void access_page(struct box *box, uint32_t page, uint8_t flags)
+{
+	if (flags & TRACE_WRITE && box->kernel->pages[page].bits & KERNEL_TELL_WRITE)
+		nomad_written(box->kernel, page);
+}
+
 /* Down to its shadow: no copy is paid. After a write: it is. */
 static void test_nomad_demotes_for_nothing_what_was_not_written(void **state)
 {
@@ -54,10 +61,10 @@ static void test_nomad_demotes_for_nothing_what_was_not_written(void **state)
 		open_nomad(&box);
 		kernel_fault(box.kernel, 7, SLOW);
 		promote(&box, 7);
-		nomad_access(box.kernel, 7, TRACE_MISS);
+		access_page(&box, 7, TRACE_MISS);
 		assert_int_equal(nomad_of(&box)->shadow[7], SLOW);
 		if (is_written)
-			nomad_access(box.kernel, 7, TRACE_WRITE);
+			access_page(&box, 7, TRACE_WRITE);
 		uint64_t paid_ps = box.account.epoch_move_ps;
 		assert_int_equal(kernel_migrate(box.kernel, 7, SLOW), 0);
 		assert_int_equal(box.kernel->pages[7].node, SLOW);
@@ -106,7 +113,7 @@ static void test_nomad_aborts_copies_that_are_written(void **state)
 	assert_true(nomad_queue(linux_of(box.kernel), 7));
 	for (int tick = 1; tick <= 5; tick++) {
 		for (int i = 0; i < 2000; i++)
-			nomad_access(box.kernel, 7, TRACE_MISS | TRACE_WRITE);
+			access_page(&box, 7, TRACE_MISS | TRACE_WRITE);
 		nomad_tick(box.kernel);
 		assert_int_equal(nomad_of(&box)->nr_aborts, MIN(tick, NOMAD_TRIES));
 	}
@@ -126,7 +133,7 @@ static void test_nomad_chance_of_an_abort_is_the_share_of_the_copy(void **state)
 		kernel_fault(box.kernel, page, SLOW);
 		nomad_queue(linux_of(box.kernel), page);
 		for (int i = 0; i < 50; i++)
-			nomad_access(box.kernel, page, TRACE_WRITE);
+			access_page(&box, page, TRACE_WRITE);
 	}
 	nomad_tick(box.kernel);
 	uint64_t copy_ns = box.cost->move_ps[SLOW * 2 + 0] / COST_PS_PER_NS;
@@ -155,7 +162,7 @@ static void test_nomad_keeps_its_books(void **state)
 		else if (what == 4)
 			kernel_migrate(box.kernel, page, node ? 0 : SLOW);
 		else
-			nomad_access(box.kernel, page, what == 5 ? TRACE_WRITE : TRACE_MISS);
+			access_page(&box, page, what == 5 ? TRACE_WRITE : TRACE_MISS);
 		box.kernel->now_ns = step * NS_PER_MS;
 		if (step % 50 == 0)
 			nomad_tick(box.kernel);

@@ -21,7 +21,8 @@
 
 #include <string.h>
 
-#define WHOLE_CPU_BP 10000
+#define WHOLE_CPU_BP  10000
+#define VERDICT_SLOTS 128
 
 /* What callbacks of one node need. */
 struct visit {
@@ -56,14 +57,23 @@ static bool clear_young(void *context, uint32_t entry)
 	return was_young;
 }
 
-static bool age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
+static bool age_young_page(struct linux_kernel *state, uint32_t node, uint32_t page)
 {
 	struct lru *lru = &state->nodes[node].lru;
-	if (state->kernel->pages[page].node != node ||
-	    lru_is_out(lru, &state->lru, linux_entry(state, page)) || !clear_page(state, page))
+	uint32_t entry = linux_entry(state, page);
+	if (lru_is_out(lru, &state->lru, entry))
 		return false;
-	lru_activate(lru, &state->lru, linux_entry(state, page));
+	clear_page(state, page);
+	lru_activate(lru, &state->lru, entry);
 	return true;
+}
+
+/* Most are not young, or not here. */
+static inline bool age_page(struct linux_kernel *state, uint32_t node, uint32_t page)
+{
+	const struct kernel_page *entry = &state->kernel->pages[page];
+	return entry->node == node && entry->bits & KERNEL_YOUNG &&
+	       age_young_page(state, node, page);
 }
 
 /* The 64 entries around, within their page table. */
@@ -101,6 +111,25 @@ static uint64_t table_of(const struct linux_kernel *state, uint32_t page)
 	return walk_table_of(address.space, address.page);
 }
 
+/* What the filter said of page tables that lie in different slots. */
+struct verdicts {
+	uint64_t tables[VERDICT_SLOTS];
+	enum { VERDICT_NONE, VERDICT_PASSED_OVER, VERDICT_WALKED } of[VERDICT_SLOTS];
+};
+
+/* Pages come as they were born, so neighbours often follow each other. */
+static bool is_walked(struct verdicts *verdicts, const struct walk_filter *filter, uint64_t seq,
+		      uint64_t table)
+{
+	unsigned slot = table % VERDICT_SLOTS;
+	if (verdicts->of[slot] == VERDICT_NONE || verdicts->tables[slot] != table) {
+		verdicts->tables[slot] = table;
+		verdicts->of[slot] = walk_filter_has(filter, seq, table) ? VERDICT_WALKED
+									 : VERDICT_PASSED_OVER;
+	}
+	return verdicts->of[slot] == VERDICT_WALKED;
+}
+
 /* Not the page tables that were hardly used last time (walk_filter.h). */
 static void walk(void *context, uint32_t node)
 {
@@ -108,6 +137,7 @@ static void walk(void *context, uint32_t node)
 	struct walk_filter *filter = &state->nodes[node].filter;
 	uint64_t seq = state->nodes[node].lru.gen.max_seq, nr = 0;
 	struct walk_counts counts = { 0 };
+	struct verdicts verdicts = { 0 };
 	walk_filter_reset(filter, seq + 1);
 	for (uint32_t page = 0; page < state->kernel->nr_pages; page++) {
 		if (state->kernel->pages[page].node == KERNEL_NOWHERE)
@@ -117,7 +147,7 @@ static void walk(void *context, uint32_t node)
 			continue;
 		}
 		uint64_t table = table_of(state, page);
-		if (!walk_filter_has(filter, seq, table))
+		if (!is_walked(&verdicts, filter, seq, table))
 			continue;
 		nr++;
 		/* Without memory to count in, a table is passed over next time. */

@@ -14,8 +14,10 @@ static void drop(struct nomad *nomad, uint32_t page)
 	nomad->shadow[page] = KERNEL_NOWHERE;
 }
 
-static void leave_shadow(struct nomad *nomad, uint32_t page, uint32_t node)
+static void leave_shadow(struct kernel *kernel, uint32_t page, uint32_t node)
 {
+	struct nomad *nomad = linux_of(kernel)->nomad;
+	kernel->pages[page].bits |= KERNEL_TELL_WRITE;
 	nomad->shadow[page] = (uint16_t)node;
 	lru_list_add_newest(&nomad->shadows[node], &nomad->links, page, LISTED);
 }
@@ -121,24 +123,25 @@ int nomad_migrate(struct kernel *kernel, uint32_t page, uint32_t to)
 	if (nomad->shadow[page] != KERNEL_NOWHERE)
 		drop(nomad, page);
 	if (!is_large && state->nodes[to].is_top && !state->nodes[from].is_top)
-		leave_shadow(nomad, page, from);
+		leave_shadow(kernel, page, from);
 	trim(state, to);
 	trim(state, from);
 	nomad->nr_hits += is_hit;
 	return is_hit ? KERNEL_NOT_COPIED : 0;
 }
 
-void nomad_access(struct kernel *kernel, uint32_t page, uint8_t flags)
+/* The bit may outlast its reason until the next write. */
+void nomad_written(struct kernel *kernel, uint32_t page)
 {
 	struct nomad *nomad = linux_of(kernel)->nomad;
-	if (!(flags & TRACE_WRITE))
-		return;
 	if (nomad->shadow[page] != KERNEL_NOWHERE) {
 		drop(nomad, page);
 		nomad->nr_written++;
 	}
 	if (nomad->writes[page] < NOMAD_WRITES_MAX)
 		nomad->writes[page]++;
+	if (nomad->writes[page] == NOMAD_NOT_QUEUED)
+		kernel->pages[page].bits &= (uint8_t)~KERNEL_TELL_WRITE;
 }
 
 bool nomad_queue(struct linux_kernel *state, uint32_t page)
@@ -149,6 +152,7 @@ bool nomad_queue(struct linux_kernel *state, uint32_t page)
 	if (nomad->writes[page] == NOMAD_NOT_QUEUED)
 		nomad->queue[nomad->nr_queue++] = (struct nomad_wish){ .page = page };
 	nomad->writes[page] = 0;
+	state->kernel->pages[page].bits |= KERNEL_TELL_WRITE;
 	return true;
 }
 
@@ -226,6 +230,10 @@ bool nomad_is_valid(const struct linux_kernel *state)
 			return false;
 	for (uint32_t page = 0; page < state->kernel->nr_pages; page++) {
 		uint16_t node = state->kernel->pages[page].node;
+		bool hears = state->kernel->pages[page].bits & KERNEL_TELL_WRITE;
+		if (!hears && (nomad->shadow[page] != KERNEL_NOWHERE ||
+			       nomad->writes[page] != NOMAD_NOT_QUEUED))
+			return false;
 		if (nomad->shadow[page] != KERNEL_NOWHERE &&
 		    (node == KERNEL_NOWHERE || node == nomad->shadow[page]))
 			return false;

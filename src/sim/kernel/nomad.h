@@ -27,7 +27,8 @@
  * - Three tries, then the page must fault again.
  * - Write faults that end a shadow are not charged.
  *
- * Cost: 13 bytes per page number beside linux.h's; O(1) per write and move.
+ * Cost: 13 bytes per page number beside linux.h's; O(1) per move, and per write to a page that has
+ * a shadow or waits (KERNEL_TELL_WRITE); other writes cost nothing.
  */
 #ifndef BERTH_SIM_KERNEL_NOMAD_H
 #define BERTH_SIM_KERNEL_NOMAD_H
@@ -67,7 +68,7 @@ int nomad_grow(struct kernel *kernel, uint32_t nr_pages);
 int nomad_allocate(struct kernel *kernel, uint32_t page, uint32_t wish);
 void nomad_release(struct kernel *kernel, uint32_t page);
 int nomad_migrate(struct kernel *kernel, uint32_t page, uint32_t to);
-void nomad_access(struct kernel *kernel, uint32_t page, uint8_t flags);
+void nomad_written(struct kernel *kernel, uint32_t page);
 void nomad_tick(struct kernel *kernel);
 void nomad_counters(const struct kernel *kernel,
 		    void (*emit)(void *context, const char *name, uint64_t value), void *context);
