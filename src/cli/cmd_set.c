@@ -48,18 +48,34 @@ static int check(const char *text)
 			  printbuf_str(&name));
 }
 
-static int set_one(const struct set_options *options, const char *job, const char *text)
+static int check_twice(int nr, char *const *texts)
+{
+	for (int i = 1; i < nr; i++)
+		for (int j = 0; j < i; j++) {
+			size_t len = strcspn(texts[i], "=") + 1;
+			if (strncmp(texts[i], texts[j], len) == 0)
+				return fail_usage("%.*s: twice; say it once", (int)len - 1,
+						  texts[i]);
+		}
+	return 0;
+}
+
+/* One question: all of it is taken, or nothing. */
+static int set_all(const struct set_options *options, const char *job, int nr, char *const *texts)
 {
 	struct json_writer json;
 	PRINTBUF(line);
 	PRINTBUF(answer);
-	const char *equals = strchr(text, '=');
 	json_writer_init(&json, &line, true);
 	json_object_begin(&json, NULL);
 	json_str(&json, "ask", "set");
 	json_str(&json, "job", job);
-	json_str(&json, "key", find_key(text, (size_t)(equals - text)));
-	json_str(&json, "value", equals + 1);
+	json_object_begin(&json, "settings");
+	for (int i = 0; i < nr; i++) {
+		const char *equals = strchr(texts[i], '=');
+		json_str(&json, find_key(texts[i], (size_t)(equals - texts[i])), equals + 1);
+	}
+	json_object_end(&json);
 	json_object_end(&json);
 	return reply_ask(options->socket, options->state, printbuf_str(&line), false, &answer);
 }
@@ -69,9 +85,9 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	int status = 0;
 	for (int i = 1; i < nr_arguments && !status; i++)
 		status = check(arguments[i]);
-	for (int i = 1; i < nr_arguments && !status; i++)
-		status = set_one(values, arguments[0], arguments[i]);
-	return status;
+	if (!status)
+		status = check_twice(nr_arguments - 1, arguments + 1);
+	return status ? status : set_all(values, arguments[0], nr_arguments - 1, arguments + 1);
 }
 
 static const struct option set_options[] = {
@@ -87,13 +103,12 @@ const struct command command_set = {
 	.name = "set",
 	.usage = "JOB KEY=VALUE... [options]",
 	.summary = "change what a job of the daemon may have",
-	.about =
-		"Changes a job of `berth daemon` while it runs: fast-min, fast-max, goal, prefer, "
-		"allow, spill-at and max-distance are the keys of berth.conf(5). A value is "
-		"checked as one in berth.conf is, and nothing changes when it is wrong; of several "
-		"each is set for itself, in their order, up to the first that is wrong. It stays "
-		"until the daemon ends, also when the configuration is read anew; KEY= takes it "
-		"back. Only root and the SocketGroup= of berth.conf may.",
+	.about = "Changes a job of `berth daemon` while it runs: fast-min, fast-max, goal, prefer, "
+		 "allow, spill-at and max-distance are the keys of berth.conf(5). A value is "
+		 "checked as one in berth.conf is; several are set together, and nothing changes "
+		 "when one of them is wrong. They stay until the daemon ends, also when the "
+		 "configuration is read anew; KEY= takes it "
+		 "back. Only root and the SocketGroup= of berth.conf may.",
 	.examples = "  berth set web fast-min=2GiB fast-max=25%\n"
 		    "  # as berth.conf says again\n"
 		    "  berth set web fast-min= fast-max=\n",

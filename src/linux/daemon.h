@@ -117,9 +117,13 @@ struct daemon_job *daemon_find_job(struct daemon *daemon, const char *name);
 
 /* daemon_set.c: changes of the configuration: whole, or nothing is changed. */
 int daemon_reload(struct daemon *daemon, struct printbuf *err);
-/* `value` "" takes back what was set. */
-int daemon_set(struct daemon *daemon, const char *job, const char *key, const char *value,
-	       struct printbuf *err);
+#define DAEMON_CHANGES_MAX 8 /* at a time: a job has no more keys that can be set */
+struct daemon_change {
+	const char *key, *value; /* "" takes back what was set */
+};
+/* All of them, or none. */
+int daemon_set(struct daemon *daemon, const char *job, const struct daemon_change *changes,
+	       size_t nr_changes, struct printbuf *err);
 
 /* daemon_answer.c: one line of JSON to one. */
 extern const struct server_ops daemon_answers;

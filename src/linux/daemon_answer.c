@@ -7,6 +7,7 @@
  *     {"ask":"explain","job":"web"}                     the same
  *     {"ask":"explain","address":"7f12a4c5e000"}        the same; "pid" and "job" choose
  *     {"ask":"set","job":"web","key":"FastMin","value":"2GiB"}     root and SocketGroup
+ *     {"ask":"set","job":"web","settings":{"FastMin":"2GiB","FastMax":""}}     all, or none
  *     {"ask":"stop","job":"web"}                                   root and SocketGroup
  *
  *     {"version":1, ...}      or      {"error":"SENTENCE","exit":2}
@@ -29,6 +30,10 @@ struct question {
 	char ask[16], job[CONFIG_MAX_NAME + 1], key[32], value[FIELD_SIZE];
 	char address[32], pid[16];
 	bool has_job, has_value, has_address;
+	struct {
+		char key[32], value[FIELD_SIZE];
+	} settings[DAEMON_CHANGES_MAX];
+	uint32_t nr_settings;
 };
 
 static const struct question_field {
@@ -48,26 +53,62 @@ static const struct question_field {
 #undef FIELD
 };
 
+static int copy_text(struct json_reader *reader, const char *name, char *to, size_t size,
+		     struct printbuf *err)
+{
+	size_t len;
+	const char *text = json_text(reader, &len);
+	if (len >= size || strlen(text) != len)
+		return error_set(err, -EINVAL, "%s: longer than %zu bytes", name, size - 1);
+	memcpy(to, text, len + 1);
+	return 0;
+}
+
+/* {"FastMin":"2GiB","FastMax":""} */
+static int take_settings(struct question *question, struct json_reader *reader,
+			 struct printbuf *err)
+{
+	enum json_token token = json_next(reader);
+	if (token != JSON_OBJECT_BEGIN)
+		return error_set(err, -EINVAL, "settings: not an object");
+	while ((token = json_next(reader)) == JSON_KEY) {
+		if (question->nr_settings == DAEMON_CHANGES_MAX)
+			return error_set(err, -EINVAL, "settings: at most %d", DAEMON_CHANGES_MAX);
+		char *key = question->settings[question->nr_settings].key;
+		char *value = question->settings[question->nr_settings].value;
+		int error = copy_text(reader, "a key", key, sizeof(question->settings[0].key), err);
+		if (!error && json_next(reader) != JSON_STRING)
+			error = error_set(err, -EINVAL, "%s: not a text", key);
+		if (!error)
+			error = copy_text(reader, key, value, FIELD_SIZE, err);
+		if (error)
+			return error;
+		question->nr_settings++;
+	}
+	return token == JSON_OBJECT_END ? 0 : error_set(err, -EINVAL, "settings: not an object");
+}
+
 static int take_field(struct question *question, struct json_reader *reader, struct printbuf *err)
 {
 	char name[32];
 	size_t len;
 	const char *key = json_text(reader, &len);
 	const struct question_field *field = NULL;
+	if (strcmp(key, "settings") == 0)
+		return take_settings(question, reader, err);
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		if (strcmp(fields[i].name, key) == 0)
 			field = &fields[i];
 	if (!field || len >= sizeof(name))
 		return error_set(err, -EINVAL,
-				 "a question has ask, job, key, value, address and "
-				 "pid, nothing else");
+				 "a question has ask, job, key, value, settings, "
+				 "address and pid, nothing else");
 	if (json_next(reader) != JSON_STRING)
 		return error_set(err, -EINVAL, "%s: not a text", field->name);
-	const char *text = json_text(reader, &len);
-	if (len >= field->size || strlen(text) != len)
-		return error_set(err, -EINVAL, "%s: longer than %zu bytes", field->name,
-				 field->size - 1);
-	memcpy((char *)question + field->offset, text, len + 1);
+	int error = copy_text(reader, field->name, (char *)question + field->offset, field->size,
+			      err);
+	if (error)
+		return error;
 	if (field->flag != SIZE_MAX)
 		*((bool *)question + field->flag) = true;
 	return 0;
@@ -164,11 +205,18 @@ static int answer_set(struct daemon *daemon, const struct server_peer *peer,
 		      const struct question *question, struct json_writer *json,
 		      struct printbuf *err)
 {
+	struct daemon_change changes[DAEMON_CHANGES_MAX] = { { question->key, question->value } };
+	bool is_one = *question->key && question->has_value && !question->nr_settings;
 	int error = check_right(daemon, peer, err);
-	if (!error && (!question->has_job || !*question->key || !question->has_value))
-		error = error_set(err, -EINVAL, "to set something takes job, key and value");
+	if (!error && (!question->has_job || is_one == (question->nr_settings > 0)))
+		error = error_set(err, -EINVAL,
+				  "to set something takes job and settings, or job, key and value");
+	for (uint32_t i = 0; i < question->nr_settings; i++)
+		changes[i] = (struct daemon_change){ question->settings[i].key,
+						     question->settings[i].value };
 	if (!error)
-		error = daemon_set(daemon, question->job, question->key, question->value, err);
+		error = daemon_set(daemon, question->job, changes, MAX(question->nr_settings, 1),
+				   err);
 	if (!error)
 		answer_done(json);
 	return error;

@@ -114,48 +114,84 @@ int daemon_reload(struct daemon *daemon, struct printbuf *err)
 	return 0;
 }
 
-/* The list with one setting more, changed or taken out; its texts are shared with the old one. */
-static int change_settings(const struct daemon *daemon, const struct daemon_setting *wanted,
+static bool is_changed(const struct daemon_change *changes, size_t nr, const char *key)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (strcmp(changes[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+static void free_settings(struct daemon_setting *settings, size_t nr)
+{
+	for (size_t i = 0; settings && i < nr; i++)
+		free(settings[i].value);
+	free(settings);
+}
+
+static int add_setting(struct daemon_setting *settings, size_t *nr, const char *job,
+		       const char *key, const char *value)
+{
+	struct daemon_setting *setting = &settings[*nr];
+	snprintf(setting->job, sizeof(setting->job), "%s", job);
+	snprintf(setting->key, sizeof(setting->key), "%s", key);
+	setting->value = strdup(value);
+	*nr += setting->value != NULL;
+	return setting->value ? 0 : -ENOMEM;
+}
+
+/* A list of its own as it is after the changes: some more, changed, or taken out. */
+static int change_settings(const struct daemon *daemon, const char *job,
+			   const struct daemon_change *changes, size_t nr_changes,
 			   struct daemon_setting **ret, size_t *ret_nr)
 {
 	size_t nr = 0;
-	struct daemon_setting *settings = calloc(daemon->nr_settings + 1, sizeof(*settings));
+	int error = 0;
+	struct daemon_setting *settings = calloc(daemon->nr_settings + nr_changes,
+						 sizeof(*settings));
 	if (!settings)
 		return -ENOMEM;
-	for (size_t i = 0; i < daemon->nr_settings; i++)
-		if (strcmp(daemon->settings[i].job, wanted->job) != 0 ||
-		    strcmp(daemon->settings[i].key, wanted->key) != 0)
-			settings[nr++] = daemon->settings[i];
-	if (*wanted->value)
-		settings[nr++] = *wanted;
+	for (size_t i = 0; i < daemon->nr_settings && !error; i++) {
+		const struct daemon_setting *old = &daemon->settings[i];
+		if (strcmp(old->job, job) != 0 || !is_changed(changes, nr_changes, old->key))
+			error = add_setting(settings, &nr, old->job, old->key, old->value);
+	}
+	for (size_t i = 0; i < nr_changes && !error; i++)
+		if (*changes[i].value)
+			error = add_setting(settings, &nr, job, changes[i].key, changes[i].value);
 	*ret = settings;
 	*ret_nr = nr;
-	return nr > DAEMON_SETTINGS_MAX ? -E2BIG : 0;
-}
-
-/* The one that the new list does not have any more. */
-static void free_replaced(const struct daemon *daemon, const struct daemon_setting *wanted)
-{
-	for (size_t i = 0; i < daemon->nr_settings; i++)
-		if (strcmp(daemon->settings[i].job, wanted->job) == 0 &&
-		    strcmp(daemon->settings[i].key, wanted->key) == 0)
-			free(daemon->settings[i].value);
+	return !error && nr > DAEMON_SETTINGS_MAX ? -E2BIG : error;
 }
 
 /* A value is one line of berth.conf and no more than that. */
-static int check_setting(struct daemon *daemon, const char *job, const char *key, const char *value,
-			 struct printbuf *err)
+static int check_change(const struct daemon_change *change, struct printbuf *err)
 {
-	if (!daemon_find_job(daemon, job))
-		return error_set(err, -ENOENT, "%s: no such job; `berth status` shows them", job);
+	const char *key = change->key;
 	if (strlen(key) >= sizeof(((struct daemon_setting *)0)->key) ||
 	    strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") != strlen(key) ||
 	    strcmp(key, "Match") == 0)
 		return error_set(err, -EINVAL, "%s: cannot be set", key);
-	for (const char *at = value; *at; at++)
+	for (const char *at = change->value; *at; at++)
 		if ((unsigned char)*at < ' ' || *at == 127)
 			return error_set(err, -EINVAL, "%s: not one line of text", key);
 	return 0;
+}
+
+static int check_changes(struct daemon *daemon, const char *job,
+			 const struct daemon_change *changes, size_t nr, struct printbuf *err)
+{
+	int error = 0;
+	if (!daemon_find_job(daemon, job))
+		return error_set(err, -ENOENT, "%s: no such job; `berth status` shows them", job);
+	if (nr == 0 || nr > DAEMON_CHANGES_MAX)
+		return error_set(err, -EINVAL, "1 to %d settings at a time", DAEMON_CHANGES_MAX);
+	for (size_t i = 0; i < nr && !error; i++)
+		error = check_change(&changes[i], err);
+	for (size_t i = 1; i < nr && !error; i++)
+		if (is_changed(changes, i, changes[i].key))
+			error = error_set(err, -EINVAL, "%s: twice; say it once", changes[i].key);
+	return error;
 }
 
 /* Files may name CPUs that come later; who sets some now means those that are there. */
@@ -181,33 +217,26 @@ static int check_cpus(const struct daemon *daemon, const struct config *config, 
 	return error;
 }
 
-int daemon_set(struct daemon *daemon, const char *job, const char *key, const char *value,
-	       struct printbuf *err)
+int daemon_set(struct daemon *daemon, const char *job, const struct daemon_change *changes,
+	       size_t nr_changes, struct printbuf *err)
 {
-	struct daemon_setting wanted = { .value = NULL }, *settings = NULL;
+	struct daemon_setting *settings = NULL;
 	struct config *config = NULL;
 	size_t nr = 0;
-	int error = check_setting(daemon, job, key, value, err);
+	int error = check_changes(daemon, job, changes, nr_changes, err);
 	if (error)
 		return error;
-	snprintf(wanted.job, sizeof(wanted.job), "%s", job);
-	snprintf(wanted.key, sizeof(wanted.key), "%s", key);
-	wanted.value = strdup(value);
-	error = wanted.value ? change_settings(daemon, &wanted, &settings, &nr) : -ENOMEM;
+	error = change_settings(daemon, job, changes, nr_changes, &settings, &nr);
 	if (!error)
 		error = make_config(daemon->files, settings, nr, &config, err);
 	if (!error)
 		error = check_cpus(daemon, config, job, err);
 	if (error) {
 		config_free(config);
-		free(settings);
-		free(wanted.value);
+		free_settings(settings, nr);
 		return error;
 	}
-	free_replaced(daemon, &wanted);
-	if (!*value)
-		free(wanted.value);
-	free(daemon->settings);
+	free_settings(daemon->settings, daemon->nr_settings);
 	daemon->settings = settings;
 	daemon->nr_settings = nr;
 	daemon_find_job(daemon, job)->is_stopped = false;
