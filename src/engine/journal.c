@@ -15,14 +15,16 @@
 #include "base/units.h"
 #include "trace/format.h"
 
-#define SUFFIX	     ".journal"
-#define VERSION	     1
-#define MAX_WORDS    6
-#define CHECKSUM_LEN 8 /* hexadecimal digits */
+#define SUFFIX	      ".journal"
+#define NEW_SUFFIX    ".new"
+#define VERSION	      1
+#define MAX_WORDS     6
+#define RECOVER_TRIES 8
+#define CHECKSUM_LEN  8 /* hexadecimal digits */
 
 static void add_word(struct printbuf *line, const char *word)
 {
-	if (line->pos)
+	if (line->pos > line->last_newline)
 		prt_char(line, ' ');
 	if (!*word)
 		prt_char(line, '%');
@@ -40,21 +42,32 @@ static void add_number(struct printbuf *line, uint64_t number)
 	prt_u64(line, number);
 }
 
+static int write_once(int fd, const char *text, size_t len)
+{
+	ssize_t nr;
+	do
+		nr = write(fd, text, len);
+	while (nr < 0 && errno == EINTR);
+	return nr < 0 ? -errno : nr != (ssize_t)len ? -ENOSPC : 0;
+}
+
+static void end_line(struct printbuf *line, size_t start)
+{
+	prt_printf(line, " %08x\n", checksum_of(printbuf_str(line) + start, line->pos - start));
+}
+
 /* One write: a line is there whole or, after a kill, cut; never mixed with another. */
 static int append(struct journal *journal, struct printbuf *line, struct printbuf *err)
 {
-	prt_printf(line, " %08x\n", checksum_of(printbuf_str(line), line->pos));
+	end_line(line, 0);
 	if (printbuf_has_error(line))
 		return error_set(err, -ENOMEM, "out of memory");
 	if (journal->nr_bytes + line->pos > JOURNAL_MAX_BYTES)
 		return error_set(err, -ENOSPC, "journal %s is full (%zu bytes)", journal->name,
 				 JOURNAL_MAX_BYTES);
-	ssize_t nr;
-	do
-		nr = write(journal->fd, printbuf_str(line), line->pos);
-	while (nr < 0 && errno == EINTR);
-	if (nr != (ssize_t)line->pos)
-		return error_file(err, nr < 0 ? -errno : -ENOSPC, journal->name, "write");
+	int error = write_once(journal->fd, printbuf_str(line), line->pos);
+	if (error)
+		return error_file(err, error, journal->name, "write");
 	journal->nr_bytes += line->pos;
 	return 0;
 }
@@ -119,24 +132,39 @@ bool journal_value_is_known(const struct journal_change *change, const char *val
 	return false;
 }
 
-static int remember_change(struct journal *journal, const char *kind, const char *object,
-			   const char *original)
+/* In the place of one that is undone, or behind the others. */
+static int remember_change(struct journal *journal, uint32_t at, const char *kind,
+			   const char *object, const char *original)
 {
 	struct journal_change change = { strdup(kind), strdup(object), strdup(original) };
 	struct journal_change *changes = NULL;
-	if (journal->nr_changes == JOURNAL_MAX_CHANGES) {
+	if (at == JOURNAL_MAX_CHANGES) {
 		change_fini(&change);
 		return -ENOSPC;
 	}
+	bool is_new = at == journal->nr_changes;
 	if (change.kind && change.object && change.original)
-		changes = realloc(journal->changes, (journal->nr_changes + 1) * sizeof(*changes));
+		changes = realloc(journal->changes,
+				  (journal->nr_changes + is_new) * sizeof(*changes));
 	if (!changes) {
 		change_fini(&change);
 		return -ENOMEM;
 	}
-	changes[journal->nr_changes++] = change;
+	if (!is_new)
+		change_fini(&changes[at]);
+	changes[at] = change;
 	journal->changes = changes;
+	journal->nr_changes += is_new;
 	return 0;
+}
+
+/* The first that is undone; else the next. */
+static uint32_t free_place(const struct journal *journal)
+{
+	uint32_t at = 0;
+	while (at < journal->nr_changes && !journal->changes[at].is_undone)
+		at++;
+	return at;
 }
 
 static int remember_value(struct journal_change *change, const char *value)
@@ -171,6 +199,39 @@ bool journal_parse_name(const char *name, struct journal_owner *ret)
 	return true;
 }
 
+static void add_header(struct printbuf *line, const struct journal_owner *owner)
+{
+	add_word(line, "berth");
+	add_number(line, VERSION);
+	add_word(line, owner->boot);
+	add_number(line, owner->pid);
+	add_number(line, owner->start_ticks);
+}
+
+static void add_change(struct printbuf *line, uint32_t at, const char *kind, const char *object,
+		       const char *original)
+{
+	add_word(line, "change");
+	add_number(line, at + 1);
+	add_word(line, kind);
+	add_word(line, object);
+	add_word(line, original);
+}
+
+static void add_value(struct printbuf *line, uint32_t at, const char *value)
+{
+	add_word(line, "may");
+	add_number(line, at + 1);
+	add_word(line, value);
+}
+
+static int create_file(int directory_fd, const char *name, int *ret_fd, struct printbuf *err)
+{
+	*ret_fd = openat(directory_fd, name,
+			 O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
+	return *ret_fd < 0 ? error_file(err, -errno, name, "write") : 0;
+}
+
 int journal_create(int directory_fd, const struct journal_owner *owner, struct journal *ret,
 		   struct printbuf *err)
 {
@@ -178,16 +239,11 @@ int journal_create(int directory_fd, const struct journal_owner *owner, struct j
 	PRINTBUF(line);
 	snprintf(journal.name, sizeof(journal.name), "%llu-%llu" SUFFIX,
 		 (unsigned long long)owner->pid, (unsigned long long)owner->start_ticks);
-	journal.fd = openat(directory_fd, journal.name,
-			    O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (journal.fd < 0)
-		return error_file(err, -errno, journal.name, "write");
-	add_word(&line, "berth");
-	add_number(&line, VERSION);
-	add_word(&line, owner->boot);
-	add_number(&line, owner->pid);
-	add_number(&line, owner->start_ticks);
-	int error = append(&journal, &line, err);
+	int error = create_file(directory_fd, journal.name, &journal.fd, err);
+	if (error)
+		return error;
+	add_header(&line, owner);
+	error = append(&journal, &line, err);
 	if (error)
 		journal_fini(&journal);
 	else
@@ -199,19 +255,16 @@ int journal_add_change(struct journal *journal, const char *kind, const char *ob
 		       const char *original, uint32_t *ret_change, struct printbuf *err)
 {
 	PRINTBUF(line);
-	add_word(&line, "change");
-	add_number(&line, journal->nr_changes + 1);
-	add_word(&line, kind);
-	add_word(&line, object);
-	add_word(&line, original);
-	int error = remember_change(journal, kind, object, original);
+	uint32_t at = free_place(journal);
+	int error = remember_change(journal, at, kind, object, original);
 	if (error)
 		return error_set(err, error, "journal %s: %s", journal->name, error_text(error));
+	add_change(&line, at, kind, object, original);
 	error = append(journal, &line, err);
 	if (error)
-		change_fini(&journal->changes[--journal->nr_changes]);
+		journal->changes[at].is_undone = true; /* nothing is to be done for it */
 	else
-		*ret_change = journal->nr_changes - 1;
+		*ret_change = at;
 	return error;
 }
 
@@ -226,9 +279,7 @@ int journal_add_value(struct journal *journal, uint32_t change, const char *valu
 	if (error)
 		return error_set(err, error, "journal %s: %s: %s", journal->name, of->object,
 				 error_text(error));
-	add_word(&line, "may");
-	add_number(&line, change + 1);
-	add_word(&line, value);
+	add_value(&line, change, value);
 	error = append(journal, &line, err);
 	if (error)
 		free(of->values[--of->nr_values]);
@@ -314,6 +365,61 @@ static void free_changes(struct journal *journal)
 	*journal = (struct journal){ .fd = -1 };
 }
 
+/* What is not undone, as it would be read. */
+static void to_text(struct printbuf *out, const struct journal *journal)
+{
+	add_header(out, &journal->owner);
+	end_line(out, 0);
+	for (uint32_t i = 0; i < journal->nr_changes; i++) {
+		const struct journal_change *change = &journal->changes[i];
+		size_t start = out->pos;
+		if (change->is_undone)
+			continue;
+		add_change(out, i, change->kind, change->object, change->original);
+		end_line(out, start);
+		for (uint32_t j = 0; j < change->nr_values; j++) {
+			start = out->pos;
+			add_value(out, i, change->values[j]);
+			end_line(out, start);
+		}
+	}
+}
+
+static int replace_file(struct journal *journal, const struct printbuf *text, struct printbuf *err)
+{
+	char name[JOURNAL_NAME_SIZE + sizeof(NEW_SUFFIX)];
+	int fd;
+	snprintf(name, sizeof(name), "%s" NEW_SUFFIX, journal->name);
+	unlinkat(journal->directory_fd, name, 0);
+	int error = create_file(journal->directory_fd, name, &fd, err);
+	if (error)
+		return error;
+	error = write_once(fd, printbuf_str(text), text->pos);
+	if (!error && renameat(journal->directory_fd, name, journal->directory_fd, journal->name))
+		error = -errno;
+	if (error) {
+		close(fd);
+		unlinkat(journal->directory_fd, name, 0);
+		return error_file(err, error, name, "write");
+	}
+	close(journal->fd);
+	journal->fd = fd;
+	journal->nr_bytes = text->pos;
+	return 0;
+}
+
+int journal_compact(struct journal *journal, uint64_t min_bytes, struct printbuf *err)
+{
+	PRINTBUF(text);
+	bool is_any_undone = free_place(journal) < journal->nr_changes;
+	if (journal->nr_bytes < min_bytes || !is_any_undone)
+		return 0;
+	to_text(&text, journal);
+	if (printbuf_has_error(&text))
+		return error_set(err, -ENOMEM, "out of memory");
+	return text.pos > journal->nr_bytes / 2 ? 0 : replace_file(journal, &text, err);
+}
+
 void journal_fini(struct journal *journal)
 {
 	if (journal->fd >= 0 && is_undone(journal))
@@ -328,15 +434,16 @@ static int take_record(struct journal *journal, char **words, uint32_t nr_words)
 	if (nr_words < 2 || parse_u64(words[1], &number) || number == 0)
 		return -EBADMSG;
 	if (nr_words == 5 && strcmp(words[0], "change") == 0) {
-		/* After a damaged change numbers must not slip. */
+		/* Behind a damaged change, or one that was left out, numbers must not slip. */
 		while (journal->nr_changes + 1 < number && number <= JOURNAL_MAX_CHANGES) {
-			int error = remember_change(journal, "", "", "");
+			int error = remember_change(journal, journal->nr_changes, "", "", "");
 			if (error)
 				return error;
 			journal->changes[journal->nr_changes - 1].is_undone = true;
 		}
-		return number == journal->nr_changes + 1
-			       ? remember_change(journal, words[2], words[3], words[4])
+		return number <= journal->nr_changes + 1
+			       ? remember_change(journal, (uint32_t)number - 1, words[2], words[3],
+						 words[4])
 			       : -EBADMSG;
 	}
 	if (number > journal->nr_changes)
@@ -460,10 +567,27 @@ static int recover_loaded(struct journal *journal, const char *boot, const struc
 	return error;
 }
 
+/* What was read is what is there: its owner may have written more, or the file anew, in between. */
+static bool is_current(const struct journal *journal)
+{
+	struct stat open, named;
+	return fstat(journal->fd, &open) == 0 && (uint64_t)open.st_size == journal->nr_bytes &&
+	       fstatat(journal->directory_fd, journal->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       open.st_ino == named.st_ino && open.st_dev == named.st_dev;
+}
+
+/* Of one that was killed while it wrote its journal anew. */
+static void remove_new(int directory_fd, const char *journal)
+{
+	char name[JOURNAL_NAME_SIZE + sizeof(NEW_SUFFIX)];
+	snprintf(name, sizeof(name), "%.*s" NEW_SUFFIX, JOURNAL_NAME_SIZE, journal);
+	unlinkat(directory_fd, name, 0);
+}
+
 /* A file without a whole first line belongs to a process that died before its first change. */
-static int recover_one(int directory_fd, const char *name, const char *boot,
-		       const struct journal_ops *ops, void *context, struct journal_counts *counts,
-		       struct printbuf *err)
+static int recover_once(int directory_fd, const char *name, const char *boot,
+			const struct journal_ops *ops, void *context, struct journal_counts *counts,
+			struct printbuf *err)
 {
 	struct journal journal;
 	struct journal_owner owner;
@@ -486,9 +610,27 @@ static int recover_one(int directory_fd, const char *name, const char *boot,
 	}
 	if (error)
 		return error_file(err, error, name, "read");
-	if (flock(journal.fd, LOCK_EX | LOCK_NB) == 0)
-		error = recover_loaded(&journal, boot, ops, context, counts, err);
+	if (flock(journal.fd, LOCK_EX | LOCK_NB) < 0) {
+		free_changes(&journal); /* somebody else is at it */
+		return 0;
+	}
+	if (!is_current(&journal)) {
+		free_changes(&journal);
+		return -EAGAIN;
+	}
+	remove_new(directory_fd, name);
+	error = recover_loaded(&journal, boot, ops, context, counts, err);
 	journal_fini(&journal);
+	return error;
+}
+
+static int recover_one(int directory_fd, const char *name, const char *boot,
+		       const struct journal_ops *ops, void *context, struct journal_counts *counts,
+		       struct printbuf *err)
+{
+	int error = -EAGAIN;
+	for (int i = 0; i < RECOVER_TRIES && error == -EAGAIN; i++)
+		error = recover_once(directory_fd, name, boot, ops, context, counts, err);
 	return error;
 }
 

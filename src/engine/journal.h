@@ -23,6 +23,11 @@
  *     may 2 0 77e1a9b0
  *     undone 2 1b88c6f4
  *
+ * A number whose change is undone is used again: a later "change 2" takes its place. Who changes
+ * things for weeks has the file written anew now and then with what is not undone, as
+ * PID-START.journal.new, which is renamed over the other (journal_compact): a kill leaves the one
+ * or the other whole. Numbers stay; what lies between them counts as undone.
+ *
  * Words are separated by one space; what is not printable, blank or % is %XX, an empty word is %.
  * A record is one write(2): a process killed within it leaves a part of a line, which counts as not
  * written: right, because the change it announces was not made either. A damaged line in between is
@@ -111,6 +116,9 @@ int journal_undo(struct journal *journal, const struct journal_ops *ops, void *c
 /* Only this one. */
 int journal_undo_change(struct journal *journal, uint32_t change, const struct journal_ops *ops,
 			void *context, struct printbuf *err);
+/* Writes the file anew, without what is undone, when it has at least `min_bytes` and that halves
+ * it at least. On failure it is as it was. */
+int journal_compact(struct journal *journal, uint64_t min_bytes, struct printbuf *err);
 /* Removes the file when all is undone, and leaves it there otherwise. */
 void journal_fini(struct journal *journal);
 

@@ -21,11 +21,12 @@
 #include "linux/process.h"
 #include "linux/undo.h"
 
-#define SCAN_NS	     (2 * NS_PER_S)
-#define SCAN_MAX_NS  (10 * NS_PER_S)
-#define SCAN_REST    100 /* times what a look for processes costs */
-#define BURST_NS     (250 * NS_PER_MS)
-#define SPACES_SPENT (LIVE_MAX_SPACES / 4 * 3)
+#define SCAN_NS	      (2 * NS_PER_S)
+#define SCAN_MAX_NS   (10 * NS_PER_S)
+#define SCAN_REST     100 /* times what a look for processes costs */
+#define BURST_NS      (250 * NS_PER_MS)
+#define JOURNAL_BYTES (64 * KIB) /* from which on it is written anew where that halves it */
+#define SPACES_SPENT  (LIVE_MAX_SPACES / 4 * 3)
 
 struct daemon_job *daemon_find_job(struct daemon *daemon, const char *name)
 {
@@ -262,18 +263,6 @@ static void place_cpus(struct daemon *daemon, uint32_t number, const struct live
 	daemon_tell(daemon, printbuf_str(&why));
 }
 
-/* A journal in which everything is undone begins anew: it would be full some day. */
-static void renew_journal(struct daemon *daemon)
-{
-	for (uint32_t i = 0; i < daemon->journal.nr_changes; i++)
-		if (!daemon->journal.changes[i].is_undone)
-			return;
-	if (daemon->journal.nr_changes == 0)
-		return;
-	journal_fini(&daemon->journal);
-	journal_create(daemon->state_fd, &daemon->self, &daemon->journal, NULL);
-}
-
 int daemon_scan(struct daemon *daemon, struct printbuf *err)
 {
 	struct match_list list = { 0 };
@@ -290,8 +279,8 @@ int daemon_scan(struct daemon *daemon, struct printbuf *err)
 	daemon->nr_processes = (uint32_t)nr;
 	free(wanted);
 	match_list_fini(&list);
-	if (!error && nr == 0)
-		renew_journal(daemon);
+	if (!daemon->is_dry && journal_compact(&daemon->journal, JOURNAL_BYTES, err))
+		daemon_tell(daemon, printbuf_str(err));
 	uint64_t cost_ns = clock_thread_cpu_ns() - cpu_ns;
 	daemon->scanning_ns += cost_ns;
 	daemon->nr_scans++;

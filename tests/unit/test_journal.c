@@ -357,6 +357,117 @@ static void test_damage_costs_one_line(void **state)
 	done();
 }
 
+/* Processes that come and go: 20 times as many as there may be changes, one at a time beside those
+ * that stay. */
+static void come_and_go(struct journal *journal, int nr, uint64_t min_bytes, uint64_t *ret_max)
+{
+	uint32_t change;
+	char value[16];
+	for (int i = 0; i < nr; i++) {
+		snprintf(value, sizeof(value), "%d", i);
+		assert_int_equal(
+			journal_add_change(journal, "cell", "3", world->values[3], &change, NULL),
+			0);
+		assert_true(change <= NR_OBJECTS);
+		write_value(journal, 3, change, value);
+		assert_int_equal(journal_undo_change(journal, change, &ops, NULL, NULL), 0);
+		assert_int_equal(journal_compact(journal, min_bytes, NULL), 0);
+		*ret_max = MAX(*ret_max, journal->nr_bytes);
+	}
+}
+
+static void test_a_long_life_fills_nothing(void **state)
+{
+	struct journal journal, loaded;
+	uint64_t max_bytes = 0;
+	reset();
+	apply(&journal);
+	set_value(3, ""); /* as before: its first change finds nothing to do */
+	come_and_go(&journal, 2 * JOURNAL_MAX_CHANGES, 8192, &max_bytes);
+	assert_true(max_bytes < 8192 + 256);
+	assert_int_equal(journal.nr_changes, NR_OBJECTS + 1);
+	struct stat status;
+	assert_int_equal(fstatat(folder_fd, journal.name, &status, 0), 0);
+	assert_int_equal(status.st_size, journal.nr_bytes);
+	assert_int_equal(journal_load(folder_fd, journal.name, &loaded), 0);
+	assert_int_equal(loaded.nr_damaged, 0);
+	for (int i = 0; i < NR_OBJECTS; i++) {
+		assert_string_equal(loaded.changes[i].object, journal.changes[i].object);
+		assert_string_equal(loaded.changes[i].original, journal.changes[i].original);
+		assert_int_equal(loaded.changes[i].nr_values, journal.changes[i].nr_values);
+		assert_false(loaded.changes[i].is_undone);
+	}
+	close(loaded.fd);
+	loaded.fd = -1;
+	journal_fini(&loaded);
+	assert_int_equal(journal_undo(&journal, &ops, NULL, NULL), 0);
+	journal_fini(&journal);
+	assert_as_before();
+	assert_no_file();
+	done();
+}
+
+static void apply_and_compact(void)
+{
+	struct journal journal;
+	uint64_t max_bytes = 0;
+	apply(&journal);
+	journal_undo_change(&journal, 3, &ops, NULL, NULL);
+	journal_undo_change(&journal, 1, &ops, NULL, NULL);
+	come_and_go(&journal, 4, 0, &max_bytes);
+	write_value(&journal, 2, 2, "once more");
+	_exit(0);
+}
+
+static void assert_nothing_new(void)
+{
+	struct stat status;
+	assert_int_equal(fstatat(folder_fd, "4711-238247.journal.new", &status, 0), -1);
+}
+
+static void test_kill_at_every_call_of_compacting(void **state)
+{
+	int nr = 1;
+	for (reset(); is_killed_at(apply_and_compact, nr); nr++, reset()) {
+		recover(0);
+		assert_as_before();
+		assert_no_file();
+		assert_nothing_new();
+	}
+	assert_true(nr > 100);
+	recover(0);
+	assert_as_before();
+	done();
+}
+
+/* Nothing undone, or little: nothing is written. A directory that takes no file: as it was. */
+static void test_compacting_only_where_it_pays(void **state)
+{
+	struct journal journal;
+	PRINTBUF(err);
+	reset();
+	apply(&journal);
+	uint64_t nr_bytes = journal.nr_bytes;
+	assert_int_equal(journal_compact(&journal, 0, &err), 0);
+	assert_int_equal(journal.nr_bytes, nr_bytes);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(journal_undo_change(&journal, i, &ops, NULL, NULL), 0);
+	nr_bytes = journal.nr_bytes;
+	assert_int_equal(journal_compact(&journal, nr_bytes + 1, &err), 0);
+	assert_int_equal(journal.nr_bytes, nr_bytes);
+	assert_int_equal(mkdirat(folder_fd, "4711-238247.journal.new", 0755), 0);
+	assert_int_equal(journal_compact(&journal, 0, &err), -EEXIST);
+	assert_int_equal(journal.nr_bytes, nr_bytes);
+	assert_int_equal(unlinkat(folder_fd, "4711-238247.journal.new", AT_REMOVEDIR), 0);
+	assert_int_equal(journal_compact(&journal, 0, NULL), 0);
+	assert_true(journal.nr_bytes <= nr_bytes / 2);
+	assert_int_equal(journal_undo(&journal, &ops, NULL, NULL), 0);
+	journal_fini(&journal);
+	assert_as_before();
+	assert_no_file();
+	done();
+}
+
 static void test_names(void **state)
 {
 	struct journal_owner owner;
