@@ -400,8 +400,12 @@ def kernels_of(records):
     return sorted({record["kernel"] for record in records}, key=lambda k: [int(n) for n in k.split(".")])
 
 
+def commits_of(records):
+    return sorted({record["commit"] for record in records})
+
+
 def page(records):
-    out = HEAD + "\nBerth of commit %s.\n" % ", ".join(sorted({record["commit"] for record in records}))
+    out = HEAD + "\nBerth of commit %s.\n" % ", ".join(commits_of(records))
     for kernel in kernels_of(records):
         own = of(records, kernel=kernel)
         table = Table(own)
@@ -409,6 +413,46 @@ def page(records):
         for section in hotset, move, workloads, even, tenants, itself, promised:
             out += section(table)
     return out
+
+
+MARKS = "<!-- bench-tiering -->", "<!-- /bench-tiering -->"  # in README
+
+
+def seen(check):
+    """A cell: what was seen of what is promised."""
+    if not check:
+        return "-"
+    _, values, limit, is_least = check
+    return "%s, %s" % (spread(values), "kept" if is_kept(values, limit, is_least) else "**missed**")
+
+
+def summary(records):
+    """For README: what is promised, beside what was seen with each kernel."""
+    kernels = kernels_of(records)
+    found = {kernel: {check[0]: check for check in checks(Table(of(records, kernel=kernel)))}
+             for kernel in kernels}
+    promises = {}
+    for own in found.values():
+        for sentence, _, limit, is_least in own.values():
+            promises[sentence] = "%s %g" % ("at least" if is_least else "at most", limit)
+    out = head("", "promised", *("Linux " + kernel for kernel in kernels))
+    for sentence, limit in promises.items():
+        out += row(sentence, limit, *(seen(found[kernel].get(sentence)) for kernel in kernels))
+    nr_rounds = len({record["round"] for record in records})
+    out += "\n%s, commit %s, one boot a run%s.\n" % (
+        counted(nr_rounds, "round"), ", ".join(commits_of(records)),
+        "; in brackets the least and the greatest" if nr_rounds > 1 else "")
+    if is_busy(records):
+        out += "The machine was not quiet: these figures are not for publication.\n"
+    if any(record["tiny"] for record in records):
+        out += "A trial of the script: it says nothing.\n"
+    return out
+
+
+def put_summary(text, records):
+    """README with what stands between the marks replaced; ValueError where they are not."""
+    begin, end = (text.index(mark) for mark in MARKS)
+    return text[:begin] + MARKS[0] + "\n" + summary(records) + "\n" + text[end:]
 
 
 def line(record):

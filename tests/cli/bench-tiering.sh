@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The page of `make bench-tiering` from runs written by hand: means, ratios within rounds, times to
-# settle and to regain, copying taken off, verdicts at their limits; a run that failed, and one that
-# was cut by a kill.
+# settle and to regain, copying taken off, verdicts at their limits; a run that failed, one that
+# was cut by a kill; and the table that stands in README.
 set -eu
 cd "$TMP"
 fail() { echo "FAILED: $*"; exit 1; }
@@ -69,6 +69,33 @@ grep -q '^7.3.4-test, 2 rounds, .*took 1.50 % .* 0.25 %' page.md || fail "the ho
 ! grep -q 'not for publication' page.md || fail 'taken for a busy machine'
 ! grep -q '^| btree' page.md || fail 'a row without runs'
 [ "$(grep -c MISSED verdicts)" = 4 ] || fail "verdicts: $(cat verdicts)"
+# README's table: between its marks, the rest as it was; a promise that a kernel did not measure.
+printf '%s\n' before '<!-- bench-tiering -->' old '<!-- /bench-tiering -->' after >readme.md
+{ cat raw.jsonl; echo; sed -n '/"row": "move"/s/"7.3"/"6.12"/p' raw.jsonl; } >both.jsonl
+"$TOP/bench/tiering" "$BUILD" page --raw both.jsonl --page both.md --readme readme.md >out || fail "status $?"
+cat >expected <<'END_OF_README'
+before
+<!-- bench-tiering -->
+
+|  | promised | Linux 6.12 | Linux 7.3 |
+| --- | --- | --- | --- |
+| hot set moving: seconds until 90 % regained, copying taken off | at most 5 | 2.00 [0.000, 4.00], kept | 2.00 [0.000, 4.00], kept |
+| berth itself: wake-ups a second with nothing to do | at most 1 | - | 1.20, **missed** |
+
+2 rounds, commit abc, one boot a run; in brackets the least and the greatest.
+
+<!-- /bench-tiering -->
+after
+END_OF_README
+grep -vE '^\| (hot set lying|zipf|berth itself: [pM]|two|nothing)' readme.md | diff expected - || fail 'README'
+[ "$(grep -c '^| ' readme.md)" = 13 ] || fail "README: $(cat readme.md)"
+echo 'no marks' >readme.md
+if "$TOP/bench/tiering" "$BUILD" page --raw raw.jsonl --page page.md --readme readme.md 2>out; then
+	fail 'put into a README without marks'
+fi
+grep -q 'readme.md has no line <!-- bench-tiering -->' out || fail "says $(cat out)"
+[ "$(cat readme.md)" = 'no marks' ] || fail 'README without marks was changed'
+
 sed 's/"others_percent": 1.5/"others_percent": 25/' raw.jsonl >busy.jsonl
 "$TOP/bench/tiering" "$BUILD" page --raw busy.jsonl --page page.md >verdicts || fail "status $?"
 grep -q 'not for publication' page.md verdicts || fail 'not taken for a busy machine'
