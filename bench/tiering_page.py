@@ -12,6 +12,7 @@ WORKLOADS = ["zipf", "btree", "bfs", "redis"]
 PERIOD_S, HOT_PAGES, MEMORY_BYTES = 20, 100 * 256, 700 << 20
 MIB = 1 << 20
 LEVEL = 0.9  # of what is reached in the end, or was before a move
+FOUND = 0.75  # of static-best: below that the hot set was not found, and nothing can be regained
 
 HEAD = """# Live tiering, measured
 
@@ -81,9 +82,10 @@ def settling_s(record):
     return None
 
 
-def regaining_s(record, move):
+def regaining_s(record, move, best):
     """From the move-th move (from 1) until the first of two seconds in a row at the level before;
-    the whole period when it is not regained in it, None when there was no such move."""
+    the whole period when it is not regained in it, or was not FOUND before, where `best` is the
+    rate of static-best; None when there was no such move."""
     start = move * PERIOD_S
     series = rates(record)
     before = [rate for end, rate in series if start - 6 < end <= start + 0.5]
@@ -91,6 +93,8 @@ def regaining_s(record, move):
     if not before or len(after) < PERIOD_S * 0.9:
         return None
     level = LEVEL * statistics.median(before)
+    if statistics.median(before) < FOUND * (best or 0):
+        return PERIOD_S
     for (end, rate), (_, following) in zip(after, after[1:]):
         if rate >= level and following >= level:
             return max(end - 1 - start, 0)
@@ -185,7 +189,8 @@ class Table:
         """Regaining less copying, of every move of every round; copying of each round."""
         copying = self.values("move", "static-best", copying_s)
         took = statistics.median(copying) if copying else None
-        regaining = [regaining_s(record, move) for record in self.runs("move", "berth")
+        best = middle(self.values("move", "static-best", steady))
+        regaining = [regaining_s(record, move, best) for record in self.runs("move", "berth")
                      for move in (1, 2, 3)]
         return [value for value in regaining if value is not None], took
 
@@ -271,8 +276,9 @@ def move(table):
     if not table.runs("move", "berth"):
         return ""
     out = ("\n**The hot set moves every 20 s.** Until the first of two seconds in a row at 90 %% of "
-           "what berth reached before the move (median of 5 s; %d s: not within the period)."
-           % PERIOD_S)
+           "what berth reached before the move (median of 5 s; %d s: not within the period, or there "
+           "was nothing to regain: before the move it was below %.2f of static-best)."
+           % (PERIOD_S, FOUND))
     if copying is not None:
         out += (" Copying the set, in and as much out to make room, takes %s s here: what "
                 "`move_pages` took a page where static-best placed the set anew, %d pages."

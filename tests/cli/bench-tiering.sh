@@ -96,6 +96,11 @@ fi
 grep -q 'readme.md has no line <!-- bench-tiering -->' out || fail "says $(cat out)"
 [ "$(cat readme.md)" = 'no marks' ] || fail 'README without marks was changed'
 
+# What never was found cannot be regained, however soon it is as slow as before.
+sed '/"policy": "static-best", "intervals"/s/\[1, 2\]/[1, 4]/g' raw.jsonl >lost.jsonl
+"$TOP/bench/tiering" "$BUILD" page --raw lost.jsonl --page page.md >verdicts || fail "status $?"
+has '| hot set moving: seconds until 90 % regained, copying taken off | 17.0 [17.0, 17.0] | at most 5 | **missed** |'
+
 sed 's/"others_percent": 1.5/"others_percent": 25/' raw.jsonl >busy.jsonl
 "$TOP/bench/tiering" "$BUILD" page --raw busy.jsonl --page page.md >verdicts || fail "status $?"
 grep -q 'not for publication' page.md verdicts || fail 'not taken for a busy machine'
