@@ -3,6 +3,7 @@
 # berth daemon in a guest of two tiers: a job whose memory the kernel put into fast memory is brought
 # under a cap that it is given, explain tells why, a dry run moves nothing, and what was held is as
 # before at the end and after kill -9. How fast is what bench/fairness measures, on a quiet machine.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 

@@ -3,6 +3,7 @@
 # berth run --tier --sampler damon in a guest: what DAMON sees of a hot set leads to promotions, the
 # kdamond is gone at the program's end, after kill -9 and restore, and one that somebody else made
 # is neither used nor touched. On 7.3 (tests/lab-long/damon.sh) DAMON_STAT is on and is named first.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 KERNEL=${DAMON_KERNEL:-6.12}
 lab_required "$KERNEL"

@@ -3,6 +3,7 @@
 # The doctor on a real kernel with two tiers: it names the tiers and why, what DAMON_STAT of 7.3 and
 # the kernel's own promotion are to berth, what a killed berth left, and leaves all as it was.
 # DOCTOR_KERNELS says on which (tests/lab-long/doctor.sh: on 6.12, too).
+# Runs beside others.
 set -eu
 . "$TOP/tests/lab/common.sh"
 kernels=${DOCTOR_KERNELS:-7.3}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A run with hint faults, recorded, and replayed from its own machine, kernel and memory: the model's
 # counters are those of the guest's kernel within loose bounds (make fidelity has the tight ones).
+# Runs beside others.
 set -u
 . "$TOP/tests/lab/common.sh"
 lab_required

@@ -3,6 +3,7 @@
 # The sampler hint-faults in a guest of two tiers: it tells of pages in slow memory and how long
 # they were armed, pages that are used move to the fast one, the kernel promotes nothing meanwhile,
 # and its settings are back at the end and after kill -9.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 cd "$TMP" || exit 1

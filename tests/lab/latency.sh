@@ -3,6 +3,7 @@
 # The latency model in a real guest, under icount: what it counts repeats within 2 %; phases part
 # it; misses belong to the node where a page is, also after the page has moved; a run of lines is
 # told from random ones; and boot is not modelled. (What delay lets the guest feel: measure.sh.)
+# Runs beside others.
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required

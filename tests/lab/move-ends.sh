@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Processes that are killed, and that become another program, while their pages are moved out of
 # fast memory: berth goes on for those that remain, and passes on how the program ended.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 

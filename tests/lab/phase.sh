@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A script in the guest says a phase, and misses are counted under it.
+# Runs beside others.
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required

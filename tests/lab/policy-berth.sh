@@ -3,6 +3,7 @@
 # The lab's policy `berth`: the program runs under berth in the guest, its result is still read, and
 # what berth says of itself comes back in the report. By instruction counts, so that a busy host
 # does not change what is seen.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 cd "$TMP" || exit 1

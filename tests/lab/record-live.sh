@@ -3,6 +3,7 @@
 # berth record -p and --cgroup in a guest: a program that runs is recorded until it ends, for a
 # time, with its children, until Ctrl-C, and what is there when the recorder is killed or the disk
 # is full. The recordings are read here.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 cd "$TMP" || exit 1

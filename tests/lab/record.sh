@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # berth lab run --record: a program of which every page is known, its child, a page that is moved to
 # the other node, a kernel that dies; and what info, report, convert and sim make of the file.
+# Runs beside others.
 set -u
 . "$TOP/tests/lab/common.sh"
 lab_required

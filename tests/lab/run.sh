@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A program in the lab: its output, input and status are its own; the guest's kernel reports the
 # tiers, nodes and memory that were described; what it writes stays in the guest.
+# Runs beside others.
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required 6.12 7.3

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A program's streams, arguments, folder, status and leftovers come through the guest as they are.
+# Runs beside others.
 set -eu
 . "$TOP/tests/lab/common.sh"
 lab_required

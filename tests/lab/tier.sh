@@ -3,6 +3,7 @@
 # berth run --tier in a guest of two tiers: pages that are used move to the fast one, and the
 # kernel's setting that was held meanwhile is back, at the program's end and after kill -9.
 # By instruction counts, so that a busy host does not change what is seen.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 

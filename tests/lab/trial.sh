@@ -3,6 +3,7 @@
 # berth trial in a guest of two tiers: pairs of runs with berth and without, by the program's own
 # result and by a command's number; windows of a process that runs; what is told of programs that
 # fail, and that the kernel's setting is what it was.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 cd "$TMP" || exit 1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Memory that cannot be moved, in a guest of two tiers: each kind that its kernel offers stays where
 # it is, is counted by its kind, and is not tried again and again; what can be moved moves.
+# Runs beside others.
 . "$TOP/tests/lab/common.sh"
 lab_required
 
