@@ -36,6 +36,8 @@
  * - A moved folio stays for 10 s of the kernel's clock, but for one move in 22 (programs change
  *   faster than that), which must earn twice its price. One that goes back within 40 s pays twice
  *   as much the next time, and so on; it stands behind others by that much, never in their way.
+ * - A large folio moves as one, for what its pages earn together; a hot page in a cold one leaves
+ *   it if that pays for the split (berth_large.c).
  * - Jobs lend what lies above their floor. Latency is what it is under load, where a PMU tells:
  *   when the fast node is not faster any more, nothing is worth promoting.
  *
@@ -44,7 +46,8 @@
  * fixed part of a move (Cori; docs/cost-model.md) and 1.5 misses under way at once.
  *
  * berth_value.c: what a history is worth; berth_trials.c: what became of it; berth_victims.c: the
- * least valued in order; berth_trade.c: which moves pay; here the samples, paces and prices.
+ * least valued in order; berth_trade.c: which moves pay; berth_large.c: large folios;
+ * berth_claims.c: floors and caps; here the samples, paces and prices.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
  * the table and 36 beside it, 1 MiB for the classes, 4 MiB for victims where rounds are long.
@@ -205,6 +208,7 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 	struct berth *berth = policy;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		const struct sample *sample = &batch->samples[i];
+		berth_note_order(berth, sample);
 		if (sample->kind == SAMPLE_HITS && sample->hits == 0)
 			continue;
 		if (sample->kind != SAMPLE_HARDWARE)
@@ -225,8 +229,10 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 
 static void forget(struct berth *berth, uint32_t id)
 {
+	const struct folio *folio = folio_get(berth->table, id);
 	if (berth->pasts[id].trial_class != CLASS_NONE)
 		berth_close_trial(berth, id, &berth->pasts[id]);
+	berth_forget_large(berth, folio->space, folio->page);
 	folio_del(berth->table, id);
 }
 
@@ -244,10 +250,17 @@ static void look_at(struct berth *berth, const struct policy_view *view, uint32_
 		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
 	if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
 		past->bar = 0;
-	if (room_is_fast(berth->machine, folio->node))
-		berth_push_victim(berth, id, berth_lasting_worth_of(berth, id));
-	else if (folio->seen != berth->now && berth_is_above_chance(berth, id))
-		berth_add_candidate(berth, id, berth_lasting_worth_of(berth, id));
+	bool is_fast = room_is_fast(berth->machine, folio->node);
+	struct unit unit = berth_unit_of(berth, id);
+	if ((!is_fast && folio->seen == berth->now) || !berth_is_first_look(berth, &unit))
+		return;
+	if (is_fast) {
+		berth_value_lasting(berth, &unit);
+		berth_push_victim(berth, &unit);
+	} else if (berth_is_above_chance(berth, &unit)) {
+		berth_choose_part(berth, &unit);
+		berth_add_candidate(berth, &unit);
+	}
 }
 
 void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t nr)
@@ -343,7 +356,7 @@ static void price(struct berth *berth, const struct policy_view *view)
 	berth->gain_ps = slow_ps > fast_ps ? (slow_ps - fast_ps) * 2 / 3 : 0;
 	uint64_t narrow = MAX(MIN(fast->bandwidth_bytes_per_s, slow->bandwidth_bytes_per_s), 1);
 	uint64_t copy_ps = (uint64_t)berth->page_bytes * 1000000 / MAX(narrow / 1000000, 1);
-	berth->promote_ps = berth->demote_ps = 1000000 + copy_ps;
+	berth->promote_ps = berth->demote_ps = MOVE_PS + copy_ps;
 }
 
 /* The most births in a round, or in 100 ms of one that was long: room is not made for seconds
@@ -454,6 +467,7 @@ static void berth_free(void *policy)
 	if (!berth)
 		return;
 	folio_table_free(berth->table);
+	folio_table_free(berth->larges);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		predict_fini(&berth->predict[i]);
 	free(berth->pasts);
@@ -462,6 +476,8 @@ static void berth_free(void *policy)
 	free(berth->candidates);
 	free(berth->touched);
 	free(berth->fast_of);
+	free(berth->leaving);
+	free(berth->ahead);
 	free(berth);
 }
 
@@ -471,13 +487,18 @@ static int berth_new(const struct policy_config *config, void **ret_policy, stru
 	if (!berth)
 		return error_set(err, -ENOMEM, "berth: out of memory");
 	int error = folio_table_new(&berth->table);
+	if (!error)
+		error = folio_table_new(&berth->larges);
 	for (unsigned i = 0; !error && i < NR_HORIZONS; i++)
 		error = predict_init(&berth->predict[i], NR_CLASSES, NR_PARENTS);
 	berth->regions = calloc(NR_REGIONS, sizeof(*berth->regions));
 	berth->bins = calloc(NR_BINS, sizeof(*berth->bins));
 	berth->candidates = calloc(CANDIDATES_MAX, sizeof(*berth->candidates));
 	berth->touched = calloc(CANDIDATES_MAX, sizeof(*berth->touched));
-	if (error || !berth->regions || !berth->bins || !berth->candidates || !berth->touched) {
+	berth->leaving = calloc(LARGE_PAGES, sizeof(*berth->leaving));
+	berth->ahead = calloc(AHEAD_MAX, sizeof(*berth->ahead));
+	if (error || !berth->regions || !berth->bins || !berth->candidates || !berth->touched ||
+	    !berth->leaving || !berth->ahead) {
 		berth_free(berth);
 		return error_set(err, -ENOMEM, "berth: out of memory");
 	}
@@ -499,6 +520,7 @@ static uint64_t berth_bytes(const void *policy)
 {
 	const struct berth *berth = policy;
 	uint64_t bytes = sizeof(*berth) + folio_table_bytes(berth->table);
+	bytes += folio_table_bytes(berth->larges);
 	bytes += berth->max_pasts * sizeof(*berth->pasts);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		bytes += predict_bytes(&berth->predict[i]);

@@ -40,6 +40,7 @@ struct excess {
 	uint64_t nr_moving, nr_of_level[NR_LEVELS];
 	unsigned level;	      /* those idle longer go all, */
 	uint64_t nr_at_level; /* of this one so many */
+	uint64_t nr_left;     /* to go: a large folio goes whole */
 };
 
 static bool is_above_floor(const struct berth *berth, const struct policy_view *view, uint32_t job)
@@ -85,6 +86,7 @@ static void choose_level(struct excess *excess, uint64_t nr)
 {
 	excess->level = NR_LEVELS;
 	excess->nr_at_level = 0;
+	excess->nr_left = nr;
 	while (nr > 0 && excess->level > 0) {
 		excess->level--;
 		excess->nr_at_level = MIN(nr, excess->nr_of_level[excess->level]);
@@ -96,7 +98,7 @@ static void give_back(struct berth *berth, const struct policy_view *view, struc
 		      struct excess *excess, const char *why)
 {
 	uint32_t end = folio_id_end(berth->table);
-	for (uint32_t id = 0; id < end; id++) {
+	for (uint32_t id = 0; id < end && excess->nr_left > 0; id++) {
 		if (!may_go(berth, view, excess->job, id))
 			continue;
 		const struct folio *folio = folio_get(berth->table, id);
@@ -105,10 +107,17 @@ static void give_back(struct berth *berth, const struct policy_view *view, struc
 			continue;
 		if (level == excess->level && excess->nr_at_level == 0)
 			continue;
-		if (!berth_plan_folio(berth, plan, id, berth->slow, why))
+		struct unit unit = berth_unit_of(berth, id);
+		uint32_t of = berth_job_of(view, folio);
+		uint64_t *fast_pages = &berth->fast_of[of];
+		if (excess->job == ALL_JOBS &&
+		    *fast_pages < view->jobs[of].floor_pages + unit.nr_pages)
+			continue;
+		if (!berth_plan_unit(berth, plan, &unit, berth->slow, why))
 			return;
 		excess->nr_at_level -= level == excess->level;
-		berth->fast_of[berth_job_of(view, folio)]--;
+		excess->nr_left -= MIN(excess->nr_left, unit.nr_pages);
+		*fast_pages -= MIN(*fast_pages, unit.nr_pages);
 	}
 }
 
@@ -166,10 +175,13 @@ static void take_up(struct berth *berth, const struct policy_view *view, struct 
 		if (!may_come(berth, view, job, id) || berth_is_settling(berth, id) ||
 		    folio_get(berth->table, id)->bits & FOLIO_MOVING)
 			continue;
-		if (!berth_plan_folio(berth, plan, id, berth->fast, "its job is below its floor"))
+		struct unit unit = berth_unit_of(berth, id);
+		if (unit.nr_pages > nr)
+			continue;
+		if (!berth_plan_unit(berth, plan, &unit, berth->fast, "its job is below its floor"))
 			return;
-		berth->fast_of[job]++;
-		nr--;
+		berth->fast_of[job] += unit.nr_pages;
+		nr -= unit.nr_pages;
 	}
 }
 

@@ -55,6 +55,11 @@
 #define SPARSE		32	    /* in 16ths: half of the time is not watched, or more */
 #define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 
+#define AHEAD_MAX   1024 /* candidates looked at for one large folio's place */
+#define LARGE_ORDER 9
+#define LARGE_PAGES 512
+#define MOVE_PS	    UINT64_C(1000000) /* of a move, whatever its size */
+
 enum { SHORT, LONG, NR_HORIZONS };
 
 struct past {			    /* of a folio, beside its record */
@@ -78,13 +83,28 @@ struct bin {
 };
 
 struct candidate {
-	uint64_t worth;
+	uint64_t worth; /* of a page */
 	uint32_t id;
+	bool is_split;
+};
+
+struct unit {	       /* what moves as one: a page, or a large folio */
+	uint64_t page; /* the first */
+	uint32_t space;
+	uint32_t id; /* of a page of it */
+	uint32_t nr_pages;
+	bool is_split;		     /* a page that leaves its large folio */
+	bool is_returned;	     /* it goes since it was lent, whatever it is worth */
+	uint64_t worth[NR_HORIZONS]; /* of all of it */
 };
 
 struct berth {
 	const struct machine *machine;
-	struct folio_table *table;
+	struct folio_table *table;  /* of pages */
+	struct folio_table *larges; /* large folios: what samples said; seen: round of the look */
+	struct candidate *ahead;    /* [AHEAD_MAX] taken from the heap of candidates */
+	uint32_t nr_heap, nr_ahead, ahead_at;
+	struct unit *leaving; /* [LARGE_PAGES] victims of the exchange at hand */
 	struct past *pasts;
 	uint32_t max_pasts;
 	struct predict predict[NR_HORIZONS];
@@ -117,6 +137,7 @@ struct berth {
 	uint64_t births_now, births_peak;
 	uint64_t gain_ps; /* per miss */
 	uint64_t promote_ps, demote_ps;
+	uint64_t replaced_ps;	/* worth of the page that was last found to be worth least */
 	uint64_t touch_ps;	/* what one touch of average weight is worth, x 16 */
 	int64_t paid, expected; /* touches of what was promoted less those of what it replaced */
 	uint64_t nr_moves, nr_trips; /* done; trips went back before they had settled */
@@ -209,7 +230,7 @@ void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS
 uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id);
 void berth_note_chance(struct berth *berth);
 /* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
-bool berth_is_above_chance(const struct berth *berth, uint32_t id);
+bool berth_is_above_chance(const struct berth *berth, const struct unit *unit);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
@@ -219,17 +240,43 @@ bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 void berth_close_trial(struct berth *berth, uint32_t id, struct past *past);
 void berth_close_if_over(struct berth *berth, uint32_t id, struct past *past);
 void berth_open_trial(struct berth *berth, struct past *past, uint32_t class);
-void berth_expect(struct berth *berth, uint32_t id, uint16_t class);
+void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class);
+
+/* berth_large.c */
+struct folio *berth_large_at(const struct berth *berth, uint32_t space, uint64_t page);
+void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page);
+void berth_note_order(struct berth *berth, const struct sample *sample);
+/* What moves along with it; worth is not filled in. */
+struct unit berth_unit_of(const struct berth *berth, uint32_t id);
+/* The id of its i-th page; FOLIO_NONE: nothing is known of that. */
+uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i);
+/* Fills in worth; _lasting: worth[LONG] only, and returns the page that is worth most. */
+void berth_value_unit(struct berth *berth, struct unit *unit);
+uint32_t berth_value_lasting(struct berth *berth, struct unit *unit);
+/* Fills in worth; becomes the page that had better leave its folio, where that is so. */
+void berth_choose_part(struct berth *berth, struct unit *unit);
+uint64_t berth_cost_of_unit(const struct berth *berth, const struct unit *unit, uint64_t per_page);
+bool berth_is_first_look(struct berth *berth, const struct unit *unit);
 
 /* berth_victims.c */
-void berth_push_victim(struct berth *berth, uint32_t id, uint64_t worth);
+void berth_push_victim(struct berth *berth, const struct unit *unit);
 bool berth_is_settling(const struct berth *berth, uint32_t id);
-uint32_t berth_pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS]);
+bool berth_pop_victim(struct berth *berth, struct unit *ret);
+
+/* berth_candidates.c */
+void berth_add_candidate(struct berth *berth, const struct unit *unit);
+/* What was touched in this round joins what the sweep found. */
+void berth_gather(struct berth *berth);
+/* Most valued first; false: no more. */
+bool berth_next_candidate(struct berth *berth, struct candidate *ret);
+/* The i-th of those that come next; NULL: not so many. Good until the next call. */
+const struct candidate *berth_look_ahead(struct berth *berth, uint32_t i);
 
 /* berth_trade.c */
-bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
-		      const char *why);
-void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth);
+bool berth_is_held(const struct berth *berth, uint32_t id);
+/* False: the plan is full. */
+bool berth_plan_unit(struct berth *berth, struct plan *plan, const struct unit *unit, uint32_t to,
+		     const char *why);
 bool berth_note_jobs(struct berth *berth, const struct policy_view *view);
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep);

@@ -7,68 +7,40 @@
  *                                             may take (floors and caps)
  *     classes of new pages                --> headroom: victims leave ahead of them
  *
- * Candidates are a heap and not sorted: after a few that do not pay nobody asks for the rest, which
- * is most of them.
+ * What comes and what goes need not be of one size: a large folio takes the place of many pages, or
+ * gives it to many, and then what they earn together decides.
  *
- * Cost: two comparisons per candidate, at most 65,536 of them, and 32 per candidate that is tried;
- * each move looks at one victim or a few.
+ * Cost: each move looks at one victim or a few, and as many as 512 for a large folio.
  */
 #include <stdlib.h>
 
 #include "policy/memory/berth_state.h"
 
-void berth_add_candidate(struct berth *berth, uint32_t id, uint64_t worth)
+bool berth_plan_unit(struct berth *berth, struct plan *plan, const struct unit *unit, uint32_t to,
+		     const char *why)
 {
-	uint64_t extra = berth_surcharge(berth, id);
-	if (berth->nr_candidates < CANDIDATES_MAX && worth > extra + berth->promote_ps)
-		berth->candidates[berth->nr_candidates++] = (struct candidate){ worth - extra, id };
-}
-
-static bool is_before(const struct candidate *left, const struct candidate *right)
-{
-	return left->worth != right->worth ? left->worth > right->worth : left->id < right->id;
-}
-
-/* Of a heap, the most valued on top: that at `at` sinks to where it belongs. */
-static void sink(struct candidate *heap, uint32_t nr, uint32_t at)
-{
-	struct candidate sinking = heap[at];
-	for (uint32_t child = 2 * at + 1; child < nr; child = 2 * at + 1) {
-		if (child + 1 < nr && is_before(&heap[child + 1], &heap[child]))
-			child++;
-		if (!is_before(&heap[child], &sinking))
-			break;
-		heap[at] = heap[child];
-		at = child;
-	}
-	heap[at] = sinking;
-}
-
-static uint32_t pop_candidate(struct candidate *heap, uint32_t *nr)
-{
-	uint32_t id = heap[0].id;
-	heap[0] = heap[--*nr];
-	if (*nr > 0)
-		sink(heap, *nr, 0);
-	return id;
-}
-
-bool berth_plan_folio(struct berth *berth, struct plan *plan, uint32_t id, uint32_t to,
-		      const char *why)
-{
-	struct folio *folio = folio_get(berth->table, id);
+	uint32_t node = folio_get(berth->table, unit->id)->node;
 	struct plan_move move = {
-		.page = folio->page,
-		.nr_pages = 1,
-		.space = folio->space,
-		.from = folio->node == FOLIO_NODE_NONE ? PLAN_NODE_ANY : folio->node,
+		.page = unit->page,
+		.nr_pages = unit->nr_pages,
+		.space = unit->space,
+		.from = node == FOLIO_NODE_NONE ? PLAN_NODE_ANY : node,
 		.to = to,
 		.why = why,
+		.is_split = unit->is_split,
+		.order = unit->nr_pages > 1 ? LARGE_ORDER : 0,
 	};
 	if (plan_add(plan, &move))
 		return false;
-	folio->bits |= FOLIO_MOVING;
-	berth->nr_trips_planned += berth_would_be_trip(berth, id);
+	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+		uint32_t id = berth_member(berth, unit, i);
+		if (id == FOLIO_NONE)
+			continue;
+		folio_get(berth->table, id)->bits |= FOLIO_MOVING;
+		berth->nr_trips_planned += berth_would_be_trip(berth, id);
+	}
+	if (unit->is_split)
+		berth_forget_large(berth, unit->space, unit->page);
 	return true;
 }
 
@@ -87,102 +59,155 @@ bool berth_note_jobs(struct berth *berth, const struct policy_view *view)
 	return view->nr_jobs > 0;
 }
 
-static bool has_reached_cap(const struct berth *berth, const struct policy_view *view, uint32_t job)
+static bool passes_cap(const struct berth *berth, const struct policy_view *view, uint32_t job,
+		       uint64_t nr_pages)
 {
-	return berth->fast_of[job] >= view->jobs[job].cap_pages;
+	uint64_t cap = view->jobs[job].cap_pages, fast = berth->fast_of[job];
+	return fast >= cap || nr_pages > cap - fast;
 }
 
-/* May `taker` have a page of `giver`? What lies within a giver's floor is for itself only, and a
- * taker at its cap changes pages with itself. */
-static bool may_take(const struct berth *berth, const struct policy_view *view, uint32_t taker,
-		     uint32_t giver)
+/* May it go for `taker`? What lies within its job's floor is for that job only. */
+static bool may_go_for(const struct berth *berth, const struct policy_view *view, uint32_t taker,
+		       const struct unit *victim)
 {
+	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim->id));
 	if (taker == giver)
 		return true;
-	return berth->fast_of[giver] > view->jobs[giver].floor_pages &&
-	       !has_reached_cap(berth, view, taker);
+	return berth->fast_of[giver] >= view->jobs[giver].floor_pages + victim->nr_pages;
 }
 
-/* The least valued fast folio that `taker` may displace, NOBODY: that may make room. */
-static uint32_t pop_victim_for(struct berth *berth, const struct policy_view *view, uint32_t taker,
-			       uint64_t worth[NR_HORIZONS])
+/* The least valued of fast memory that `taker` may displace; a taker at its cap changes pages with
+ * itself. NOBODY: that may make room. False: none. */
+static bool pop_victim_for(struct berth *berth, const struct policy_view *view, uint32_t taker,
+			   bool is_at_cap, struct unit *ret)
 {
-	struct candidate passed[VICTIMS_PASSED];
-	uint32_t nr = 0, found = FOLIO_NONE;
-	while (found == FOLIO_NONE && nr < VICTIMS_PASSED) {
-		uint32_t id = berth_pop_victim(berth, worth);
-		if (id == FOLIO_NONE)
-			break;
-		uint32_t giver = berth_job_of(view, folio_get(berth->table, id));
-		bool fits = taker == NOBODY ? berth->fast_of[giver] > view->jobs[giver].floor_pages
-					    : may_take(berth, view, taker, giver);
-		if (fits)
-			found = id;
-		else
-			passed[nr++] = (struct candidate){ worth[LONG], id };
+	struct unit passed[VICTIMS_PASSED];
+	uint32_t nr = 0;
+	bool is_found = false;
+	while (!is_found && nr < VICTIMS_PASSED && berth_pop_victim(berth, ret)) {
+		bool is_own = taker == berth_job_of(view, folio_get(berth->table, ret->id));
+		is_found = may_go_for(berth, view, taker, ret) && (is_own || !is_at_cap);
+		if (!is_found)
+			passed[nr++] = *ret;
 	}
-	while (nr > 0) {
-		nr--;
-		berth_push_victim(berth, passed[nr].id, passed[nr].worth);
-	}
-	return found;
-}
-
-/* One candidate. 0: planned; 1: does not pay; negative: no more room in plan or memory. */
-static int promote_into_room(struct berth *berth, struct plan *plan, uint32_t id,
-			     const uint64_t gain[NR_HORIZONS])
-{
-	static const uint64_t nothing[NR_HORIZONS];
-	if (!berth_pays(berth, gain, nothing, berth_cost_of(berth, id, berth->promote_ps)))
-		return 1;
-	return berth_plan_folio(berth, plan, id, berth->fast, "earns more than its move") ? 0
-											  : -ENOSPC;
-}
-
-static int exchange(struct berth *berth, const struct policy_view *view, struct plan *plan,
-		    uint32_t id, const uint64_t gain[NR_HORIZONS])
-{
-	static const uint64_t nothing[NR_HORIZONS];
-	uint64_t loss[NR_HORIZONS];
-	uint32_t taker = berth_job_of(view, folio_get(berth->table, id));
-	uint32_t victim = pop_victim_for(berth, view, taker, loss);
-	if (victim == FOLIO_NONE)
-		return 1;
-	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim));
-	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
-	uint64_t cost = berth_cost_of(berth, id, berth->promote_ps) +
-			berth_cost_of(berth, victim, berth->demote_ps);
-	if (!berth_pays(berth, gain, returns ? nothing : loss, cost)) {
-		berth_push_victim(berth, victim, loss[LONG]);
-		return 1;
-	}
-	if (!berth_plan_folio(berth, plan, victim, berth->slow,
-			      returns ? "borrowed memory returned" : "makes room"))
-		return -ENOSPC;
-	berth->fast_of[giver]--;
-	berth_expect(berth, victim, CLASS_LEFT);
-	return berth_plan_folio(berth, plan, id, berth->fast, "earns more than what it replaces")
-		       ? 0
-		       : -ENOSPC;
+	while (nr > 0)
+		berth_push_victim(berth, &passed[--nr]);
+	return is_found;
 }
 
 /* On its way, or just arrived. */
-static bool is_held(const struct berth *berth, uint32_t id)
+bool berth_is_held(const struct berth *berth, uint32_t id)
 {
 	return folio_get(berth->table, id)->bits & FOLIO_MOVING || berth_is_settling(berth, id);
 }
 
-/* What was touched in this round joins what the sweep found. */
-static void gather(struct berth *berth)
+/* Could it be promoted, as far as it goes by itself? */
+static bool may_rise(const struct berth *berth, const struct policy_view *view, uint32_t id)
 {
-	for (uint32_t i = 0; i < berth->nr_touched; i++) {
-		uint32_t id = berth->touched[i];
-		if (folio_is_used(berth->table, id) && !is_held(berth, id) &&
-		    berth_is_above_chance(berth, id))
-			berth_add_candidate(berth, id, berth_lasting_worth_of(berth, id));
+	const struct folio *folio = folio_get(berth->table, id);
+	return !room_is_fast(berth->machine, folio->node) && !berth_is_held(berth, id) &&
+	       !view->jobs[berth_job_of(view, folio)].is_left_alone;
+}
+
+/* An exchange at hand: what comes, and what goes for it. */
+struct exchange {
+	const struct policy_view *view;
+	struct unit *comes;
+	bool is_at_cap;	 /* its job */
+	uint64_t needed; /* pages that must go */
+	uint64_t budget;
+	uint32_t nr;	   /* of berth->leaving */
+	uint64_t nr_pages; /* of these */
+	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS], cost;
+};
+
+/* Where more must go than is needed, since it is one folio, the next candidates come too. */
+static void add_followers(struct berth *berth, struct exchange *exchange)
+{
+	uint64_t left = exchange->nr_pages - exchange->needed;
+	const struct candidate *candidate = berth_look_ahead(berth, 0);
+	for (uint32_t i = 0; candidate && left > 0; candidate = berth_look_ahead(berth, ++i)) {
+		struct unit unit = berth_unit_of(berth, candidate->id);
+		if (unit.nr_pages > 1 || !may_rise(berth, exchange->view, candidate->id))
+			continue;
+		exchange->gain[LONG] += candidate->worth;
+		exchange->cost += berth->promote_ps;
+		left--;
 	}
-	for (uint32_t at = berth->nr_candidates / 2; at-- > 0;)
-		sink(berth->candidates, berth->nr_candidates, at);
+}
+
+static void add_victim(struct berth *berth, struct exchange *exchange, const struct unit *victim)
+{
+	const struct policy_view *view = exchange->view;
+	uint32_t taker = berth_job_of(view, folio_get(berth->table, exchange->comes->id));
+	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim->id));
+	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
+	exchange->cost += berth_cost_of_unit(berth, victim, berth->demote_ps);
+	for (unsigned i = 0; i < NR_HORIZONS && !returns; i++)
+		exchange->loss[i] += victim->worth[i];
+	exchange->nr_pages += victim->nr_pages;
+	berth->leaving[exchange->nr++] = *victim;
+	berth->leaving[exchange->nr - 1].is_returned = returns;
+}
+
+/* Finds what shall go; false where that is not enough, or not worth it. */
+static bool find_victims(struct berth *berth, struct exchange *exchange)
+{
+	const struct unit *comes = exchange->comes;
+	const struct policy_view *view = exchange->view;
+	uint32_t taker = berth_job_of(view, folio_get(berth->table, comes->id));
+	while (exchange->nr_pages < exchange->needed) {
+		struct unit victim;
+		if (!pop_victim_for(berth, view, taker, exchange->is_at_cap, &victim))
+			return false;
+		add_victim(berth, exchange, &victim);
+		if (exchange->nr_pages > exchange->needed)
+			add_followers(berth, exchange);
+		if (comes->nr_pages + exchange->nr_pages > exchange->budget ||
+		    !berth_pays(berth, exchange->gain, exchange->loss, exchange->cost))
+			return false;
+	}
+	return true;
+}
+
+static bool plan_exchange(struct berth *berth, struct exchange *exchange, struct plan *plan)
+{
+	for (uint32_t i = 0; i < exchange->nr; i++) {
+		struct unit *victim = &berth->leaving[i];
+		const struct folio *folio = folio_get(berth->table, victim->id);
+		if (!berth_plan_unit(berth, plan, victim, berth->slow,
+				     victim->is_returned ? "borrowed memory returned"
+							 : "makes room"))
+			return false;
+		berth->fast_of[berth_job_of(exchange->view, folio)] -= victim->nr_pages;
+		berth_expect(berth, victim, CLASS_LEFT);
+	}
+	return berth_plan_unit(berth, plan, exchange->comes, berth->fast,
+			       "earns more than what it replaces");
+}
+
+/* 0: planned; 1: does not pay; negative: no more room in the plan. */
+static int exchange(struct berth *berth, struct exchange *exchange, struct plan *plan)
+{
+	exchange->cost = berth_cost_of_unit(berth, exchange->comes, berth->promote_ps);
+	for (unsigned i = 0; i < NR_HORIZONS; i++)
+		exchange->gain[i] = exchange->comes->worth[i];
+	if (find_victims(berth, exchange))
+		return plan_exchange(berth, exchange, plan) ? 0 : -ENOSPC;
+	while (exchange->nr > 0)
+		berth_push_victim(berth, &berth->leaving[--exchange->nr]);
+	return 1;
+}
+
+static int promote_into_room(struct berth *berth, struct plan *plan, const struct unit *unit)
+{
+	static const uint64_t nothing[NR_HORIZONS];
+	if (!berth_pays(berth, unit->worth, nothing,
+			berth_cost_of_unit(berth, unit, berth->promote_ps)))
+		return 1;
+	return berth_plan_unit(berth, plan, unit, berth->fast, "earns more than its move")
+		       ? 0
+		       : -ENOSPC;
 }
 
 /* As long as looking for victims brings moves, it goes on. */
@@ -196,30 +221,70 @@ static bool find_more(struct berth *berth, const struct policy_view *view, uint3
 	return true;
 }
 
-/* Most valued first, into free memory or in the place of what is worth least. What looking for
- * victims finds meanwhile is behind the heap, for nobody. */
+struct trade {
+	const struct policy_view *view;
+	struct plan *plan;
+	uint64_t free_pages; /* that promotions may have */
+	uint64_t budget;
+};
+
+/* What the candidate has become by now. */
+static struct unit unit_of_candidate(struct berth *berth, const struct candidate *candidate)
+{
+	struct unit unit = berth_unit_of(berth, candidate->id);
+	if (candidate->is_split && unit.nr_pages > 1) {
+		unit.page = folio_get(berth->table, candidate->id)->page;
+		unit.nr_pages = 1;
+		unit.is_split = true;
+	}
+	berth_value_unit(berth, &unit);
+	return unit;
+}
+
+/* 0: planned; 1: does not pay; negative: no more room in plan or memory. */
+static int trade_one(struct berth *berth, struct trade *trade, const struct candidate *candidate)
+{
+	struct unit unit = unit_of_candidate(berth, candidate);
+	uint32_t job = berth_job_of(trade->view, folio_get(berth->table, unit.id));
+	bool is_at_cap = passes_cap(berth, trade->view, job, unit.nr_pages);
+	uint64_t spare = is_at_cap ? 0 : trade->free_pages;
+	struct exchange swap = { .view = trade->view,
+				 .comes = &unit,
+				 .is_at_cap = is_at_cap,
+				 .needed = unit.nr_pages - MIN(spare, unit.nr_pages),
+				 .budget = trade->budget };
+	if (trade->budget < unit.nr_pages + swap.needed)
+		return unit.nr_pages == 1 ? -ENOSPC : 1;
+	int error = swap.needed ? exchange(berth, &swap, trade->plan)
+				: promote_into_room(berth, trade->plan, &unit);
+	if (error)
+		return error;
+	berth_expect(berth, &unit, CLASS_PAID);
+	berth->fast_of[job] += unit.nr_pages;
+	trade->free_pages += swap.nr_pages;
+	trade->free_pages -= MIN(trade->free_pages, unit.nr_pages);
+	trade->budget -= unit.nr_pages + swap.nr_pages;
+	return 0;
+}
+
+/* Most valued first, into free memory or in the place of what is worth least. */
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
-	uint64_t free_pages = view->nodes[berth->fast].free_pages, budget = view->budget_pages;
-	uint32_t nr_failed = 0, nr_planned = 0, nr_left;
-	gather(berth);
-	nr_left = berth->nr_candidates;
-	while (nr_left > 0 && nr_failed < FAILURES_MAX) {
-		uint32_t id = pop_candidate(berth->candidates, &nr_left);
-		struct folio *folio = folio_get(berth->table, id);
-		uint64_t gain[NR_HORIZONS];
-		if (room_is_fast(berth->machine, folio->node) || is_held(berth, id))
+	uint64_t free_pages = view->nodes[berth->fast].free_pages;
+	struct trade trade = { .view = view,
+			       .plan = plan,
+			       .free_pages = room_above(free_pages, keep),
+			       .budget = view->budget_pages };
+	uint32_t nr_failed = 0, nr_planned = 0;
+	if (trade.free_pages > 0)
+		berth->replaced_ps = 0;
+	struct candidate candidate;
+	berth_gather(berth);
+	while (nr_failed < FAILURES_MAX && berth_next_candidate(berth, &candidate)) {
+		if (!may_rise(berth, view, candidate.id))
 			continue;
-		uint32_t job = berth_job_of(view, folio);
-		if (view->jobs[job].is_left_alone)
-			continue;
-		bool has_room = free_pages > keep && !has_reached_cap(berth, view, job);
-		if (budget < (has_room ? 1u : 2u))
-			return;
-		berth_worth_of(berth, id, gain);
-		int error = has_room ? promote_into_room(berth, plan, id, gain)
-				     : exchange(berth, view, plan, id, gain);
+		int error = trade_one(berth, &trade, &candidate);
 		if (error < 0)
 			return;
 		if (error > 0) {
@@ -227,10 +292,6 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 			continue;
 		}
 		nr_planned++;
-		berth_expect(berth, id, CLASS_PAID);
-		berth->fast_of[job]++;
-		free_pages -= has_room;
-		budget -= (has_room ? 1u : 2u);
 	}
 }
 
@@ -239,7 +300,7 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view, struct plan *plan)
 {
 	const struct policy_node *node = &view->nodes[berth->fast];
-	uint64_t gain[NR_HORIZONS], loss[NR_HORIZONS], nr_planned = 0;
+	uint64_t gain[NR_HORIZONS], nr_planned = 0;
 	if (berth->spilled && node->free_pages < node->capacity_pages / 8)
 		berth->reserve = MAX(berth->reserve, node->free_pages);
 	berth->spilled = 0;
@@ -250,18 +311,21 @@ uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view
 		gain[i] = berth_worth_of_mean(berth, &mean);
 	}
 	while (node->free_pages + nr_planned < wanted && nr_planned < view->budget_pages / 2) {
-		uint32_t victim = pop_victim_for(berth, view, NOBODY, loss);
-		if (victim == FOLIO_NONE)
+		struct unit victim;
+		if (!pop_victim_for(berth, view, NOBODY, false, &victim))
 			break;
-		if (!berth_pays(berth, gain, loss,
-				berth_cost_of(berth, victim, berth->demote_ps))) {
-			berth_push_victim(berth, victim, loss[LONG]);
+		uint64_t gains[NR_HORIZONS] = { gain[SHORT] * victim.nr_pages,
+						gain[LONG] * victim.nr_pages };
+		if (!berth_pays(berth, gains, victim.worth,
+				berth_cost_of_unit(berth, &victim, berth->demote_ps))) {
+			berth_push_victim(berth, &victim);
 			break;
 		}
-		if (!berth_plan_folio(berth, plan, victim, berth->slow, "new pages earn more"))
+		if (!berth_plan_unit(berth, plan, &victim, berth->slow, "new pages earn more"))
 			break;
-		berth->fast_of[berth_job_of(view, folio_get(berth->table, victim))]--;
-		nr_planned++;
+		berth->fast_of[berth_job_of(view, folio_get(berth->table, victim.id))] -=
+			victim.nr_pages;
+		nr_planned += victim.nr_pages;
 	}
 	return MAX(MIN(wanted, node->free_pages + nr_planned), node->low_pages);
 }

@@ -41,7 +41,7 @@ void berth_open_trial(struct berth *berth, struct past *past, uint32_t class)
 	past->trial_touches = past->trial_samples = 0;
 }
 
-void berth_expect(struct berth *berth, uint32_t id, uint16_t class)
+static void expect_page(struct berth *berth, uint32_t id, uint16_t class)
 {
 	struct past *past = &berth->pasts[id];
 	struct folio *folio = folio_get(berth->table, id);
@@ -53,4 +53,13 @@ void berth_expect(struct berth *berth, uint32_t id, uint16_t class)
 	berth_open_trial(berth, past, class);
 	uint64_t touches = mean.touches * mean.weight / PREDICT_WEIGHT;
 	past->trial_expected = (uint16_t)MIN(touches, UINT16_MAX);
+}
+
+void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class)
+{
+	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+		uint32_t id = berth_member(berth, unit, i);
+		if (id != FOLIO_NONE)
+			expect_page(berth, id, class);
+	}
 }

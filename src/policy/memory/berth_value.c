@@ -158,21 +158,34 @@ static bool is_above(const struct berth *berth, uint64_t touches, uint64_t round
 	return apart * apart * 4 > variance * 25;
 }
 
-bool berth_is_above_chance(const struct berth *berth, uint32_t id)
+/* Its pages share their luck: all of them are counted, those of which nothing is known as not
+ * seen. */
+static void add_counts(const struct berth *berth, uint32_t id, uint64_t *lasting, uint64_t *brief)
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	const struct past *past = &berth->pasts[id];
+	uint32_t at = past->long_at;
+	*lasting += berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	at = past->short_at;
+	*brief += berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+}
+
+bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
+{
 	/* Where most are seen each time, dozens of rounds would not tell: those that are not seen
 	 * stand out. */
 	if (berth->unwatched <= WATCHED || berth->chance >= CHANCE_ONE / 4 * 3)
 		return true;
-	uint32_t at = past->long_at;
-	uint64_t age = berth->now - past->born + 1;
-	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
-	at = past->short_at;
-	uint64_t brief = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
-	return is_above(berth, lasting, MIN(age, (uint64_t)berth->half[LONG] * 3 / 2)) ||
-	       is_above(berth, brief, MIN(age, (uint64_t)berth->half[SHORT] * 3 / 2));
+	uint64_t age = berth->now - berth->pasts[unit->id].born + 1, lasting = 0, brief = 0;
+	uint64_t rounds = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
+	uint64_t brief_rounds = MIN(age, (uint64_t)berth->half[SHORT] * 3 / 2);
+	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+		uint32_t id = berth_member(berth, unit, i);
+		if (id != FOLIO_NONE)
+			add_counts(berth, id, &lasting, &brief);
+	}
+	return is_above(berth, lasting, rounds * unit->nr_pages) ||
+	       is_above(berth, brief, brief_rounds * unit->nr_pages);
 }
 
 /* What moving it costs more for having gone back and forth. */

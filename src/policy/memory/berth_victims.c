@@ -11,21 +11,30 @@
  */
 #include "policy/memory/berth_state.h"
 
-static unsigned bin_of(const struct berth *berth, uint32_t id, uint64_t worth)
+static unsigned bin_of(const struct berth *berth, const struct unit *unit)
 {
-	return MIN(berth_half_octave(worth + berth_surcharge(berth, id)), NR_BINS - 1);
+	uint64_t worth = unit->worth[LONG] / unit->nr_pages; /* by the page */
+	return MIN(berth_half_octave(worth + berth_surcharge(berth, unit->id)), NR_BINS - 1);
 }
 
-void berth_push_victim(struct berth *berth, uint32_t id, uint64_t worth)
+/* A large folio is marked as one. */
+static struct folio *marked_of(const struct berth *berth, const struct unit *unit)
 {
-	struct bin *bin = &berth->bins[bin_of(berth, id, worth)];
-	struct folio *folio = folio_get(berth->table, id);
+	struct folio *large = unit->nr_pages == 1 ? NULL
+						  : berth_large_at(berth, unit->space, unit->page);
+	return large ? large : folio_get(berth->table, unit->id);
+}
+
+void berth_push_victim(struct berth *berth, const struct unit *unit)
+{
+	struct bin *bin = &berth->bins[bin_of(berth, unit)];
+	struct folio *folio = marked_of(berth, unit);
 	if (folio->bits & FOLIO_MARK)
 		return;
 	if (bin->nr >= berth->bin_room)
 		return;
 	folio->bits |= FOLIO_MARK;
-	bin->ids[bin->nr++] = id;
+	bin->ids[bin->nr++] = unit->id;
 }
 
 /* Just moved: going back would mostly make both moves vain, so only a few may. */
@@ -38,8 +47,8 @@ bool berth_is_settling(const struct berth *berth, uint32_t id)
 	       nr_trips * MOVES_PER_TRIP >= berth->nr_moves;
 }
 
-/* lowest valued fast folio, FOLIO_NONE when none is known */
-uint32_t berth_pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
+/* The lowest valued of fast memory; false when none is known. */
+bool berth_pop_victim(struct berth *berth, struct unit *ret)
 {
 	for (unsigned i = 0; i < NR_BINS; i++) {
 		struct bin *bin = &berth->bins[i];
@@ -48,17 +57,22 @@ uint32_t berth_pop_victim(struct berth *berth, uint64_t worth[NR_HORIZONS])
 			if (!folio_is_used(berth->table, id))
 				continue;
 			struct folio *folio = folio_get(berth->table, id);
+			struct unit unit = berth_unit_of(berth, id);
+			marked_of(berth, &unit)->bits &= ~(unsigned)FOLIO_MARK & 63u;
 			folio->bits &= ~(unsigned)FOLIO_MARK & 63u;
 			if (!room_is_fast(berth->machine, folio->node) ||
 			    folio->bits & FOLIO_MOVING)
 				continue;
 			if (berth_is_settling(berth, id))
 				continue;
-			berth_worth_of(berth, id, worth);
-			if (bin_of(berth, id, worth[LONG]) <= i + 1)
-				return id;
-			berth_push_victim(berth, id, worth[LONG]);
+			berth_value_unit(berth, &unit);
+			if (bin_of(berth, &unit) <= i + 1) {
+				berth->replaced_ps = unit.worth[LONG] / unit.nr_pages;
+				*ret = unit;
+				return true;
+			}
+			berth_push_victim(berth, &unit);
 		}
 	}
-	return FOLIO_NONE;
+	return false;
 }

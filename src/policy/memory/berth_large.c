@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * berth: large folios, which move as one.
+ *
+ *     pages (berth->table)     p p p p p p p p p p p ...   each with its history and its worth
+ *     large folios             [ 512 of them           ]   known from the order of samples
+ *                                 |
+ *     slow: all of it, where its pages together earn more than what they replace and the move,
+ *           or one page, where that alone earns more: it leaves the folio, which is split for it,
+ *           or nothing
+ *     fast: given up whole, and worth what its pages are worth together
+ *
+ * One accessed bit serves 512 pages, and a program that uses one of them keeps all of them in fast
+ * memory. Faults and hardware samples name the page, so pages keep histories of their own: a hot
+ * one in a cold folio stands out, and what it alone would earn is weighed against the split.
+ *
+ * A split costs the program more than the move: the mapping of 512 pages is written anew, 40 ns an
+ * entry (docs/cost-model.md, `walk`), and the translation that served them all is gone.
+ *
+ * Folios of less than 2 MiB count as pages; of more, as several of 2 MiB.
+ *
+ * Cost: 28 bytes per large folio; its worth takes 512 values, once per folio and round.
+ */
+#include "policy/memory/berth_state.h"
+
+#define SPLIT_PS (MOVE_PS + LARGE_PAGES * UINT64_C(40000))
+
+static uint64_t head_of(uint64_t page)
+{
+	return page & ~(uint64_t)(LARGE_PAGES - 1);
+}
+
+struct folio *berth_large_at(const struct berth *berth, uint32_t space, uint64_t page)
+{
+	if (folio_nr(berth->larges) == 0)
+		return NULL;
+	uint32_t id = folio_find(berth->larges, space, head_of(page), LARGE_ORDER);
+	return id == FOLIO_NONE ? NULL : folio_get(berth->larges, id);
+}
+
+void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
+{
+	if (folio_nr(berth->larges) == 0)
+		return;
+	uint32_t id = folio_find(berth->larges, space, head_of(page), LARGE_ORDER);
+	if (id != FOLIO_NONE)
+		folio_del(berth->larges, id);
+}
+
+/* All of it is where one page of it was seen. */
+static void take_along(struct berth *berth, const struct folio *large)
+{
+	for (uint64_t i = 0; i < LARGE_PAGES; i++) {
+		uint32_t id = folio_find(berth->table, large->space, large->page + i, 0);
+		if (id != FOLIO_NONE)
+			folio_get(berth->table, id)->node = large->node;
+	}
+}
+
+static void note_large(struct berth *berth, uint32_t space, uint64_t page, uint32_t node)
+{
+	struct folio *large = berth_large_at(berth, space, page);
+	uint32_t id;
+	if (!large) {
+		if (folio_add(berth->larges, space, head_of(page), LARGE_ORDER, &id))
+			return;
+		large = folio_get(berth->larges, id);
+		large->seen = berth->now - 1;
+	}
+	if (node == SAMPLE_NONE || large->node == node)
+		return;
+	large->node = (uint16_t)node;
+	take_along(berth, large);
+}
+
+void berth_note_order(struct berth *berth, const struct sample *sample)
+{
+	if (sample->order == SAMPLE_NO_ORDER)
+		return;
+	bool is_large = sample->order >= LARGE_ORDER;
+	if (!is_large && folio_nr(berth->larges) == 0)
+		return;
+	uint64_t end = sample->page + MIN(sample->nr_pages, RANGE_PAGES_MAX);
+	for (uint64_t page = head_of(sample->page); page < end; page += LARGE_PAGES) {
+		if (is_large)
+			note_large(berth, sample->space, page, sample->node);
+		else
+			berth_forget_large(berth, sample->space, page);
+	}
+}
+
+struct unit berth_unit_of(const struct berth *berth, uint32_t id)
+{
+	const struct folio *folio = folio_get(berth->table, id);
+	bool is_large = berth_large_at(berth, folio->space, folio->page) != NULL;
+	return (struct unit){ .id = id,
+			      .space = folio->space,
+			      .page = is_large ? head_of(folio->page) : folio->page,
+			      .nr_pages = is_large ? LARGE_PAGES : 1 };
+}
+
+uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i)
+{
+	if (unit->nr_pages == 1)
+		return unit->id;
+	return folio_find(berth->table, unit->space, unit->page + i, 0);
+}
+
+uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
+{
+	uint32_t best = unit->id;
+	uint64_t most = 0;
+	unit->worth[LONG] = 0;
+	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+		uint32_t id = berth_member(berth, unit, i);
+		if (id == FOLIO_NONE)
+			continue;
+		uint64_t worth = berth_lasting_worth_of(berth, id);
+		unit->worth[LONG] += worth;
+		best = worth > most ? id : best;
+		most = MAX(most, worth);
+	}
+	return best;
+}
+
+void berth_value_unit(struct berth *berth, struct unit *unit)
+{
+	unit->worth[SHORT] = unit->worth[LONG] = 0;
+	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+		uint32_t id = berth_member(berth, unit, i);
+		uint64_t worth[NR_HORIZONS];
+		if (id == FOLIO_NONE)
+			continue;
+		berth_worth_of(berth, id, worth);
+		unit->worth[SHORT] += worth[SHORT];
+		unit->worth[LONG] += worth[LONG];
+	}
+}
+
+/* The fixed part is paid once, however many pages move. */
+uint64_t berth_cost_of_unit(const struct berth *berth, const struct unit *unit, uint64_t per_page)
+{
+	uint64_t copies = (per_page - MOVE_PS) * unit->nr_pages;
+	return berth_cost_of(berth, unit->id, MOVE_PS + copies) + (unit->is_split ? SPLIT_PS : 0);
+}
+
+static int64_t earns(const struct berth *berth, const struct unit *unit)
+{
+	uint64_t cost = berth_cost_of_unit(berth, unit, berth->promote_ps);
+	return (int64_t)unit->worth[LONG] - (int64_t)(cost + berth->replaced_ps * unit->nr_pages);
+}
+
+void berth_choose_part(struct berth *berth, struct unit *unit)
+{
+	uint32_t best = berth_value_lasting(berth, unit);
+	if (unit->nr_pages == 1)
+		return;
+	const struct folio *folio = folio_get(berth->table, best);
+	struct unit part = { .id = best,
+			     .space = folio->space,
+			     .page = folio->page,
+			     .nr_pages = 1,
+			     .is_split = true };
+	part.worth[LONG] = berth_lasting_worth_of(berth, best);
+	int64_t all = earns(berth, unit), one = earns(berth, &part);
+	if (one > all && one > 0)
+		*unit = part;
+}
+
+/* A folio is looked at once per round, by whichever of its pages comes first. */
+bool berth_is_first_look(struct berth *berth, const struct unit *unit)
+{
+	struct folio *large = unit->nr_pages == 1 ? NULL
+						  : berth_large_at(berth, unit->space, unit->page);
+	if (!large)
+		return true;
+	if (large->seen == berth->now)
+		return false;
+	large->seen = berth->now;
+	return true;
+}

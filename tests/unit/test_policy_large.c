@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* berth and large folios: they move as one, a hot page in a cold one leaves it or stays. */
+#include "test.h"
+
+#include "policy_fixture.h"
+
+#define ROUND (100 * NS_PER_MS)
+#define LARGE 512u
+
+struct seen {
+	uint64_t nr_whole, nr_split, nr_pages, nr_other;
+};
+
+static void see(struct paper_world *world, struct sample *sample, uint64_t page, uint8_t order)
+{
+	sample->time_ns = world->now_ns;
+	sample->node = world->node[page];
+	sample->order = order;
+	struct sample_batch batch = { sample, 1, 1 };
+	world->ops->observe(world->policy, &batch);
+}
+
+/* One bit serves all of it. */
+static void touch_large(struct paper_world *world, uint64_t head, uint32_t hits, uint32_t checks)
+{
+	struct sample sample = sample_of_page(SAMPLE_HITS, world->now_ns, 0, head);
+	sample.nr_pages = LARGE;
+	sample.hits = hits;
+	sample.checks = checks;
+	see(world, &sample, head, 9);
+}
+
+static void touch_page(struct paper_world *world, uint64_t page)
+{
+	struct sample sample = sample_of_page(SAMPLE_HITS, world->now_ns, 0, page);
+	sample.hits = sample.checks = 1;
+	see(world, &sample, page, 0);
+}
+
+/* Names the page, of a folio of that order. */
+static void fault(struct paper_world *world, uint64_t page, uint8_t order)
+{
+	struct sample sample = sample_of_page(SAMPLE_HINT_FAULT, world->now_ns, 0, page);
+	sample.latency_ns = NS_PER_MS;
+	see(world, &sample, page, order);
+}
+
+static void births(struct paper_world *world, uint64_t first, uint64_t nr)
+{
+	for (uint64_t i = 0; i < nr; i++)
+		paper_birth(world, first + i);
+}
+
+/* A turn; what it planned: large folios whole, split for a page, single pages. */
+static void turn(struct paper_world *world, struct seen *seen)
+{
+	paper_turn(world, ROUND);
+	for (uint32_t i = 0; i < world->plan.nr; i++) {
+		const struct plan_move *move = &world->plan.moves[i];
+		if (move->nr_pages == LARGE && move->order == 9 && move->page % LARGE == 0)
+			seen->nr_whole++;
+		else if (move->nr_pages == 1 && move->is_split)
+			seen->nr_split++;
+		else if (move->nr_pages == 1)
+			seen->nr_pages++;
+		else
+			seen->nr_other++;
+	}
+}
+
+static uint64_t nr_fast(const struct paper_world *world, uint64_t first, uint64_t nr)
+{
+	uint64_t nr_found = 0;
+	for (uint64_t i = 0; i < nr; i++)
+		nr_found += world->node[first + i] == 0;
+	return nr_found;
+}
+
+/* Fast memory is four large folios that are used now and then, slow memory single pages, 600 of
+ * them hot: two folios must go, each for hundreds of pages. */
+static void test_cold_folios_go_for_hot_pages(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	struct random random;
+	(void)state;
+	random_init(&random, 1);
+	paper_open(&world, "berth", "", 4 * LARGE, 4096);
+	births(&world, 0, 4 * LARGE + 2048);
+	for (int round = 0; round < 300; round++) {
+		for (uint64_t head = 0; head < 4 * LARGE; head += LARGE)
+			if (world.node[head] == 0 || round % 8 == 0)
+				touch_large(&world, head, 4, 1024);
+		for (int i = 0; i < 300; i++)
+			touch_page(&world, 4 * LARGE + random_below(&random, 600));
+		touch_page(&world, 4 * LARGE + 600 + random_below(&random, 1448));
+		turn(&world, &seen);
+	}
+	assert_int_equal(nr_fast(&world, 4 * LARGE, 600), 600);
+	assert_int_equal(nr_fast(&world, 0, 4 * LARGE), 2 * LARGE);
+	assert_int_equal(seen.nr_whole, 2);
+	assert_int_equal(seen.nr_split + seen.nr_other, 0);
+	paper_close(&world);
+}
+
+/* A large folio in slow memory whose pages are all hot, and single cold pages in fast memory: they
+ * go for it, at once, or not at all. */
+static void test_hot_folio_comes_whole(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	(void)state;
+	paper_open(&world, "berth", "", 2 * LARGE, 4096);
+	births(&world, 0, 4 * LARGE);
+	for (int round = 0; round < 200; round++) {
+		touch_large(&world, 2 * LARGE, 1, 1);
+		for (uint64_t i = 0; i < 16; i++)
+			touch_page(&world, ((uint64_t)round * 16 + i) % (2 * LARGE));
+		turn(&world, &seen);
+	}
+	assert_int_equal(nr_fast(&world, 2 * LARGE, LARGE), LARGE);
+	assert_int_equal(seen.nr_whole, 1);
+	assert_int_equal(seen.nr_split + seen.nr_other, 0);
+	assert_in_range(seen.nr_pages, LARGE, LARGE + 64);
+	paper_close(&world);
+}
+
+/* Of a large folio in slow memory one page is used, in one round of `every`, and no other;
+ * fast memory is full of pages that are used somewhat. */
+static struct seen play_one_hot_page(struct paper_world *world, uint32_t every)
+{
+	struct seen seen = { 0 };
+	paper_open(world, "berth", "", LARGE, 4096);
+	births(world, 0, 3 * LARGE);
+	for (uint32_t round = 0; round < 400; round++) {
+		if (round % every == 0)
+			fault(world, 2 * LARGE + 77, 9);
+		for (uint64_t i = 0; i < 32; i++)
+			fault(world, ((uint64_t)round * 32 + i) % LARGE, 0);
+		turn(world, &seen);
+	}
+	return seen;
+}
+
+static void test_hot_page_leaves_its_folio(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	struct seen seen = play_one_hot_page(&world, 1);
+	assert_int_equal(seen.nr_split, 1);
+	assert_int_equal(seen.nr_whole + seen.nr_other, 0);
+	assert_int_equal(world.node[2 * LARGE + 77], 0);
+	assert_int_equal(nr_fast(&world, 2 * LARGE, LARGE), 1);
+	paper_close(&world);
+}
+
+static void test_tepid_page_is_not_worth_a_split(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	struct seen seen = play_one_hot_page(&world, 20);
+	assert_int_equal(seen.nr_split + seen.nr_whole + seen.nr_other, 0);
+	assert_int_equal(nr_fast(&world, 2 * LARGE, LARGE), 0);
+	paper_close(&world);
+}
+
+/* What is told with order 0 is no large folio any more. */
+static void test_split_folio_is_pages_again(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	(void)state;
+	paper_open(&world, "berth", "", LARGE, 4096);
+	births(&world, 0, 3 * LARGE);
+	touch_large(&world, 2 * LARGE, 1, 1);
+	for (uint32_t round = 0; round < 400; round++) {
+		touch_page(&world, 2 * LARGE + 77);
+		for (uint64_t i = 0; i < 32; i++)
+			touch_page(&world, ((uint64_t)round * 32 + i) % LARGE);
+		turn(&world, &seen);
+	}
+	assert_int_equal(seen.nr_split + seen.nr_whole + seen.nr_other, 0);
+	assert_int_equal(world.node[2 * LARGE + 77], 0);
+	paper_close(&world);
+}
