@@ -40,14 +40,20 @@ static int check(const struct trial_options *options, int nr_arguments)
 	if (options->pid > INT32_MAX)
 		return fail_usage("--pid %llu: no process has such a number",
 				  (unsigned long long)options->pid);
-	if (options->pid && nr_arguments)
-		return fail_usage("a program and --pid: one of them");
-	if (!options->pid && !nr_arguments)
-		return fail_usage("of what? Name a program, or a process with --pid");
-	if (!options->pid && (options->window_ns || options->is_counter))
+	if (!!options->pid + !!options->job + !!nr_arguments > 1)
+		return fail_usage("a program, --pid and --job: one of them");
+	if (!options->pid && !options->job && !nr_arguments)
+		return fail_usage("of what? Name a program, a process with --pid, or a job of the "
+				  "daemon with --job");
+	if (nr_arguments && (options->window_ns || options->is_counter))
 		return fail_usage(
-			"--window and --counter go with --pid: a window of a program is a "
-			"whole run");
+			"--window and --counter go with --pid and --job: a window of a program is "
+			"a whole run");
+	if (options->job && (options->policy || options->sampler || options->rate_bytes))
+		return fail_usage("--policy, --sampler and --rate: with --job they are those of "
+				  "the daemon");
+	if (options->socket && !options->job)
+		return fail_usage("--socket goes with --job");
 	return run_tier_check_sampler(options->sampler, ENGINE_SAMPLERS_MAX);
 }
 
@@ -69,7 +75,9 @@ static int run(const void *values, int nr_arguments, char **arguments)
 	trial->seed = options.seed ? options.seed : any_seed();
 	random_init(&trial->random, trial->seed);
 	trial_catch();
-	status = options.pid ? trial_process(trial) : trial_program(trial);
+	status = options.pid   ? trial_process(trial)
+		 : options.job ? trial_job(trial)
+			       : trial_program(trial);
 	trial->is_interrupted = trial_caught() != 0;
 	status = put_trial(trial, trial->is_interrupted ? 128 + trial_caught() : status);
 	free(trial);
@@ -85,8 +93,13 @@ static const struct option trial_options[] = {
 	  "Of a process that runs and its children, in windows of its life; its pages are taken "
 	  "back after each window with berth.",
 	  NULL },
+	{ 'j', "job", "JOB", OPTION_STRING, FIELD(job),
+	  "Of a job of `berth daemon`, by its name, in windows as with --pid: in those without "
+	  "berth the daemon lets go of it.",
+	  NULL },
 	{ 0, "window", "TIME", OPTION_NS, FIELD(window_ns),
-	  "With --pid: of a window, the first third of which is not measured; otherwise 30s.",
+	  "With --pid and --job: of a window, the first third of which is not measured; otherwise "
+	  "30s.",
 	  NULL },
 	{ 0, "metric", "COMMAND", OPTION_STRING, FIELD(metric),
 	  "What a window got done: the last number that this shell command prints after it, more "
@@ -94,7 +107,8 @@ static const struct option trial_options[] = {
 	  "better. It finds the program's output in the file $BERTH_TRIAL_OUTPUT.",
 	  NULL },
 	{ 0, "counter", NULL, OPTION_FLAG, FIELD(is_counter),
-	  "With --pid: that number counts up; what it grows by in a second is compared.", NULL },
+	  "With --pid and --job: that number counts up; what it grows by in a second is compared.",
+	  NULL },
 	{ 0, "lower", NULL, OPTION_FLAG, FIELD(is_lower_better), "Of that number less is better.",
 	  NULL },
 	{ 0, "policy", "POLICY", OPTION_STRING, FIELD(policy), "As of `berth run --tier`.", NULL },
@@ -102,6 +116,9 @@ static const struct option trial_options[] = {
 	{ 'M', "machine", "MACHINE", OPTION_STRING, FIELD(machine), "As of `berth run --tier`.",
 	  NULL },
 	{ 0, "rate", "SIZE", OPTION_BYTES, FIELD(rate_bytes), "As of `berth run --tier`.", NULL },
+	{ 0, "socket", "PATH", OPTION_STRING, FIELD(socket),
+	  "With --job: where the daemon is asked; otherwise daemon.sock in the state directory.",
+	  NULL },
 	{ 0, "state", "DIR", OPTION_STRING, FIELD(state), "As of `berth run`.", NULL },
 	{ 0, "seed", "N", OPTION_COUNT, FIELD(seed),
 	  "Of the order in which the two windows of a pair run; otherwise drawn.", NULL },
@@ -110,7 +127,8 @@ static const struct option trial_options[] = {
 
 const struct command command_trial = {
 	.name = "trial",
-	.usage = "[--for TIME] [--metric COMMAND] [options] -p PID | [--] PROGRAM [ARGUMENTS]",
+	.usage = "[--for TIME] [--metric COMMAND] [options] -p PID | -j JOB | [--] PROGRAM "
+		 "[ARGUMENTS]",
 	.summary = "measure what placing memory gains here",
 	.about =
 		"Runs PROGRAM again and again, with its memory placed (`berth run --tier`) and "
@@ -126,6 +144,10 @@ const struct command command_trial = {
 		"With --pid it is a process that runs, in windows with its memory placed and "
 		"windows with its pages where they were before; what is compared is the number "
 		"of --metric, or instructions in a second where the hardware counts them.\n\n"
+		"With --job it is a job of `berth daemon`, its threads and its memory: the "
+		"daemon lets go of it in windows without berth, and pages go back to where they "
+		"were when the window with berth before began. A trial that is killed leaves a job "
+		"that the daemon takes up again by itself.\n\n"
 		"A program that fails has no figure: the trial ends with status 1, after a failed "
 		"first run with that run's own (126, 127 and 128+N as env(1)).",
 	.examples = "  # does it pay to place this program's memory?\n"
@@ -134,7 +156,9 @@ const struct command command_trial = {
 		    "  berth trial --for 1h --metric 'grep -o \"[0-9.]* requests/s\" log' -- "
 		    "./serve-once\n"
 		    "  # a server that runs and counts its requests in a file\n"
-		    "  berth trial -p 4711 --counter --metric 'cat /run/server/requests'\n",
+		    "  berth trial -p 4711 --counter --metric 'cat /run/server/requests'\n"
+		    "  # a job of the daemon, by its name in berth.conf\n"
+		    "  berth trial -j web --counter --metric 'cat /run/server/requests'\n",
 	.options = trial_options,
 	.nr_options = ARRAY_SIZE(trial_options),
 	.options_size = sizeof(struct trial_options),

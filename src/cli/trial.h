@@ -6,6 +6,8 @@
  *     trial_pairs.c     the pairs, one after the other
  *     trial_program.c   a window is a run of PROGRAM from its start to its end
  *     trial_process.c   a window is a while in the life of a process that runs anyway
+ *     trial_job.c       the same of a job that the daemon serves, which lets it go meanwhile
+ *     trial_life.c      what those get done
  *     trial_metric.c    what a window got done: the program's own result, a command's number, time
  *     trial_decide.c    when to stop, and what came of it
  *     trial_text.c      the pairs and the verdict, for people and programs
@@ -30,6 +32,7 @@ struct trial_options {
 	uint64_t for_ns, window_ns, seed, pid;
 	const char *metric;
 	bool is_lower_better, is_counter; /* of --metric */
+	const char *job, *socket;	  /* of the daemon */
 	const char *policy, *sampler, *machine, *state;
 	uint64_t rate_bytes;
 	enum output_format format;
@@ -82,6 +85,7 @@ void trial_running(pid_t pid); /* a program that SIGTERM ends, too; 0: none */
 /* Until the verdict or the end of the time; the exit status. */
 int trial_program(struct trial *trial); /* trial_program.c */
 int trial_process(struct trial *trial); /* trial_process.c */
+int trial_job(struct trial *trial);	/* trial_job.c */
 
 /* trial_text.c */
 void trial_to_text(struct printbuf *out, const struct trial *trial);

@@ -16,22 +16,18 @@
  * The kernel's setting that is held while berth places (numa_balancing) is given back after each
  * window.
  */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/run_tier.h"
-#include "cli/trial.h"
+#include "cli/trial_life.h"
 #include "linux/placer.h"
 #include "linux/process.h"
-#include "linux/task_counter.h"
 #include "linux/undo.h"
 
-#define SETTLING_PARTS 3 /* of a window the first is not measured */
-#define UNDO_NS	       (60 * NS_PER_S)
-#define WAIT_MAX_MS    100
+#define UNDO_NS (60 * NS_PER_S)
 
 struct subject {
 	struct trial *trial;
@@ -43,6 +39,8 @@ struct subject {
 	struct takeback takeback;
 	struct journal_owner self;
 	int state_fd;
+	struct trial_life life;
+	struct placer *placer; /* at work in this window; NULL: none */
 	pid_t pid;
 	uint64_t start_ticks;
 };
@@ -54,92 +52,12 @@ static bool is_there(const struct subject *subject)
 	       ticks == subject->start_ticks;
 }
 
-/* Lets time pass, with berth at work when there is a placer. */
-static int serve(struct subject *subject, struct placer *placer, uint64_t until_ns,
-		 struct printbuf *err)
+static int turn(void *context, int *ret_wait_ms, struct printbuf *err)
 {
-	int error = 0;
-	for (uint64_t now_ns; !error && !trial_caught() && (now_ns = clock_now_ns()) < until_ns;) {
-		int wait_ms = WAIT_MAX_MS;
-		if (!is_there(subject))
-			return error_set(err, -ESRCH, "pid %d ended", (int)subject->pid);
-		if (placer)
-			error = placer_tick(placer, &wait_ms, err);
-		wait_ms = MIN(wait_ms, WAIT_MAX_MS);
-		poll(NULL, 0, (int)MIN((uint64_t)wait_ms, (until_ns - now_ns) / NS_PER_MS + 1));
-	}
-	return error;
-}
-
-/* A number, and the middle of the time in which the command looked at it. */
-struct answer {
-	double number;
-	uint64_t at_ns;
-};
-
-static int ask(const struct subject *subject, uint64_t passed_ns, struct answer *ret,
-	       struct printbuf *err)
-{
-	PRINTBUF(pid);
-	PRINTBUF(seconds);
-	prt_u64(&pid, (uint64_t)subject->pid);
-	prt_fixed(&seconds, (double)passed_ns / NS_PER_S, 6);
-	const char *const environment[] = { "BERTH_TRIAL_PID", printbuf_str(&pid),
-					    "BERTH_TRIAL_SECONDS", printbuf_str(&seconds), NULL };
-	uint64_t start_ns = clock_now_ns();
-	int error = trial_ask(subject->trial->options->metric, environment, &ret->number, err);
-	ret->at_ns = start_ns + (clock_now_ns() - start_ns) / 2;
-	return error;
-}
-
-/* By a command: its number at the end, or what it grew by in a second. */
-static int measure_by_command(struct subject *subject, struct placer *placer, uint64_t for_ns,
-			      double *ret, struct printbuf *err)
-{
-	bool is_counter = subject->trial->options->is_counter;
-	struct answer before = { .at_ns = clock_now_ns() }, after;
-	int error = is_counter ? ask(subject, 0, &before, err) : 0;
-	if (!error)
-		error = serve(subject, placer, clock_now_ns() + for_ns, err);
-	if (error || trial_caught())
-		return error;
-	error = ask(subject, clock_now_ns() - before.at_ns, &after, err);
-	if (error)
-		return error;
-	double passed_s = (double)(after.at_ns - before.at_ns) / NS_PER_S;
-	*ret = is_counter ? (after.number - before.number) / passed_s : after.number;
-	return 0;
-}
-
-static int measure_by_instructions(struct subject *subject, struct placer *placer, uint64_t for_ns,
-				   double *ret, struct printbuf *err)
-{
-	struct task_counter counter;
-	int error = task_counter_instructions(&subject->root, subject->pid, &counter, err);
-	if (error)
-		return error;
-	uint64_t start_ns = clock_now_ns();
-	error = serve(subject, placer, start_ns + for_ns, err);
-	uint64_t passed_ns = clock_now_ns() - start_ns;
-	if (!error)
-		error = task_counter_read(&counter, ret);
-	*ret = *ret * 1000 / (double)MAX(passed_ns, 1); /* a second's millions */
-	task_counter_fini(&counter);
-	return error;
-}
-
-static int measure(struct subject *subject, struct placer *placer, double *ret,
-		   struct printbuf *err)
-{
-	uint64_t window_ns = subject->trial->options->window_ns;
-	uint64_t settling_ns = window_ns / SETTLING_PARTS;
-	int error = serve(subject, placer, clock_now_ns() + settling_ns, err);
-	if (error || trial_caught())
-		return error;
-	return subject->trial->options->metric
-		       ? measure_by_command(subject, placer, window_ns - settling_ns, ret, err)
-		       : measure_by_instructions(subject, placer, window_ns - settling_ns, ret,
-						 err);
+	const struct subject *subject = context;
+	if (!is_there(subject))
+		return error_set(err, -ESRCH, "pid %d ended", (int)subject->pid);
+	return subject->placer ? placer_tick(subject->placer, ret_wait_ms, err) : 0;
 }
 
 static void count_window(struct subject *subject, const struct placer *placer, uint64_t passed_ns,
@@ -189,7 +107,9 @@ static int place(struct subject *subject, struct placer *placer, double *ret, st
 {
 	uint64_t start_ns = clock_now_ns(), cpu_ns = clock_process_cpu_ns();
 	PRINTBUF(ignored);
-	int error = measure(subject, placer, ret, err);
+	subject->placer = placer;
+	int error = trial_life_measure(&subject->life, ret, err);
+	subject->placer = NULL;
 	count_window(subject, placer, clock_now_ns() - start_ns, clock_process_cpu_ns() - cpu_ns);
 	int failed = take_back(subject, placer, error ? &ignored : err);
 	return error ? error : failed;
@@ -222,41 +142,9 @@ static int run(void *context, bool with, double *ret)
 {
 	struct subject *subject = context;
 	PRINTBUF(err);
-	int error = with ? with_berth(subject, ret, &err) : measure(subject, NULL, ret, &err);
+	int error = with ? with_berth(subject, ret, &err)
+			 : trial_life_measure(&subject->life, ret, &err);
 	return error ? fail(&err, error) : 0;
-}
-
-static void name_metric(struct trial *trial)
-{
-	const struct trial_options *options = trial->options;
-	trial->metric = (struct compare_metric){ .name = "instructions",
-						 .unit = "M/s",
-						 .is_higher_better = true };
-	if (!options->metric)
-		return;
-	trial->metric = (struct compare_metric){ .name = "metric",
-						 .is_higher_better = !options->is_lower_better };
-	if (options->is_counter)
-		strcpy(trial->metric.unit, "1/s");
-}
-
-/* A command that does not work, or no counter where there is no command, is better told now than
- * after the first window. */
-static int check_metric(struct subject *subject, struct printbuf *err)
-{
-	struct task_counter counter;
-	struct answer ignored;
-	if (subject->trial->options->metric)
-		return ask(subject, 0, &ignored, err);
-	int error = task_counter_instructions(&subject->root, subject->pid, &counter, err);
-	if (!error)
-		task_counter_fini(&counter);
-	else
-		error_set(err, 0,
-			  ". Instructions in a second are what is compared otherwise: name "
-			  "a command that prints what the process gets done, --metric "
-			  "COMMAND");
-	return error;
 }
 
 static int subject_init(struct subject *subject, struct printbuf *err)
@@ -271,7 +159,7 @@ static int subject_init(struct subject *subject, struct printbuf *err)
 		return error_set(err, -ESRCH, "pid %d: no such process", (int)subject->pid);
 	error = machine_open(options->machine ? options->machine : "host", &subject->machine, err);
 	if (!error)
-		error = check_metric(subject, err);
+		error = trial_life_check(&subject->life, err);
 	if (!error)
 		error = process_self(&subject->root, &subject->self, err);
 	if (!error)
@@ -300,7 +188,13 @@ static int run_trial(struct subject *subject)
 	subject->watch = (struct engine_watch){ .context = &subject->takeback,
 						.completed = takeback_note };
 	subject->wish.watch = &subject->watch;
-	name_metric(trial);
+	subject->life = (struct trial_life){ .trial = trial,
+					     .root = &subject->root,
+					     .pids = &subject->pid,
+					     .nr_pids = 1,
+					     .has_children = true,
+					     .context = subject,
+					     .turn = turn };
 	int error = subject_init(subject, &err);
 	return error ? fail(&err, error) : trial_pairs(trial, &way, clock_now_ns());
 }

@@ -30,6 +30,7 @@
 
 #include <signal.h>
 
+#include "base/json.h"
 #include "linux/config.h"
 #include "linux/daemon_cpus.h"
 #include "linux/placer.h"
@@ -55,6 +56,7 @@ struct daemon_job {
 	char name[CONFIG_MAX_NAME + 1];	 /* "": a free place. Its index is the job's number */
 	const struct config_job *config; /* NULL: not configured any more */
 	bool is_stopped;		 /* by `berth stop` */
+	uint64_t let_go_until_ns;	 /* by a trial; 0: it is not */
 	bool has_refused_cpus;		 /* they cannot be used here: told once */
 	struct daemon_cpus *cpus;	 /* NULL: prefers none, or has no process */
 	uint32_t nr_processes;
@@ -124,6 +126,13 @@ struct daemon_change {
 /* All of them, or none. */
 int daemon_set(struct daemon *daemon, const char *job, const struct daemon_change *changes,
 	       size_t nr_changes, struct printbuf *err);
+
+/* daemon_trial.c */
+bool daemon_job_is_let_go(const struct daemon_job *job);	/* stopped, or by a trial */
+void daemon_end_trials(struct daemon *daemon, uint64_t now_ns); /* those that are over */
+/* "off" for so many seconds, or "on"; answers with the job's processes. */
+int daemon_trial(struct daemon *daemon, struct daemon_job *job, const char *value,
+		 const char *seconds, struct json_writer *json, struct printbuf *err);
 
 /* daemon_answer.c: one line of JSON to one. */
 extern const struct server_ops daemon_answers;

@@ -9,6 +9,7 @@
  *     {"ask":"set","job":"web","key":"FastMin","value":"2GiB"}     root and SocketGroup
  *     {"ask":"set","job":"web","settings":{"FastMin":"2GiB","FastMax":""}}     all, or none
  *     {"ask":"stop","job":"web"}                                   root and SocketGroup
+ *     {"ask":"trial","job":"web","value":"on"}                     the same; daemon_trial.c
  *
  *     {"version":1, ...}      or      {"error":"SENTENCE","exit":2}
  *
@@ -28,7 +29,7 @@
 
 struct question {
 	char ask[16], job[CONFIG_MAX_NAME + 1], key[32], value[FIELD_SIZE];
-	char address[32], pid[16];
+	char address[32], pid[16], seconds[16];
 	bool has_job, has_value, has_address;
 	struct {
 		char key[32], value[FIELD_SIZE];
@@ -50,6 +51,7 @@ static const struct question_field {
 	FIELD(value, offsetof(struct question, has_value)),
 	FIELD(address, offsetof(struct question, has_address)),
 	FIELD(pid, SIZE_MAX),
+	FIELD(seconds, SIZE_MAX),
 #undef FIELD
 };
 
@@ -102,7 +104,7 @@ static int take_field(struct question *question, struct json_reader *reader, str
 	if (!field || len >= sizeof(name))
 		return error_set(err, -EINVAL,
 				 "a question has ask, job, key, value, settings, "
-				 "address and pid, nothing else");
+				 "address, pid and seconds, nothing else");
 	if (json_next(reader) != JSON_STRING)
 		return error_set(err, -EINVAL, "%s: not a text", field->name);
 	int error = copy_text(reader, field->name, (char *)question + field->offset, field->size,
@@ -240,6 +242,18 @@ static int answer_stop(struct daemon *daemon, const struct server_peer *peer,
 	return error;
 }
 
+static int answer_trial(struct daemon *daemon, const struct server_peer *peer,
+			const struct question *question, struct json_writer *json,
+			struct printbuf *err)
+{
+	struct daemon_job *job = NULL;
+	int error = check_right(daemon, peer, err);
+	if (!error)
+		error = find_seen(daemon, peer, question->job, &job, err);
+	return error ? error
+		     : daemon_trial(daemon, job, question->value, question->seconds, json, err);
+}
+
 static int answer_explain(struct daemon *daemon, const struct server_peer *peer,
 			  const struct question *question, struct json_writer *json,
 			  struct printbuf *err)
@@ -277,9 +291,11 @@ static int answer(struct daemon *daemon, const struct server_peer *peer, char *l
 		return answer_set(daemon, peer, &question, json, err);
 	if (strcmp(question.ask, "stop") == 0)
 		return answer_stop(daemon, peer, &question, json, err);
+	if (strcmp(question.ask, "trial") == 0)
+		return answer_trial(daemon, peer, &question, json, err);
 	if (strcmp(question.ask, "explain") == 0)
 		return answer_explain(daemon, peer, &question, json, err);
-	return error_set(err, -EINVAL, "ask: one of status, explain, set and stop");
+	return error_set(err, -EINVAL, "ask: one of status, explain, set, stop and trial");
 }
 
 /* An answer is whole or it is the error. */

@@ -130,7 +130,7 @@ static size_t take_matches(struct daemon *daemon, const struct match_list *list,
 			continue;
 		job->nr_processes++;
 		note_owner(daemon, job, found->process.pid);
-		if (!job->is_stopped)
+		if (!daemon_job_is_let_go(job))
 			wanted[nr++] = (struct live_wanted){ found->process.pid,
 							     found->process.start_ticks,
 							     (uint32_t)(job - daemon->jobs) };
@@ -212,7 +212,8 @@ void daemon_set_shares(struct daemon *daemon)
 		at[nr] = i;
 		shares[nr++] = (struct share){
 			.config = daemon->jobs[i].config,
-			.is_there = daemon->jobs[i].nr_processes && !daemon->jobs[i].is_stopped,
+			.is_there = daemon->jobs[i].nr_processes &&
+				    !daemon_job_is_let_go(&daemon->jobs[i]),
 			.used_bytes = (job->fast_pages + job->slow_pages) * page_bytes,
 		};
 	}
@@ -248,8 +249,8 @@ static void place_cpus(struct daemon *daemon, uint32_t number, const struct live
 {
 	struct daemon_job *job = &daemon->jobs[number];
 	struct journal *journal = daemon->is_dry ? NULL : &daemon->journal;
-	bool wants = job->config && !set_is_empty(&job->config->prefer) && !job->is_stopped &&
-		     job->nr_processes > 0 && !job->has_refused_cpus;
+	bool wants = job->config && !set_is_empty(&job->config->prefer) &&
+		     !daemon_job_is_let_go(job) && job->nr_processes > 0 && !job->has_refused_cpus;
 	if (!wants) {
 		job->cpus = daemon_cpus_free(job->cpus);
 		return;
@@ -267,6 +268,7 @@ int daemon_scan(struct daemon *daemon, struct printbuf *err)
 {
 	struct match_list list = { 0 };
 	uint64_t cpu_ns = clock_thread_cpu_ns();
+	daemon_end_trials(daemon, clock_now_ns());
 	int error = match_all(daemon->root, daemon->config, &list);
 	struct live_wanted *wanted = error ? NULL : calloc(list.nr + 1, sizeof(*wanted));
 	if (!error && !wanted)

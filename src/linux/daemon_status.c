@@ -138,6 +138,7 @@ void daemon_job_to_json(struct json_writer *json, const struct daemon *daemon, u
 	json_str(json, "job", job->name);
 	json_str(json, "state",
 		 job->is_stopped	  ? "stopped"
+		 : job->let_go_until_ns	  ? "let go by a trial"
 		 : job->nr_processes == 0 ? "no process"
 		 : daemon->is_dry	  ? "dry run"
 					  : "placed");

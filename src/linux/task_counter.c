@@ -62,15 +62,15 @@ static int add_threads(const struct root *root, pid_t pid, uint32_t type, uint64
 	return error == -ENOENT && counter->nr ? 0 : error;
 }
 
-int task_counter_open(const struct root *root, pid_t pid, uint32_t type, uint64_t config,
-		      struct task_counter *ret, struct printbuf *err)
+int task_counter_open_these(const struct root *root, const pid_t *pids, size_t nr, uint32_t type,
+			    uint64_t config, struct task_counter *ret, struct printbuf *err)
 {
 	struct task_counter counter = { 0 };
-	struct task_list processes = { 0 };
-	int error = process_tree(root, pid, &processes);
-	for (size_t i = 0; i < processes.nr && !error; i++)
-		error = add_threads(root, processes.items[i], type, config, &counter);
-	task_list_fini(&processes);
+	int error = 0;
+	for (size_t i = 0; i < nr && !error; i++) {
+		error = add_threads(root, pids[i], type, config, &counter);
+		error = error == -ENOENT ? 0 : error; /* it has ended */
+	}
 	if (!error && counter.nr == 0)
 		error = -ESRCH;
 	if (error) {
@@ -79,6 +79,19 @@ int task_counter_open(const struct root *root, pid_t pid, uint32_t type, uint64_
 	}
 	*ret = counter;
 	return 0;
+}
+
+int task_counter_open(const struct root *root, pid_t pid, uint32_t type, uint64_t config,
+		      struct task_counter *ret, struct printbuf *err)
+{
+	struct task_list processes = { 0 };
+	int error = process_tree(root, pid, &processes);
+	if (error)
+		return refuse(error, err);
+	error = task_counter_open_these(root, processes.items, processes.nr, type, config, ret,
+					err);
+	task_list_fini(&processes);
+	return error;
 }
 
 int task_counter_instructions(const struct root *root, pid_t pid, struct task_counter *ret,

@@ -26,6 +26,9 @@ int task_counter_instructions(const struct root *root, pid_t pid, struct task_co
 /* Any event, as perf_event_attr's type and config. */
 int task_counter_open(const struct root *root, pid_t pid, uint32_t type, uint64_t config,
 		      struct task_counter *ret, struct printbuf *err);
+/* The same of these processes, without the descendants that they have by now. */
+int task_counter_open_these(const struct root *root, const pid_t *pids, size_t nr, uint32_t type,
+			    uint64_t config, struct task_counter *ret, struct printbuf *err);
 /* The sum so far; of a counter that had to share its hardware, what it would have counted alone. */
 int task_counter_read(const struct task_counter *counter, double *ret);
 void task_counter_fini(struct task_counter *counter);
