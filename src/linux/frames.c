@@ -129,11 +129,8 @@ int frames_open(const struct root *root, const struct machine *machine, struct f
 	return error ? error_set(err, error, "/proc/zoneinfo: %s", error_text(error)) : 0;
 }
 
-uint32_t frames_node(struct frames *frames, uint64_t frame)
+uint32_t frames_search(struct frames *frames, uint64_t frame)
 {
-	const struct frame_range *last = &frames->ranges[frames->last];
-	if (frame >= last->first && frame - last->first < last->nr_frames)
-		return last->node;
 	for (uint32_t i = 0; i < frames->nr_ranges; i++) {
 		const struct frame_range *range = &frames->ranges[i];
 		if (frame < range->first || frame - range->first >= range->nr_frames)

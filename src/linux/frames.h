@@ -34,8 +34,13 @@ int frames_open(const struct root *root, const struct machine *machine, struct f
 		struct printbuf *err);
 /* The same from zoneinfo's text, which is cut up in doing so. */
 int frames_parse(char *text, const struct machine *machine, struct frames *ret);
-/* FRAMES_NO_NODE: no memory that we know. */
-uint32_t frames_node(struct frames *frames, uint64_t frame);
+uint32_t frames_search(struct frames *frames, uint64_t frame);
+/* FRAMES_NO_NODE: no memory that we know. Most frames are of the range of the one before. */
+static inline uint32_t frames_node(struct frames *frames, uint64_t frame)
+{
+	const struct frame_range *last = &frames->ranges[frames->last];
+	return frame - last->first < last->nr_frames ? last->node : frames_search(frames, frame);
+}
 void frames_fini(struct frames *frames);
 
 #endif

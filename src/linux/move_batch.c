@@ -17,6 +17,7 @@
 #define FOLIO_PAGES_MAX 512
 #define FRAME_BITS	55 /* of a pagemap entry */
 #define PRESENT_BIT	63
+#define PAGEMAP_ENTRIES 128 /* read at once */
 #define NO_ITEM		UINT32_MAX
 #define NO_FRAME	UINT64_MAX
 
@@ -152,14 +153,29 @@ static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
 	}
 }
 
-static uint64_t frame_at(int pagemap_fd, uint64_t page)
+static uint64_t frame_of(uint64_t entry)
 {
-	uint64_t entry;
-	if (pread(pagemap_fd, &entry, sizeof(entry), (off_t)(page * sizeof(entry))) !=
-	    (ssize_t)sizeof(entry))
-		return NO_FRAME;
 	uint64_t frame = entry & (((uint64_t)1 << FRAME_BITS) - 1);
 	return entry >> PRESENT_BIT && frame ? frame : NO_FRAME;
+}
+
+/* Items are in the order of pages: one read tells of all that are near each other. Returns the
+ * first item that is further away. */
+static uint32_t find_frames_near(struct move_batch *batch, int pagemap_fd, uint32_t at)
+{
+	uint64_t entries[PAGEMAP_ENTRIES], first = batch->items[at].page;
+	uint32_t end = at + 1;
+	while (end < batch->nr_items && batch->items[end].page - first < PAGEMAP_ENTRIES)
+		end++;
+	size_t size = (batch->items[end - 1].page - first + 1) * sizeof(*entries);
+	ssize_t got = pread(pagemap_fd, entries, size, (off_t)(first * sizeof(*entries)));
+	uint64_t nr = got > 0 ? (uint64_t)got / sizeof(*entries) : 0;
+	for (uint32_t i = at; i < end; i++) {
+		struct move_item *item = &batch->items[i];
+		if (!item->is_held && item->page - first < nr)
+			item->frame = frame_of(entries[item->page - first]);
+	}
+	return end;
 }
 
 static void find_frames(struct move_batch *batch, pid_t pid)
@@ -167,9 +183,8 @@ static void find_frames(struct move_batch *batch, pid_t pid)
 	char path[64];
 	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
 	int fd = batch->pageflags_fd < 0 ? -1 : rootfile_open(batch->root, path, O_RDONLY);
-	for (uint32_t i = 0; i < batch->nr_items && fd >= 0; i++)
-		if (!batch->items[i].is_held)
-			batch->items[i].frame = frame_at(fd, batch->items[i].page);
+	for (uint32_t at = 0; at < batch->nr_items && fd >= 0;)
+		at = find_frames_near(batch, fd, at);
 	if (fd >= 0)
 		close(fd);
 }

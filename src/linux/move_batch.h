@@ -17,8 +17,8 @@
  * Pages that are pinned, shared, locked or of a device are remembered, with their kind
  * (unmovable.h).
  *
- * Cost: three system calls per batch, one look into pagemap per page and two more per page that was
- * refused; 290 KiB of buffers.
+ * Cost: three system calls per batch, one look into pagemap per 128 pages that are near each other
+ * and two more per page that was refused; 290 KiB of buffers.
  * Follows do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
  */
 #ifndef BERTH_LINUX_MOVE_BATCH_H

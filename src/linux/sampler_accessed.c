@@ -218,6 +218,19 @@ static bool tell(struct accessed *accessed, const struct sample *sample, bool is
 	return (!is_accessed && !is_new) || add_to_run(accessed, sample);
 }
 
+/* Most pages in use are one more of a run, and were met before: nothing is to be looked up. */
+static bool is_more_of_run(const struct accessed *accessed, const struct pagetable_page *mapped,
+			   uint32_t node)
+{
+	const struct sample *run = &accessed->run;
+	return mapped->is_accessed && mapped->order == 0 && run->nr_pages > 0 &&
+	       run->nr_pages < RUN_MAX_PAGES && run->page + run->nr_pages == mapped->page &&
+	       run->space == accessed->space && run->node == node && run->order == 0 &&
+	       run->hits == run->checks && run->window_ns == accessed->watched_ns &&
+	       accessed->seen.nr_new == 0 &&
+	       seen_is_known(&accessed->seen, accessed->space, mapped->page);
+}
+
 /* All pages of the entry that lie in the area. */
 static bool visit(void *context, const struct pagetable_page *mapped)
 {
@@ -228,9 +241,13 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	uint32_t node = frames_node(&accessed->live->frames, mapped->frame);
 	if (node == FRAMES_NO_NODE)
 		return true;
-	if (accessed->phase == READING_NEW && mapped->is_accessed)
+	if (accessed->phase == READING_NEW && mapped->is_accessed &&
+	    !seen_is_known(&accessed->seen, accessed->space, begin))
 		seen_mark(&accessed->seen, accessed->space, begin);
-	if (accessed->phase == READING && (mapped->is_accessed || accessed->seen.nr_new > 0)) {
+	if (accessed->phase == READING && is_more_of_run(accessed, mapped, node)) {
+		accessed->run.nr_pages++;
+	} else if (accessed->phase == READING &&
+		   (mapped->is_accessed || accessed->seen.nr_new > 0)) {
 		struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns,
 						      accessed->space, begin);
 		sample.nr_pages = end - begin;

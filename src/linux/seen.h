@@ -27,6 +27,15 @@ struct seen {
 	uint64_t nr_new; /* pages */
 };
 
+/* Marked, and of the chunk that was asked for last: false says nothing. */
+static inline bool seen_is_known(const struct seen *seen, uint32_t space, uint64_t page)
+{
+	if (seen->max == 0)
+		return false;
+	const struct seen_chunk *chunk = &seen->chunks[seen->last];
+	return chunk->is_used && chunk->number == page >> 9 && chunk->space == space &&
+	       chunk->bits[page >> 6 & 7] >> (page & 63) & 1;
+}
 /* Marks the page; new if it was not marked before. Without memory for it nothing is new. */
 void seen_mark(struct seen *seen, uint32_t space, uint64_t page);
 /* Is it new? Not from now on. */
