@@ -435,8 +435,9 @@ const struct config_key config_keys[CONFIG_NR_KEYS] = {
 	{ false, "DryRun", "yes", &kind_bool, DAEMON(dry_run),
 	  "Only say what would be done. Nothing is placed before this is set to no.", NULL },
 	{ false, "Engine", "auto", &kind_choice, DAEMON(engine),
-	  "What places threads: user, a timer that widens and narrows cpusets; scx, a scheduler in "
-	  "the kernel, which the daemon cannot use yet and refuses; auto, the best that it can.",
+	  "What places threads: user, a timer that widens and narrows masks; scx, a scheduler in "
+	  "the kernel, which then schedules all ordinary tasks of the machine; where it cannot be "
+	  "had the engine is user, and the daemon says why. auto is user.",
 	  engine_names },
 	{ false, "Policy", "berth", &kind_policy, DAEMON(policy), "The policy that places memory.",
 	  NULL },

@@ -98,7 +98,8 @@ static int copy_wish(const struct config_job *config, struct job_wish *ret)
 }
 
 int daemon_cpus_new(const struct root *root, struct journal *journal,
-		    const struct config_job *config, struct daemon_cpus **ret, struct printbuf *err)
+		    const struct config_job *config, const struct daemon_cpus_wish *wish,
+		    struct daemon_cpus **ret, struct printbuf *err)
 {
 	PRINTBUF(why);
 	struct daemon_cpus *cpus = calloc(1, sizeof(*cpus));
@@ -108,8 +109,9 @@ int daemon_cpus_new(const struct root *root, struct journal *journal,
 	cpus->journal = journal;
 	cpus->holder = (struct job_holder){ cpus, list_processes, place };
 	int error = copy_wish(config, &cpus->wish);
+	cpus->wish.engine = journal ? wish->engine : NULL; /* a dry run loads nothing */
 	if (!error)
-		error = job_adopt(&cpus->job, root, &cpus->wish, &cpus->holder, &why);
+		error = job_adopt(&cpus->job, root, &cpus->wish, &cpus->holder, wish->tell, &why);
 	if (error) {
 		error_set(err, error, "job %s: %s", config->name, printbuf_str(&why));
 		daemon_cpus_free(cpus);
@@ -170,7 +172,10 @@ static int add_process(struct daemon_cpus *cpus, const struct live_wanted *wante
 	if (error)
 		return error;
 	cpus->processes[cpus->nr++] = process;
-	return cpus->journal ? place_process(cpus, &process, err) : 0;
+	error = cpus->journal ? place_process(cpus, &process, err) : 0;
+	if (!error && cpus->job.engine->take)
+		error = cpus->job.engine->take(&cpus->job, process.pid, err);
+	return error;
 }
 
 static void give_back(struct daemon_cpus *cpus, const struct cpus_process *process)
@@ -178,6 +183,13 @@ static void give_back(struct daemon_cpus *cpus, const struct cpus_process *proce
 	struct undo undo = { .root = cpus->root };
 	if (cpus->journal)
 		journal_undo_change(cpus->journal, process->change, &undo_ops, &undo, NULL);
+}
+
+static void drop(struct daemon_cpus *cpus, const struct cpus_process *process)
+{
+	if (cpus->job.engine->leave && is_same(cpus, process))
+		cpus->job.engine->leave(&cpus->job, process->pid);
+	give_back(cpus, process);
 }
 
 static struct cpus_process *find_process(struct daemon_cpus *cpus, const struct live_wanted *wanted)
@@ -197,7 +209,7 @@ static int drop_missing(struct daemon_cpus *cpus, struct printbuf *err)
 		if (cpus->processes[i].is_there)
 			cpus->processes[kept++] = cpus->processes[i];
 		else
-			give_back(cpus, &cpus->processes[i]);
+			drop(cpus, &cpus->processes[i]);
 	cpus->nr = kept;
 	return kept < nr ? place(cpus, &cpus->job, err) : 0;
 }

@@ -13,6 +13,10 @@
  * berth wrote is a child that inherited it: its original is its parent's. A thread with any other
  * mask chose it, and is left alone.
  *
+ * With Engine=scx the masks hold all allowed CPUs, and the threads are marked for the scheduler in
+ * the kernel (scx_engine.c); each job has a slot of it. Where that cannot be had, or ends, the user
+ * engine goes on with the job, and that is told.
+ *
  * Cost: per process a record in the journal and one value per mask that was ever written, per
  * change of the mask two system calls per thread.
  */
@@ -46,10 +50,15 @@ struct daemon_cpus {
 	uint64_t nr_unheld;  /* processes that there was no room for */
 };
 
+struct daemon_cpus_wish {
+	const char *engine;		/* as of job_adopt() */
+	void (*tell)(const char *text); /* NULL allowed */
+};
+
 /* For a job of the configuration that prefers CPUs. */
 int daemon_cpus_new(const struct root *root, struct journal *journal,
-		    const struct config_job *config, struct daemon_cpus **ret,
-		    struct printbuf *err);
+		    const struct config_job *config, const struct daemon_cpus_wish *wish,
+		    struct daemon_cpus **ret, struct printbuf *err);
 /* Exactly these are its processes from now on. */
 int daemon_cpus_update(struct daemon_cpus *cpus, const struct live_wanted *wanted, size_t nr,
 		       uint32_t job, struct printbuf *err);

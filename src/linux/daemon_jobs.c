@@ -256,8 +256,10 @@ static void place_cpus(struct daemon *daemon, uint32_t number, const struct live
 		return;
 	}
 	PRINTBUF(why);
+	bool is_scx = daemon->config->daemon.engine == CONFIG_ENGINE_SCX;
+	const struct daemon_cpus_wish wish = { is_scx ? "scx" : NULL, daemon->wish->tell };
 	if (!job->cpus)
-		job->has_refused_cpus = daemon_cpus_new(daemon->root, journal, job->config,
+		job->has_refused_cpus = daemon_cpus_new(daemon->root, journal, job->config, &wish,
 							&job->cpus, &why) < 0;
 	if (job->cpus)
 		daemon_cpus_update(job->cpus, wanted, nr, number, &why);

@@ -59,16 +59,6 @@ static int make_config(const struct config *files, const struct daemon_setting *
 	return error;
 }
 
-/* What a configuration may say and the daemon cannot do is refused, not passed over. */
-static int check_engine(const struct config *config, struct printbuf *err)
-{
-	if (config->daemon.engine != CONFIG_ENGINE_SCX)
-		return 0;
-	return error_set(err, -EOPNOTSUPP,
-			 "Engine=scx: the daemon has the engine user only; write Engine=auto, or "
-			 "start programs by berth run --engine scx");
-}
-
 /* Changes of what the placer was made with take effect by making it anew. */
 static void swap(struct daemon *daemon, struct config *config)
 {
@@ -80,7 +70,8 @@ static void swap(struct daemon *daemon, struct config *config)
 			 strcmp(old->daemon.sampler, config->daemon.sampler) != 0 ||
 			 old->daemon.cpu_limit_bp != config->daemon.cpu_limit_bp ||
 			 old->daemon.move_rate_bytes_per_s != config->daemon.move_rate_bytes_per_s);
-	for (uint32_t i = 0; is_other && i < daemon->nr_jobs; i++)
+	bool has_other_engine = old && old->daemon.engine != config->daemon.engine;
+	for (uint32_t i = 0; (is_other || has_other_engine) && i < daemon->nr_jobs; i++)
 		daemon->jobs[i].cpus = daemon_cpus_free(daemon->jobs[i].cpus);
 	if (is_other)
 		daemon_stop_memory(daemon);
@@ -98,8 +89,6 @@ int daemon_reload(struct daemon *daemon, struct printbuf *err)
 	const char *path = daemon->wish->config;
 	int error = path ? config_load_path(path, &files, err)
 			 : config_load(daemon->root, &files, err);
-	if (!error)
-		error = check_engine(files, err);
 	if (!error)
 		error = make_config(files, daemon->settings, daemon->nr_settings, &config, err);
 	if (error) {

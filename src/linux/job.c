@@ -97,38 +97,6 @@ int job_init(struct job *job, const struct root *root, const struct job_wish *wi
 	return error;
 }
 
-int job_adopt(struct job *job, const struct root *root, const struct job_wish *wish,
-	      const struct job_holder *holder, struct printbuf *err)
-{
-	job_empty(job, root, wish);
-	job->holder = holder;
-	job->engine = &job_engine_user;
-	job->is_released = true;
-	job->nr_jobs = 1;
-	int error = job_check(job, err);
-	if (!error)
-		error = cpustat_init(&job->stat, root, err);
-	if (!error)
-		error = set_rule(job);
-	if (!error)
-		error = set_first_mask(job);
-	if (!error)
-		error = job_place(job, err);
-	if (!error)
-		error = job->engine->start(job, err);
-	job->is_engine_started = !error;
-	job->online_fd = rootfile_open(root, "sys/devices/system/cpu/online", O_RDONLY);
-	return error;
-}
-
-void job_release(struct job *job)
-{
-	if (job->is_engine_started)
-		job->engine->end(job);
-	job->is_engine_started = false;
-	job_fini(job);
-}
-
 /* The group, or -errno where none can be had: then it is the threads' affinity. */
 static int make_group(struct job *job)
 {
@@ -224,6 +192,69 @@ static int start_engine(struct job *job, struct printbuf *err)
 	if (err)
 		prt_str(err, printbuf_str(&why));
 	return error;
+}
+
+static void say_user(const struct job *job, const char *why)
+{
+	PRINTBUF(text);
+	prt_printf(&text, "%s; the engine is user", why);
+	if (job->tell)
+		job->tell(printbuf_str(&text));
+}
+
+/* One that cannot work here is told, and the job is served by the one that always can. */
+static void choose_adopted(struct job *job)
+{
+	PRINTBUF(why);
+	if (job_engine_choose(job->wish->engine, job->root, &job->engine, &why) == 0)
+		return;
+	job->engine = &job_engine_user;
+	say_user(job, printbuf_str(&why));
+}
+
+static int start_adopted(struct job *job, struct printbuf *err)
+{
+	PRINTBUF(why);
+	bool is_user = job->engine == &job_engine_user;
+	int error = job->engine->start(job, is_user ? err : &why);
+	job->is_engine_started = !error;
+	return error && !is_user ? fall_back(job, printbuf_str(&why), err) : error;
+}
+
+int job_adopt(struct job *job, const struct root *root, const struct job_wish *wish,
+	      const struct job_holder *holder, void (*tell)(const char *text), struct printbuf *err)
+{
+	job_empty(job, root, wish);
+	job->holder = holder;
+	job->engine = &job_engine_user;
+	job->is_released = true;
+	job->nr_jobs = 1;
+	job->tell = tell;
+	int error = job_check(job, err);
+	if (!error)
+		error = process_self(root, &job->self, err);
+	if (!error && wish->engine)
+		choose_adopted(job);
+	if (!error)
+		error = cpustat_init(&job->stat, root, err);
+	if (!error)
+		error = set_rule(job);
+	if (!error)
+		error = set_first_mask(job);
+	if (!error)
+		error = job_place(job, err);
+	if (!error)
+		error = start_adopted(job, err);
+	job->online_fd = rootfile_open(root, "sys/devices/system/cpu/online", O_RDONLY);
+	return error;
+}
+
+void job_release(struct job *job)
+{
+	if (job->is_engine_started)
+		job->engine->end(job);
+	job->is_engine_started = false;
+	job_fini(job);
 }
 
 int job_start(struct job *job, char *const arguments[], int *ret_exec_error, struct printbuf *err)

@@ -120,10 +120,12 @@ int job_wait(struct job *job, struct printbuf *err);
 int job_end(struct job *job, struct printbuf *err);
 void job_fini(struct job *job);
 
-/* For a program that runs already, beside others: no child, signals or note of its own; `user` is
- * its engine. After it job_look() at its pace until job_release(), which writes no mask. */
+/* For a program that runs already, beside others: no child, signals or note of its own. Its engine
+ * is wish->engine; `user` where that is NULL, or cannot work here, which is told. After it
+ * job_look() at its pace until job_release(), which writes no mask. */
 int job_adopt(struct job *job, const struct root *root, const struct job_wish *wish,
-	      const struct job_holder *holder, struct printbuf *err);
+	      const struct job_holder *holder, void (*tell)(const char *text),
+	      struct printbuf *err);
 int job_look(struct job *job, struct job_pace *ret, struct printbuf *err);
 void job_release(struct job *job);
 

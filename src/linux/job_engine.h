@@ -23,6 +23,8 @@
 #ifndef BERTH_LINUX_JOB_ENGINE_H
 #define BERTH_LINUX_JOB_ENGINE_H
 
+#include <sys/types.h>
+
 #include "base/printbuf.h"
 #include "machine/root.h"
 
@@ -45,6 +47,10 @@ struct job_engine_ops {
 	int (*start)(struct job *job, struct printbuf *err);
 	int (*look)(struct job *job, struct job_pace *ret, struct printbuf *err);
 	int (*change)(struct job *job, struct printbuf *err); /* may be NULL */
+	/* Of an adopted job (job_holder): this process is one of its from now on, or not any more.
+	 * May be NULL. */
+	int (*take)(struct job *job, pid_t pid, struct printbuf *err);
+	void (*leave)(struct job *job, pid_t pid);
 	/* Frees what start made; closes engine_fd. Not called when start failed. */
 	void (*end)(struct job *job);
 };

@@ -40,6 +40,7 @@ int scx_job_change(struct scx *scx, const struct scx_request *request, struct pr
 void scx_job_del(struct scx *scx, uint32_t slot);
 /* This thread is of the job; what it forks will be, too. -ESRCH: it has ended. */
 int scx_task_add(struct scx *scx, pid_t tid, const struct scx_request *request);
+void scx_task_del(struct scx *scx, pid_t tid); /* of no job any more */
 int scx_counts_read(struct scx *scx, uint32_t slot, struct scx_counts *ret);
 
 /* 0: it runs. -EAGAIN: it has ended because CPUs came or went, and wants to be loaded again.

@@ -14,7 +14,8 @@
 #include "linux/scx.h"
 #include "linux/scx_layout.h"
 
-#define LOOK_MS	   200 /* how soon an end of the scheduler is noticed */
+#define LOOK_MS	   200	/* how soon an end of the scheduler is noticed */
+#define SHARED_MS  1000 /* the same by a daemon, which wakes up once a second at most */
 #define MAX_PASSES 8
 
 struct scx_job {
@@ -60,7 +61,7 @@ static int start(struct job *job, struct printbuf *err)
 	if (!own)
 		return -ENOMEM;
 	int error = open_and_add(job, own, err);
-	if (!error) {
+	if (!error && !job->holder) {
 		error = scx_task_add(own->scx, job->child.pid, &own->request);
 		if (error)
 			error_set(err, error, "the program cannot be marked for the scheduler: %s",
@@ -96,33 +97,52 @@ static int add_of_group(const struct job *job, struct task_list *ret)
 	return error;
 }
 
-/* In its cgroup, and below the program, which may have made groups of its own. */
-static int find_tasks(const struct job *job, struct task_list *ret)
+static int threads_of(const struct job *job, const struct task_list *processes,
+		      struct task_list *ret)
 {
-	struct task_list processes = { NULL, 0 };
-	if (job->uses_cgroup)
-		add_of_group(job, ret);
-	int error = process_tree(job->root, job->child.pid, &processes);
-	for (size_t i = 0; i < processes.nr && !error; i++) {
-		error = process_threads(job->root, processes.items[i], ret);
+	int error = 0;
+	for (size_t i = 0; i < processes->nr && !error; i++) {
+		error = process_threads(job->root, processes->items[i], ret);
 		error = error == -ENOENT || error == -ESRCH ? 0 : error;
 	}
+	return error;
+}
+
+/* In its cgroup, and below the program, which may have made groups of its own. */
+static int find_tasks(struct job *job, struct task_list *ret)
+{
+	struct task_list processes = { NULL, 0 };
+	bool has_more;
+	if (job->uses_cgroup)
+		add_of_group(job, ret);
+	int error = job->holder ? job_processes(job, PROCESS_MAX_TASKS, &processes, &has_more)
+				: process_tree(job->root, job->child.pid, &processes);
+	if (!error)
+		error = threads_of(job, &processes, ret);
 	task_list_fini(&processes);
 	return error;
 }
 
-/* A pass may miss what is forked meanwhile by a task that it has not reached. */
-static int mark_all(struct job *job, struct scx_job *own)
+static int mark(const struct scx_job *own, const struct task_list *tasks)
+{
+	int error = 0;
+	for (size_t i = 0; i < tasks->nr && !error; i++) {
+		error = scx_task_add(own->scx, tasks->items[i], &own->request);
+		error = error == -ESRCH ? 0 : error;
+	}
+	return error;
+}
+
+/* A pass may miss what is forked meanwhile by a task that it has not reached. pid 0: all. */
+static int mark_all(struct job *job, struct scx_job *own, pid_t pid)
 {
 	size_t nr_before = 0;
 	int error = 0;
 	for (int pass = 0; pass < MAX_PASSES && !error; pass++) {
 		struct task_list tasks = { NULL, 0 };
-		error = find_tasks(job, &tasks);
-		for (size_t i = 0; i < tasks.nr && !error; i++) {
-			error = scx_task_add(own->scx, tasks.items[i], &own->request);
-			error = error == -ESRCH ? 0 : error;
-		}
+		error = pid ? process_threads(job->root, pid, &tasks) : find_tasks(job, &tasks);
+		if (!error)
+			error = mark(own, &tasks);
 		size_t nr = tasks.nr;
 		task_list_fini(&tasks);
 		if (nr <= nr_before)
@@ -130,6 +150,27 @@ static int mark_all(struct job *job, struct scx_job *own)
 		nr_before = nr;
 	}
 	return error;
+}
+
+static int take(struct job *job, pid_t pid, struct printbuf *err)
+{
+	struct scx_job *own = job->engine_state;
+	int error = own->scx ? mark_all(job, own, pid) : 0;
+	if (error == -ENOENT || error == -ESRCH)
+		return -ESRCH;
+	return error ? error_set(err, error, "pid %d cannot be marked for the scheduler: %s",
+				 (int)pid, error_text(error))
+		     : 0;
+}
+
+static void leave(struct job *job, pid_t pid)
+{
+	struct scx_job *own = job->engine_state;
+	struct task_list tasks = { NULL, 0 };
+	if (own->scx && process_threads(job->root, pid, &tasks) == 0)
+		for (size_t i = 0; i < tasks.nr; i++)
+			scx_task_del(own->scx, tasks.items[i]);
+	task_list_fini(&tasks);
 }
 
 static void counts_add(struct scx_counts *to, const struct scx_counts *more)
@@ -149,14 +190,15 @@ static int reload(struct job *job, struct scx_job *own, struct printbuf *err)
 	scx_close(own->scx);
 	own->scx = NULL;
 	int error = open_and_add(job, own, err);
-	return error ? error : mark_all(job, own);
+	return error ? error : mark_all(job, own, 0);
 }
 
 static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 {
 	struct scx_job *own = job->engine_state;
 	struct scx_counts seen;
-	*ret = (struct job_pace){ LOOK_MS, false };
+	*ret = (struct job_pace){ job->holder ? SHARED_MS : LOOK_MS, false };
+	job->is_quiet = true; /* the rule is asked without us */
 	int error = scx_check(own->scx, err);
 	if (error == -EAGAIN)
 		error = reload(job, own, err);
@@ -203,5 +245,7 @@ const struct job_engine_ops job_engine_scx = {
 	.start = start,
 	.look = look,
 	.change = change,
+	.take = take,
+	.leave = leave,
 	.end = end,
 };

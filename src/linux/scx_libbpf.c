@@ -489,14 +489,29 @@ void scx_job_del(struct scx *scx, uint32_t slot)
 	unlock(scx);
 }
 
-int scx_task_add(struct scx *scx, pid_t tid, const struct scx_request *request)
+static int open_task(pid_t tid)
 {
-	struct scx_task task = { .slot = request->slot, .generation = request->generation };
 	int fd = (int)syscall(SYS_pidfd_open, tid, OPEN_THREAD);
 	if (fd < 0 && errno == EINVAL) /* before 6.9: leaders of processes only */
 		fd = (int)syscall(SYS_pidfd_open, tid, 0);
+	return fd >= 0 ? fd : errno == EINVAL ? -ESRCH : -errno;
+}
+
+void scx_task_del(struct scx *scx, pid_t tid)
+{
+	int fd = open_task(tid);
 	if (fd < 0)
-		return errno == EINVAL ? -ESRCH : -errno;
+		return;
+	bpf_map_delete_elem(scx->maps[MAP_TASKS], &fd);
+	close(fd);
+}
+
+int scx_task_add(struct scx *scx, pid_t tid, const struct scx_request *request)
+{
+	struct scx_task task = { .slot = request->slot, .generation = request->generation };
+	int fd = open_task(tid);
+	if (fd < 0)
+		return fd;
 	int error = bpf_map_update_elem(scx->maps[MAP_TASKS], &fd, &task, BPF_ANY);
 	close(fd);
 	return error;

@@ -41,6 +41,10 @@ int scx_task_add(struct scx *scx, pid_t tid, const struct scx_request *request)
 	return -EOPNOTSUPP;
 }
 
+void scx_task_del(struct scx *scx, pid_t tid)
+{
+}
+
 int scx_counts_read(struct scx *scx, uint32_t slot, struct scx_counts *ret)
 {
 	return -EOPNOTSUPP;

@@ -72,10 +72,6 @@ refuses 1 'no berth daemon runs' explain mine --state "$TMP"
 printf '[Daemon]\nDryRun=no\nNonsense=1\n' >"$TMP/bad.conf"
 refuses 2 'bad.conf:3' daemon --config "$TMP/bad.conf" --state "$S"
 
-# What may be written and cannot be done yet is refused, not passed over.
-printf '[Daemon]\nEngine=scx\n' >"$TMP/scx.conf"
-refuses 3 'Engine=scx: the daemon has the engine user only' daemon --config "$TMP/scx.conf" --state "$S"
-
 # Too few files may be open: said, instead of a daemon that answers nobody.
 status=0
 (ulimit -n 64 && exec "$BERTH" daemon --config "$TMP/berth.conf" --state "$S") >"$TMP/out" 2>&1 || status=$?
@@ -102,6 +98,15 @@ until_is has_cpus $program "$first" || fail "its mask is $(cpus_of $program)"
 has_cpus $other "$before" || fail "a program that is nobody's has been touched"
 refuses 1 'another berth daemon' daemon --config "$TMP/berth.conf" --state "$S"
 "$BERTH" status --state "$S" | grep -q '^mine  *placed' || fail "status: $("$BERTH" status --state "$S")"
+
+# A scheduler in the kernel, which most kernels do not have: the user engine, and it is said why.
+if ! grep -q SCHED_CLASS_EXT=y "/boot/config-$(uname -r)" 2>/dev/null && [ ! -d /sys/kernel/sched_ext ]; then
+	sed -i 's/^Engine=.*/Engine=scx/' "$TMP/berth.conf"
+	kill -HUP $daemon
+	until_is grep -q 'the engine is user' "$TMP/err" || fail "nothing is said of the engine"
+	until_is has_cpus $program "$first" || fail "with Engine=scx its mask is $(cpus_of $program)"
+	is_field engine user || fail "its engine is $(field engine)"
+fi
 
 # berth set: as berth.conf, or nothing changes.
 refuses 2 'online are' set mine prefer=999 --state "$S"
