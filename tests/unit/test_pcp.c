@@ -51,6 +51,24 @@ static void test_pcp_doubles_its_refills(void **state)
 	assert_false(pcp_alloc(&pcp, &zone, PCP_MOVABLE));
 }
 
+/* What is freed is on the list until it goes back in lots: of both kinds together never more than
+ * was asked for. */
+static void test_pcp_keeps_what_is_freed(void **state)
+{
+	struct pcp pcp;
+	struct pcp_zone zone = { .free_pages = 300, .high_pages = 500 };
+	pcp_init(&pcp, 80906, 375, 1, 4096);
+	for (uint64_t i = 1; i <= 300; i++) {
+		pcp_free(&pcp, &zone);
+		assert_int_equal(pcp_count(&pcp), i);
+	}
+	pcp.high = pcp.high_min;
+	pcp.counts[PCP_MOVABLE] = 300;
+	pcp.counts[PCP_UNMOVABLE] = 200;
+	pcp_decay(&pcp);
+	assert_int_equal(pcp_count(&pcp), pcp.high);
+}
+
 /* What kswapd frees first flushes the list, to four batches at most. */
 static void test_pcp_is_flushed_by_what_reclaim_frees(void **state)
 {

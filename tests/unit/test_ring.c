@@ -163,6 +163,10 @@ static void test_records_that_are_none_of_ours(void **state)
 	record = region_record(0, 10, 20, 1, 1);
 	record.nr_raw = 16; /* neither start nor end */
 	assert_true(damon_events_take(&events, (const void *)&record));
+	record = region_record(0, 10, 20, 1, 1);
+	record.header.size = sizeof(record.header) + 12 +
+			     32; /* cut before the end, as it is told */
+	assert_true(damon_events_take(&events, (const void *)&record));
 	assert_int_equal(events.growing.nr, 0);
 	damon_events_fini(&events);
 }
