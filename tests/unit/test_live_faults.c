@@ -23,6 +23,7 @@
 #include "linux/live.h"
 #include "linux/mover_move_pages.h"
 #include "linux/movers.h"
+#include "linux/process.h"
 
 #define PAGES	64
 #define TICKS	6
@@ -442,6 +443,15 @@ static void reuse_a_pid(const char *directory)
 	DEMAND(live_refresh(&world.live) == 0 && world.live.nr_alive == 0);
 	DEMAND(live_watch(&world.live, first, NULL) == 0 && world.live.nr_spaces == 2);
 	DEMAND(live_space(&world.live, 0) == NULL && live_space(&world.live, 1) != NULL);
+	/* And so is a third, listed with its start before anybody saw the second end. */
+	end_child(first);
+	usleep(30000); /* starts are told in hundredths of a second */
+	DEMAND(start_with_pid(77) == first);
+	struct live_wanted wanted = { .pid = first };
+	DEMAND(process_start_ticks(&world.root, first, &wanted.start_ticks) == 0);
+	DEMAND(live_watch_these(&world.live, &wanted, 1) == 0 && world.live.nr_spaces == 3);
+	DEMAND(live_space(&world.live, 1) == NULL && live_space(&world.live, 2) != NULL);
+	DEMAND(live_watch_these(&world.live, &wanted, 1) == 0 && world.live.nr_spaces == 3);
 	ops->free(world.mover);
 	live_fini(&world.live);
 	_exit(0);
