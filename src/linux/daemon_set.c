@@ -80,7 +80,7 @@ static void swap(struct daemon *daemon, struct config *config)
 	daemon->config = config;
 	daemon_take_config(daemon);
 	config_free(old);
-	daemon->scan_due_ns = 0;
+	daemon->scan_due_ns = daemon->placer_due_ns = 0; /* a cap is to be kept from now on */
 }
 
 int daemon_reload(struct daemon *daemon, struct printbuf *err)

@@ -4,6 +4,7 @@
  *
  *     engine's thread                                     the worker
  *     submit --> moves: ring of 32,768 runs of pages ---> batch (move_batch.h), at its pace
+ *                what a cap claims goes to its front, and is not paced
  *                targets: who they are of, by a pidfd           |
  *     complete <- results: ring of 4,096 runs  <----------------+
  *     the loop's poll <- eventfd: all is done, or the ring is half full; 20 times a second at most,
@@ -52,7 +53,8 @@
 struct run { /* pages of one process that are to go to one node */
 	uint64_t page;
 	uint32_t nr_pages;
-	uint16_t target, to;
+	uint16_t target;
+	uint16_t to : 15, is_claimed : 1;
 };
 
 struct target {
@@ -195,7 +197,12 @@ static bool is_pressed(int fd)
 	return fd >= 0 && poll(&ask, 1, 0) > 0 && ask.revents & POLLPRI;
 }
 
-/* As long as the pace asks, unless it is to end. */
+static bool has_claim(const struct mover *mover)
+{
+	return mover->nr_runs > 0 && mover->runs[mover->runs_first].is_claimed;
+}
+
+/* As long as the pace asks, unless it is to end, or a cap is to be kept. */
 static void rest(struct mover *mover)
 {
 	uint64_t bytes = mover->batch.nr_moved_pages * mover->live->machine->page_bytes;
@@ -203,7 +210,7 @@ static void rest(struct mover *mover)
 	if (is_pressed(mover->pressure_fd))
 		pace_press(&mover->pace, now_ns);
 	uint64_t until_ns = now_ns + pace_spend(&mover->pace, bytes, mover->took_ns, now_ns);
-	while (!mover->is_closing && clock_now_ns() < until_ns)
+	while (!mover->is_closing && !has_claim(mover) && clock_now_ns() < until_ns)
 		wait_until(mover, until_ns);
 }
 
@@ -266,14 +273,15 @@ static int find_target(struct mover *mover, uint32_t space, uint32_t *ret)
 	return 0;
 }
 
-/* Pages that follow those of the last run lengthen it. */
+/* Pages that follow those of the run that came last, in front or at the end, lengthen it. */
 static bool lengthen(struct mover *mover, const struct run *next)
 {
 	if (mover->nr_runs == 0)
 		return false;
-	struct run *last = &mover->runs[(mover->runs_first + mover->nr_runs - 1) % RUNS_MAX];
-	if (last->target != next->target || last->to != next->to ||
-	    last->page + last->nr_pages != next->page ||
+	uint32_t at = next->is_claimed ? 0 : mover->nr_runs - 1;
+	struct run *last = &mover->runs[(mover->runs_first + at) % RUNS_MAX];
+	if (last->is_claimed != next->is_claimed || last->target != next->target ||
+	    last->to != next->to || last->page + last->nr_pages != next->page ||
 	    next->nr_pages > UINT32_MAX - last->nr_pages)
 		return false;
 	last->nr_pages += next->nr_pages;
@@ -287,20 +295,38 @@ static uint64_t pages_allowed(const struct mover *mover)
 	return MIN(MAX(in_a_second, MOVE_BATCH_PAGES), MOVER_PAGES_MAX);
 }
 
+/* A claim does not wait for room: it is in front of what waits. */
+static bool has_room(const struct mover *mover, const struct plan_move *move)
+{
+	uint64_t allowed = move->is_claimed ? 2 * MOVER_PAGES_MAX : pages_allowed(mover);
+	return mover->nr_pages == 0 || mover->nr_pages + move->nr_pages <= allowed;
+}
+
+static struct run *place_for(struct mover *mover, bool is_claimed)
+{
+	uint32_t at = is_claimed ? RUNS_MAX - 1 : mover->nr_runs;
+	uint32_t place = (mover->runs_first + at) % RUNS_MAX;
+	mover->runs_first = is_claimed ? place : mover->runs_first;
+	mover->nr_runs++;
+	return &mover->runs[place];
+}
+
 /* False: no room for it now. An empty mover takes any move. */
 static bool take_move(struct mover *mover, const struct plan_move *move)
 {
 	uint32_t target = 0;
-	if (mover->nr_runs == RUNS_MAX || move->nr_pages > UINT32_MAX ||
-	    (mover->nr_pages > 0 && mover->nr_pages + move->nr_pages > pages_allowed(mover)) ||
+	if (mover->nr_runs == RUNS_MAX || move->nr_pages > UINT32_MAX || !has_room(mover, move) ||
 	    find_target(mover, move->space, &target))
 		return false;
-	struct run run = { move->page, (uint32_t)move->nr_pages, (uint16_t)target,
-			   (uint16_t)move->to };
+	struct run run = { .page = move->page,
+			   .nr_pages = (uint32_t)move->nr_pages,
+			   .target = (uint16_t)target,
+			   .to = move->to & 0x7fff,
+			   .is_claimed = move->is_claimed };
 	mover->nr_pages += move->nr_pages;
 	if (lengthen(mover, &run))
 		return true;
-	mover->runs[(mover->runs_first + mover->nr_runs++) % RUNS_MAX] = run;
+	*place_for(mover, run.is_claimed) = run;
 	mover->targets[target].nr_runs++;
 	return true;
 }

@@ -27,6 +27,8 @@ struct plan_move {
 	/* The range is folios, or blocks that belong together, of this order: the engine cuts it
 	 * between them only, counted from its first page. 0: pages. */
 	uint8_t order;
+	/* A cap asks for it: a mover does it before what only gains, and as fast as it can. */
+	bool is_claimed;
 };
 
 struct plan {

@@ -317,6 +317,42 @@ static void test_slower_nodes_first(void **state)
 	free(outcomes);
 }
 
+/* What a cap claims comes in front of what waits, however much that is, and is not paced. */
+static void test_claims_come_first(void **state)
+{
+	struct fixture fixture;
+	uint8_t *outcomes = new_outcomes();
+	struct plan_move all = move_of(0, 0, MANY, 0), claim = move_of(0, 100000, 300, 1);
+	uint64_t limit_ns = clock_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	(void)state;
+	claim.is_claimed = true;
+	begin(&fixture);
+	memset(fake.node + 100000, 0, 300);
+	fake.sleep_us = 1000;
+	assert_int_equal(submit(&fixture, &all, 1), 1);
+	for (uint32_t nr_calls = 0; nr_calls == 0;) { /* the first batch is under way */
+		assert_true(clock_now_ns() < limit_ns);
+		pthread_mutex_lock(&fake.lock);
+		nr_calls = fake.nr_calls;
+		fake.is_gated = nr_calls > 0;
+		pthread_mutex_unlock(&fake.lock);
+	}
+	assert_int_equal(submit(&fixture, &claim, 1), 1);
+	claim.page = 100300; /* goes on where that ends */
+	claim.nr_pages = 100;
+	memset(fake.node + 100300, 0, 100);
+	assert_int_equal(submit(&fixture, &claim, 1), 1);
+	uint32_t nr_before = fake.nr_calls;
+	gate(false);
+	collect(&fixture, MANY + 400, outcomes);
+	bool is_early = false;
+	for (uint32_t i = nr_before; i < MIN(nr_before + 3, CALLS_MAX); i++)
+		is_early |= fake.first[i] == 100000 && fake.to[i] == 1;
+	assert_true(is_early);
+	end(&fixture);
+	free(outcomes);
+}
+
 static void test_closing_leaves_what_waits(void **state)
 {
 	struct fixture fixture;

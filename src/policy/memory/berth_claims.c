@@ -115,6 +115,7 @@ static void give_back(struct berth *berth, const struct policy_view *view, struc
 			continue;
 		if (!berth_plan_unit(berth, plan, &unit, berth->slow, why))
 			return;
+		plan->moves[plan->nr - 1].is_claimed = excess->job != ALL_JOBS;
 		excess->nr_at_level -= level == excess->level;
 		excess->nr_left -= MIN(excess->nr_left, unit.nr_pages);
 		*fast_pages -= MIN(*fast_pages, unit.nr_pages);
