@@ -264,3 +264,44 @@ static void test_memtis_splits_huge_pages(void **state)
 	tape_free(&tape);
 	machine_free(machine);
 }
+
+/* Eight times 2 MiB, the last two hot: huge pages fill fast memory, slow memory has small ones (a
+ * huge page is not looked for on another node). Huge pages go, whole, for hundreds of
+ * these. */
+static void test_berth_gives_huge_pages_up_for_hot_ones(void **state)
+{
+	static const char *const policies_[] = { "berth", "berth:pmu=off" };
+	struct machine *machine = machine_two_tiers(2048, 16384);
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = ARRAY_SIZE(policies_),
+				     .kernel = "6.12:thp=always,numa_balancing=0",
+				     .dilate = 1000,
+				     .seed = 3 };
+	struct tape tape = tape_new();
+	struct random random;
+	uint64_t time_ns = 0;
+	(void)state;
+	random_init(&random, 14);
+	tape_mapping(&tape, 0, 0, TRACE_MAP, 4096, 8 * 512, 0);
+	tape.events[0].protection = PROT_READ | PROT_WRITE;
+	tape.events[0].name = "[anon]";
+	for (uint64_t page = 0; page < 8 * 512; page++)
+		tape_access(&tape, time_ns += 100, 0, 4096 + page, TRACE_MISS | TRACE_TOUCH);
+	for (uint32_t i = 0; i < 200000; i++) {
+		bool is_cold = random_below(&random, 1000) == 0;
+		uint64_t page = is_cold ? random_below(&random, 8 * 512)
+					: 6 * 512 + random_below(&random, 2 * 512);
+		tape_access(&tape, time_ns += 200, 0, 4096 + page, TRACE_MISS);
+	}
+	struct sim_set *set = tape_simulate(&tape, &config);
+	for (size_t i = 0; i < sim_set_nr_results(set); i++) {
+		const struct sim_result *result = sim_set_result(set, i);
+		assert_int_equal(result->error, 0);
+		assert_true(result->fast_misses > result->misses * 60 / 100);
+		assert_in_range(result->nr_promoted, 2 * 512, 8 * 512);
+	}
+	sim_set_free(set);
+	tape_free(&tape);
+	machine_free(machine);
+}

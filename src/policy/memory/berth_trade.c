@@ -259,7 +259,9 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
 				: promote_into_room(berth, trade->plan, &unit);
 	if (error)
 		return error;
-	berth_expect(berth, &unit, CLASS_PAID);
+	/* What a page of a folio was expected to get was the folio's; alone it gets its own. */
+	if (!unit.is_split)
+		berth_expect(berth, &unit, CLASS_PAID);
 	berth->fast_of[job] += unit.nr_pages;
 	trade->free_pages += swap.nr_pages;
 	trade->free_pages -= MIN(trade->free_pages, unit.nr_pages);

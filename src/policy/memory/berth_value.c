@@ -203,6 +203,9 @@ uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
  * those that stay: that is no reason to despair. */
 static uint64_t account_trust(const struct berth *berth)
 {
+	/* One bit stands for 512 pages: what is told of a folio by chance is told 512 times. */
+	if (folio_nr(berth->larges) > 0)
+		return ACCOUNT_TRUST * LARGE_PAGES;
 	return is_sparse(berth) ? MAX(ACCOUNT_TRUST, berth->nr_pages / 32 * PREDICT_ONE)
 				: ACCOUNT_TRUST;
 }
