@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/run_tier.h"
 #include "cli/trial.h"
+#include "linux/samplers.h"
 
 #define FOR_NS	  (10 * 60 * NS_PER_S)
 #define WINDOW_NS (30 * NS_PER_S)
@@ -54,7 +55,7 @@ static int check(const struct trial_options *options, int nr_arguments)
 				  "the daemon");
 	if (options->socket && !options->job)
 		return fail_usage("--socket goes with --job");
-	return run_tier_check_sampler(options->sampler, ENGINE_SAMPLERS_MAX);
+	return run_tier_check_sampler(options->sampler, LIVE_SAMPLERS_MAX);
 }
 
 static int run(const void *values, int nr_arguments, char **arguments)

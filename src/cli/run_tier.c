@@ -32,7 +32,7 @@ int run_tier_policy(const char *spec, const struct policy_ops **ret, uint64_t *v
 
 int run_tier_check_sampler(const char *names, uint32_t max)
 {
-	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	const struct sampler_ops *samplers[LIVE_SAMPLERS_MAX];
 	uint32_t nr;
 	PRINTBUF(err);
 	if (!names || live_samplers_parse(names, samplers, max, &nr, &err) == 0)
@@ -85,7 +85,7 @@ int run_tier(const struct run_tier_options *options, const struct job_wish *cpus
 	int exec_error = 0, status = 0;
 	status = run_tier_policy(options->policy ? options->policy : "berth", &wish.policy, values);
 	if (!status)
-		status = run_tier_check_sampler(options->sampler, ENGINE_SAMPLERS_MAX);
+		status = run_tier_check_sampler(options->sampler, LIVE_SAMPLERS_MAX);
 	if (status)
 		return status;
 	wish.values = values;

@@ -26,7 +26,7 @@
 #include "policy/policy.h"
 #include "policy/sampler.h"
 
-#define ENGINE_SAMPLERS_MAX 4
+#define ENGINE_SAMPLERS_MAX 5
 #define ENGINE_JOBS_MAX	    512
 #define ENGINE_BATCHES_MAX  65536 /* per sampler and tick; the rest waits for the next tick */
 

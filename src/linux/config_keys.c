@@ -108,9 +108,9 @@ static int parse_name(const struct config_key *key, void *slot, const char *text
 static int parse_samplers(const struct config_key *key, void *slot, const char *text, bool goes_on,
 			  struct printbuf *err)
 {
-	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	const struct sampler_ops *samplers[LIVE_SAMPLERS_MAX];
 	uint32_t nr;
-	int error = live_samplers_parse(text, samplers, ENGINE_SAMPLERS_MAX, &nr, err);
+	int error = live_samplers_parse(text, samplers, LIVE_SAMPLERS_MAX, &nr, err);
 	return error ? error : set_text(slot, text);
 }
 

@@ -22,7 +22,7 @@ static int choose_samplers(struct placer *placer, struct printbuf *err)
 {
 	const char *names = placer->wish.sampler;
 	int error = live_samplers_parse(names ? names : live_sampler_auto.name, placer->samplers,
-					ENGINE_SAMPLERS_MAX, &placer->nr_samplers, err);
+					LIVE_SAMPLERS_MAX, &placer->nr_samplers, err);
 	for (uint32_t i = 0; !error && i < placer->nr_samplers; i++)
 		error = placer->samplers[i]->probe(&placer->live, err);
 	return error;
@@ -250,7 +250,7 @@ static int make_engine(struct placer *placer, struct printbuf *err)
 	};
 	for (uint32_t i = 0; i < placer->nr_samplers; i++)
 		config.samplers[i] = (struct engine_sampler){ placer->samplers[i], &placer->live };
-	if (placer->wish.keeps_ledger && config.nr_samplers < ENGINE_SAMPLERS_MAX)
+	if (placer->wish.keeps_ledger)
 		config.samplers[config.nr_samplers++] =
 			(struct engine_sampler){ &live_sampler_census, &placer->live };
 	return engine_new(&config, &placer->engine, err);

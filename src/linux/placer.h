@@ -27,6 +27,7 @@
 #include "linux/live.h"
 #include "linux/movers.h"
 #include "linux/patience.h"
+#include "linux/samplers.h"
 #include "linux/series.h"
 
 struct placer_wish {
@@ -54,7 +55,7 @@ struct placer {
 	const struct machine *machine; /* borrowed */
 	struct placer_wish wish;
 	struct live live;
-	const struct sampler_ops *samplers[ENGINE_SAMPLERS_MAX];
+	const struct sampler_ops *samplers[LIVE_SAMPLERS_MAX];
 	uint32_t nr_samplers;
 	const struct live_mover *mover;
 	void *mover_state;

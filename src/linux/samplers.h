@@ -7,6 +7,7 @@
 #ifndef BERTH_LINUX_SAMPLERS_H
 #define BERTH_LINUX_SAMPLERS_H
 
+#include "engine/engine.h"
 #include "linux/live.h"
 #include "policy/sampler.h"
 
@@ -28,6 +29,7 @@ extern const struct sampler_ops live_sampler_auto;
  * other. */
 const struct sampler_ops *live_sampler_fitting(const struct sampler_ops *open, uint64_t nr_pages,
 					       uint64_t price_ps);
+#define LIVE_SAMPLERS_MAX (ENGINE_SAMPLERS_MAX - 1) /* the census has a place of its own */
 /* The samplers of a list of names, "accessed-bits,damon", or `auto`. -EINVAL: no such sampler, too
  * many, or one twice. */
 int live_samplers_parse(const char *names, const struct sampler_ops **ret, uint32_t max,
