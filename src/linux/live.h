@@ -75,10 +75,11 @@ struct live {
 	uint32_t nr_spaces, max_spaces;
 	uint32_t nr_alive;
 	uint64_t turn;
-	pid_t top;	     /* watched with all its descendants; 0: none */
-	char *cgroup;	     /* below the root, watched with all below it; NULL: none */
-	uint64_t *job_pages; /* [node]: as counted last */
-	uint64_t counted_ns; /* when; 0: never */
+	pid_t top;		   /* watched with all its descendants; 0: none */
+	char *cgroup;		   /* below the root, watched with all below it; NULL: none */
+	uint64_t *job_pages;	   /* [node]: as counted last */
+	uint64_t counted_ns;	   /* when; 0: never */
+	uint64_t counted_resident; /* pages of all, when they were counted */
 	/* Whoever serves several jobs wants the pages of each: samplers' sums do not tell. */
 	bool counts_spaces;
 	bool is_listed;		/* live_watch_these() says who is watched; nobody is looked for */
@@ -95,6 +96,8 @@ struct live {
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is
 	 * something to find. */
 	uint64_t sampling_share_bp;
+	/* What they may take in the long run: who took more is to pay it back. 0: as above. */
+	uint64_t lasting_share_bp;
 	uint64_t nr_unwatched; /* processes beyond LIVE_MAX_SPACES */
 	/* Borrowed: where a sampler or mover that changes the machine journals it first. NULL:
 	 * nothing may be changed, and one that must refuses to open. */

@@ -14,7 +14,9 @@
 
 #define COUNT_EVERY_NS	(2 * NS_PER_S)
 #define COUNT_SPACES_NS NS_PER_S /* a job is to be back under its cap within two */
-#define COUNT_REST	200
+#define COUNT_REST	1000	 /* times what counting takes */
+#define COUNT_REST_NEW	200	 /* when there are more pages or fewer: moves are told of */
+#define CHANGED_PARTS	256
 #define LINE_MAX_BYTES	65536
 
 static int add_area(struct live_areas *areas, uint64_t first, uint64_t end)
@@ -82,12 +84,21 @@ uint64_t live_resident_pages(const struct live *live, uint32_t space)
 	return resident ? strtoull(resident, NULL, 10) : 0;
 }
 
+static uint64_t all_resident(const struct live *live)
+{
+	uint64_t nr = 0;
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		nr += live_resident_pages(live, i);
+	return nr;
+}
+
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns)
 {
 	if (live->counts_spaces)
 		return; /* counted here, each by itself */
 	memcpy(live->job_pages, pages_of_node, live->machine->nr_nodes * sizeof(*pages_of_node));
 	live->counted_ns = now_ns;
+	live->counted_resident = all_resident(live);
 }
 
 /* "7f12a8000000 default anon=512 dirty=512 N0=100 N1=412 kernelpagesize_kB=4" */
@@ -130,12 +141,22 @@ static void note_space(struct live *live, struct live_space *space, const uint64
 	}
 }
 
+static bool has_changed(const struct live *live)
+{
+	uint64_t now = all_resident(live), before = live->counted_resident;
+	return (now > before ? now - before : before - now) > before / CHANGED_PARTS;
+}
+
 /* Counting costs a walk through the page tables: the rest after it makes that a small share. */
 static bool is_count_due(const struct live *live, uint64_t now_ns)
 {
 	uint64_t every_ns = live->counts_spaces ? COUNT_SPACES_NS : COUNT_EVERY_NS;
-	return !live->counted_ns ||
-	       now_ns - live->counted_ns >= MAX(every_ns, live->count_cost_ns * COUNT_REST);
+	uint64_t passed_ns = now_ns - live->counted_ns;
+	if (!live->counted_ns)
+		return true;
+	if (passed_ns < MAX(every_ns, live->count_cost_ns * COUNT_REST_NEW))
+		return false;
+	return passed_ns >= live->count_cost_ns * COUNT_REST || has_changed(live);
 }
 
 static int count_pages(struct live *live, uint64_t now_ns)
@@ -156,6 +177,7 @@ static int count_pages(struct live *live, uint64_t now_ns)
 		note_space(live, &live->spaces[i], pages);
 	}
 	live->counted_ns = now_ns;
+	live->counted_resident = all_resident(live);
 	live->count_cost_ns = clock_thread_cpu_ns() - begun_ns;
 	free(pages);
 	return 0;
