@@ -12,9 +12,10 @@
 
 #define TICK_MAX_NS   NS_PER_S
 #define REFRESH_NS    NS_PER_S
-#define SHARE_BP      200  /* of a CPU for sampling */
-#define SHARE_BUSY_BP 1000 /* while pages move, and at the beginning */
+#define SHARE_BP      200 /* of a CPU for sampling */
+#define SHARE_BUSY_BP 600 /* while pages move, and at the beginning; paid back later */
 #define BUSY_NS	      (10 * NS_PER_S)
+#define BUSY_MOVED_NS (5 * NS_PER_S)
 #define BUSY_PARTS    256 /* of its pages: so many moved at least */
 #define BALANCING     "proc/sys/kernel/numa_balancing"
 
@@ -173,6 +174,9 @@ static void count_result(struct placer *placer, const struct move_result *result
 	if (result->outcome != MOVE_DONE || result->space >= placer->live.nr_spaces)
 		return;
 	struct live_space *space = &placer->live.spaces[result->space];
+	if (result->from < placer->machine->nr_nodes && result->to < placer->machine->nr_nodes)
+		take_pages(&placer->live.job_pages[result->from],
+			   &placer->live.job_pages[result->to], result->nr_pages);
 	if (engine_is_promotion(placer->machine, result->from, result->to)) {
 		counts->nr_promoted += result->nr_pages;
 		take_pages(&space->slow_pages, &space->fast_pages, result->nr_pages);
@@ -309,9 +313,12 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	placer->nr_moved = nr_moved;
 	uint64_t quiet_bp = placer->wish.sampling_share_bp ? placer->wish.sampling_share_bp
 							   : SHARE_BP;
-	bool is_busy = now_ns - placer->moved_ns < BUSY_NS && !placer->wish.is_share_fixed;
+	bool is_early = now_ns - placer->begun_ns < BUSY_NS;
+	bool is_busy = (is_early || now_ns - placer->moved_ns < BUSY_MOVED_NS) &&
+		       !placer->wish.is_share_fixed;
 	uint64_t share_bp = is_busy ? MAX(SHARE_BUSY_BP, quiet_bp) : quiet_bp;
 	placer->live.sampling_share_bp = share_bp / placer->nr_samplers;
+	placer->live.lasting_share_bp = quiet_bp / placer->nr_samplers;
 }
 
 static void note_series(struct placer *placer, uint64_t now_ns, bool is_last)

@@ -14,8 +14,9 @@
  *             [1] ...                            numbered as they came, a number is used again
  *                                                when no process is left in it
  *
- * Fast and slow pages of a job are counted from numa_maps (at most 1/200 of a CPU) when there are
- * several, and corrected by each move that is read back in between.
+ * Fast and slow pages of a job are counted from numa_maps when there are several (at most 1/200 of
+ * a CPU while they become more or fewer, else 1/1000), and corrected by each move that is read back
+ * in between.
  *
  * Cost: what sampler and mover take (both are measured), and a wake-up a second. About 150 KiB.
  */

@@ -7,6 +7,8 @@
  *     --------|------------|----- window -----|--------------------------- rest ----------------|--
  *                           bits are set by use ^ pages used in the window
  *
+ * What is new is read only where more or fewer pages are resident than before the last check.
+ *
  * A check is one window: pages with the bit had one hit of one check, all others none, which need
  * not be said (is_complete). What was touched outside of a window is told once, when the page is
  * first met: its bit tells that it was used since it came into being.
@@ -63,8 +65,9 @@
 #define SAVED_MAX_NS  ((int64_t)NS_PER_S)
 #define BURST	      4 /* checks in a row, at the beginning and at an alarm */
 #define SCOUT_NS      NS_PER_S
-#define PLANNED_PARTS 1024 /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST    12   /* in a row: from then on each has half of the share before */
+#define BEYOND_MAX_NS (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
+#define PLANNED_PARTS 1024	     /* of what is mapped: moves fewer than that are none */
+#define VAIN_FIRST    12	     /* in a row: from then on each has half of the share before */
 #define VAIN_MAX      15
 #define RUN_MAX_PAGES 65536
 #define SLEEP_MAX_NS  (50 * NS_PER_MS)
@@ -88,7 +91,9 @@ struct accessed {
 	uint64_t clearing_ns, watched_ns; /* what the last clearing took; the window as it was */
 	uint64_t paid_ns, cost_ns;	  /* credit was settled until; CPU time of this check */
 	uint64_t decided_ns;		  /* live->deciding_ns that was paid for */
+	uint64_t beyond_ns;		  /* more than the lasting share; at most BEYOND_MAX_NS */
 	uint64_t nr_resident;		  /* pages, when last asked */
+	uint64_t nr_met;		  /* resident when what is new was read last */
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
 	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
 	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
@@ -361,10 +366,20 @@ static void note_vain(struct accessed *accessed)
 		accessed->nr_vain = MIN(accessed->nr_vain + 1, VAIN_MAX);
 }
 
+/* While nothing moves half of the share pays for what was taken beyond it before. */
 static uint64_t share_of(const struct accessed *accessed)
 {
+	const struct live *live = accessed->live;
 	unsigned by = accessed->nr_vain < VAIN_FIRST ? 0 : accessed->nr_vain - VAIN_FIRST + 1;
-	return MIN(MAX(accessed->live->sampling_share_bp >> by, 1), SHARE_MAX_BP);
+	by += accessed->beyond_ns > 0 && live->sampling_share_bp <= live->lasting_share_bp;
+	return MIN(MAX(live->sampling_share_bp >> by, 1), SHARE_MAX_BP);
+}
+
+static void note_beyond(struct accessed *accessed, uint64_t passed_ns, uint64_t cost_ns)
+{
+	uint64_t lasting_ns = passed_ns / 10000 * accessed->live->lasting_share_bp;
+	uint64_t all_ns = accessed->beyond_ns + cost_ns;
+	accessed->beyond_ns = MIN(all_ns > lasting_ns ? all_ns - lasting_ns : 0, BEYOND_MAX_NS);
 }
 
 /* Up to four seconds, if looking has been in vain: it costs, too. */
@@ -378,12 +393,13 @@ static uint64_t scout_rest_ns(const struct accessed *accessed)
 /* When the next check may begin, by what this one took. */
 static void settle(struct accessed *accessed, uint64_t now_ns)
 {
+	uint64_t cost_ns = accessed->cost_ns + accessed->live->deciding_ns - accessed->decided_ns;
 	note_vain(accessed);
+	note_beyond(accessed, now_ns - accessed->paid_ns, cost_ns);
 	uint64_t share_bp = share_of(accessed);
 	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
 	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
-	accessed->saved_ns -= (int64_t)accessed->cost_ns;
-	accessed->saved_ns -= (int64_t)(accessed->live->deciding_ns - accessed->decided_ns);
+	accessed->saved_ns -= (int64_t)cost_ns;
 	accessed->decided_ns = accessed->live->deciding_ns;
 	uint64_t rest_ns = MAX(accessed->cost_ns, REST_MIN_NS);
 	accessed->paid_ns = now_ns;
@@ -503,7 +519,9 @@ static int step(struct accessed *accessed)
 		begin_reading(accessed, accessed->phase == WINDOW ? COUNTING : READING_NEW);
 		return -EAGAIN;
 	case READING_NEW:
-		read_all(accessed); /* puts nothing: it comes to its end */
+		if (accessed->nr_resident != accessed->nr_met)
+			read_all(accessed); /* puts nothing: it comes to its end */
+		accessed->nr_met = accessed->nr_resident;
 		now_ns = clock_now_ns();
 		clear_bits(accessed);
 		accessed->cleared_ns = clock_now_ns();
