@@ -181,6 +181,9 @@ static const struct option run_options[] = {
 	  "With --tier: how to see which pages are used, a name or several, NAME,NAME; otherwise "
 	  "auto: what works here, by what it costs for the memory that there is.",
 	  NULL },
+	{ 0, "mover", "NAME", OPTION_STRING, offsetof(struct run_options, tier.mover),
+	  "With --tier: how pages are moved, move_pages or damos; otherwise move_pages.",
+	  "auto|move_pages|damos" },
 	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct run_options, tier.machine),
 	  "With --tier: this machine as you know it, where its firmware does not tell latencies; "
 	  "otherwise host. Nodes are the kernel's.",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "linux/movers.h"
 #include "linux/samplers.h"
 #include "linux/spawn.h"
 #include "linux/tier.h"
@@ -38,6 +39,15 @@ int run_tier_check_sampler(const char *names, uint32_t max)
 	if (!names || live_samplers_parse(names, samplers, max, &nr, &err) == 0)
 		return 0;
 	return fail_usage("--sampler %s", printbuf_str(&err));
+}
+
+static int check_mover(const char *name)
+{
+	const struct live_mover *mover;
+	PRINTBUF(err);
+	if (live_mover_parse(name, &mover, &err) == 0)
+		return 0;
+	return fail_usage("--mover %s", printbuf_str(&err));
 }
 
 struct engine_budget run_tier_budget(const struct run_tier_options *options)
@@ -78,6 +88,7 @@ int run_tier(const struct run_tier_options *options, const struct job_wish *cpus
 	struct tier_wish wish = { .cpus = cpus,
 				  .tell = tell,
 				  .sampler = options->sampler,
+				  .mover = options->mover,
 				  .machine = options->machine,
 				  .budget = run_tier_budget(options) };
 	struct tier_report report;
@@ -86,6 +97,8 @@ int run_tier(const struct run_tier_options *options, const struct job_wish *cpus
 	status = run_tier_policy(options->policy ? options->policy : "berth", &wish.policy, values);
 	if (!status)
 		status = run_tier_check_sampler(options->sampler, LIVE_SAMPLERS_MAX);
+	if (!status)
+		status = check_mover(options->mover);
 	if (status)
 		return status;
 	wish.values = values;

@@ -2,10 +2,33 @@
 /* The list of movers (movers.h). */
 #include "linux/movers.h"
 
+#include <string.h>
+
+#include "base/error.h"
+
 const struct live_mover *const live_movers[] = {
 	&live_mover_move_pages,
+	&live_mover_damos,
 	NULL,
 };
+
+int live_mover_parse(const char *name, const struct live_mover **ret, struct printbuf *err)
+{
+	if (!name || strcmp(name, "auto") == 0) {
+		*ret = live_movers[0];
+		return 0;
+	}
+	for (size_t i = 0; live_movers[i]; i++) {
+		if (strcmp(live_movers[i]->ops->name, name) != 0)
+			continue;
+		*ret = live_movers[i];
+		return 0;
+	}
+	error_set(err, -EINVAL, "%s: no such mover; there are auto", name);
+	for (size_t i = 0; err && live_movers[i]; i++)
+		prt_printf(err, ", %s", live_movers[i]->ops->name);
+	return -EINVAL;
+}
 
 static void put_unmovable(struct printbuf *out, const struct mover_figures *figures)
 {
@@ -41,6 +64,12 @@ void mover_figures_to_text(struct printbuf *out, const struct mover_figures *fig
 		prt_printf(out, ", halved %u times by pressure, down to ", figures->nr_halved);
 		put_rate(out, figures->rate_least);
 	}
+	if (figures->scheme_tried_bytes) {
+		prt_str(out, "; schemes tried ");
+		prt_bytes(out, figures->scheme_tried_bytes);
+		prt_str(out, " and moved ");
+		prt_bytes(out, figures->scheme_applied_bytes);
+	}
 	prt_char(out, '\n');
 }
 
@@ -60,6 +89,8 @@ void mover_figures_to_json(struct json_writer *json, const char *key,
 	put_rate_member(json, "rate_most", figures->rate_most);
 	put_rate_member(json, "rate_least", figures->rate_least);
 	json_u64(json, "halved", figures->nr_halved);
+	json_u64(json, "scheme_tried_bytes", figures->scheme_tried_bytes);
+	json_u64(json, "scheme_applied_bytes", figures->scheme_applied_bytes);
 	json_object_begin(json, "unmovable_pages");
 	for (unsigned i = UNMOVABLE_NONE + 1; i < UNMOVABLE_NR_KINDS; i++)
 		json_u64(json, unmovable_kind_names[i], figures->unmovable_pages[i]);

@@ -15,6 +15,8 @@ struct mover_figures {				      /* for the report */
 	uint64_t unmovable_pages[UNMOVABLE_NR_KINDS]; /* known to be so now, by kind */
 	uint64_t rate_most, rate_least; /* bytes per second: allowed at most, and at the worst */
 	uint32_t nr_halved;		/* the rate, by pressure */
+	/* As schemes told: looked at, and moved. */
+	uint64_t scheme_tried_bytes, scheme_applied_bytes;
 };
 void mover_figures_to_json(struct json_writer *json, const char *key,
 			   const struct mover_figures *figures);
@@ -33,5 +35,9 @@ struct live_mover {
 extern const struct live_mover *const live_movers[]; /* NULL-terminated */
 
 extern const struct live_mover live_mover_move_pages;
+extern const struct live_mover live_mover_damos;
+
+/* NULL or "auto": the first. -EINVAL: no such mover; err says which there are. */
+int live_mover_parse(const char *name, const struct live_mover **ret, struct printbuf *err);
 
 #endif

@@ -35,8 +35,9 @@ static int choose(struct placer *placer, struct printbuf *err)
 		return error_set(err, -EOPNOTSUPP,
 				 "this machine has one tier of memory: there is nowhere to move "
 				 "pages to; `berth machine` shows it");
-	placer->mover = live_movers[0];
-	int error = placer->mover->ops->probe(&placer->live, err);
+	int error = live_mover_parse(placer->wish.mover, &placer->mover, err);
+	if (!error)
+		error = placer->mover->ops->probe(&placer->live, err);
 	return error ? error : choose_samplers(placer, err);
 }
 

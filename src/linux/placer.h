@@ -35,6 +35,7 @@ struct placer_wish {
 	const struct policy_ops *policy;
 	const uint64_t *values; /* of its tunables; NULL: defaults */
 	const char *sampler; /* names, "a,b"; NULL or "auto": what works here, by what it costs */
+	const char *mover;   /* a name; NULL or "auto": the first */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp;	  /* of a CPU; 0: the default */
 	bool is_share_fixed;		  /* not more of it while pages move */

@@ -87,6 +87,7 @@ static int tier_init(struct tier *tier, const struct root *root, struct printbuf
 	struct placer_wish placing = { .policy = wish->policy,
 				       .values = wish->values,
 				       .sampler = wish->sampler,
+				       .mover = wish->mover,
 				       .budget = wish->budget,
 				       .sampling_share_bp = wish->sampling_share_bp };
 	int error = machine_open(wish->machine ? wish->machine : "host", &tier->machine, err);

@@ -31,9 +31,9 @@
 struct tier_wish {
 	const struct job_wish *cpus; /* prefer empty: the kernel says where it runs */
 	const struct policy_ops *policy;
-	const uint64_t *values; /* of its tunables; NULL: defaults */
-	const char *sampler;	/* as placer_wish */
-	const char *machine;	/* as -M; NULL: what this one tells of itself */
+	const uint64_t *values;	     /* of its tunables; NULL: defaults */
+	const char *sampler, *mover; /* as placer_wish */
+	const char *machine;	     /* as -M; NULL: what this one tells of itself */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp; /* of a CPU; 0: the default */
 	/* What the user is to know meanwhile, and of what failed beside the memory. */
