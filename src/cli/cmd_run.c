@@ -184,6 +184,11 @@ static const struct option run_options[] = {
 	{ 0, "mover", "NAME", OPTION_STRING, offsetof(struct run_options, tier.mover),
 	  "With --tier: how pages are moved, move_pages or damos; otherwise move_pages.",
 	  "auto|move_pages|damos" },
+	{ 0, "advise", "KIND[,KIND]", OPTION_STRING, offsetof(struct run_options, tier.advice),
+	  "With --tier: beside moving, ask the kernel to make demoted pages cold (cold), to join 2 "
+	  "MiB that was promoted into a huge page (collapse), to page out what a full slow node "
+	  "refused (pageout), to reclaim file pages of a full node (reclaim). Otherwise nothing.",
+	  NULL },
 	{ 'M', "machine", "MACHINE", OPTION_STRING, offsetof(struct run_options, tier.machine),
 	  "With --tier: this machine as you know it, where its firmware does not tell latencies; "
 	  "otherwise host. Nodes are the kernel's.",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "linux/advice.h"
 #include "linux/movers.h"
 #include "linux/samplers.h"
 #include "linux/spawn.h"
@@ -39,6 +40,14 @@ int run_tier_check_sampler(const char *names, uint32_t max)
 	if (!names || live_samplers_parse(names, samplers, max, &nr, &err) == 0)
 		return 0;
 	return fail_usage("--sampler %s", printbuf_str(&err));
+}
+
+static int parse_advice(const char *names, uint32_t *ret_kinds)
+{
+	PRINTBUF(err);
+	if (advice_parse(names, ret_kinds, &err) == 0)
+		return 0;
+	return fail_usage("--advise %s", printbuf_str(&err));
 }
 
 static int check_mover(const char *name)
@@ -99,6 +108,8 @@ int run_tier(const struct run_tier_options *options, const struct job_wish *cpus
 		status = run_tier_check_sampler(options->sampler, LIVE_SAMPLERS_MAX);
 	if (!status)
 		status = check_mover(options->mover);
+	if (!status)
+		status = parse_advice(options->advice, &wish.advice);
 	if (status)
 		return status;
 	wish.values = values;

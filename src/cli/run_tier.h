@@ -9,7 +9,7 @@
 
 struct run_tier_options { /* a part of `berth run`'s */
 	bool is_wanted;
-	const char *policy, *sampler, *mover, *machine, *report;
+	const char *policy, *sampler, *mover, *advice, *machine, *report;
 	uint64_t rate_bytes, floor_bytes, cap_bytes;
 	enum output_format format; /* of the report */
 };

@@ -15,7 +15,7 @@
 #define FRAME_BITS  (((uint64_t)1 << 55) - 1)
 #define INTERVAL_US 10000
 #define LOOK_NS	    NS_PER_MS
-#define LOOKS_MAX   500 /* half a second: 8,192 pages take a tenth of it */
+#define LOOKS_MAX   500 /* half a second */
 #define STATS_TRIES 8
 #define REGIONS_MIN 3 /* the kernel's least */
 

@@ -3,7 +3,7 @@
  * Moving pages of one process by a kdamond's scheme, and reading back what came of it. Knows no
  * thread and no queue: the mover's worker calls it.
  *
- *     at most 8,192 pages of one process
+ *     at most 2,048 pages of one process
  *         1 where are they?         move_pages(2) without nodes; frames by /proc/PID/pagemap
  *         2 for each node that some are to go to, the slowest tier first, as they make the room:
  *             pages -> ranges       of addresses, or of frames; at most 1,024 at a time
@@ -22,7 +22,7 @@
  * What it told of itself (the scheme's stats) is asked for where the kernel answers at once (6.17);
  * before, it answers in steps of 100 ms, while the scheme is applied over and over.
  *
- * Cost: two writes into sysfs for each range, 20 to 30 ms for each 1,024 ranges. 620 KiB.
+ * Cost: two writes into sysfs for each range, 20 to 30 ms for each 1,024 ranges. 190 KiB.
  * Follows mm/damon/paddr.c, vaddr.c and sysfs-schemes.c (6.12, 7.3).
  */
 #ifndef BERTH_LINUX_DAMOS_BATCH_H
@@ -31,7 +31,7 @@
 #include "linux/kdamond.h"
 #include "linux/move_batch.h"
 
-#define DAMOS_PAGES_MAX 8192
+#define DAMOS_PAGES_MAX 2048
 
 struct damos_item {
 	uint64_t page, frame; /* frame 0: not known */

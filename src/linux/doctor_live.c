@@ -77,6 +77,14 @@ static void check_movers(struct doctor *doctor, struct live *live)
 		if (!error && !first)
 			first = ops->name;
 	}
+	for (size_t i = 0; live_advisers[i]; i++) {
+		const struct mover_ops *ops = live_advisers[i]->ops;
+		struct doctor_finding *finding = doctor_add(doctor, DOCTOR_MEMORY, ops->name,
+							    false);
+		PRINTBUF(reason);
+		take_answer(doctor, finding, ops->probe(live, &reason), ops->summary, &reason,
+			    DOCTOR_OFF);
+	}
 	struct doctor_finding *finding = doctor_add(doctor, DOCTOR_MEMORY, "mover", is_needed);
 	doctor_summary(finding, "%s", first ? first : "none");
 	if (!first)

@@ -4,7 +4,7 @@
  *
  *     engine's thread                                   the worker
  *     submit --> one batch: a plan's first moves of  --> damos_batch_run (damos_batch.h)
- *                one process, 8,192 pages at most              |
+ *                one process, 2,048 pages at most              |
  *     complete <- its results <--------------------------------+
  *     the loop's poll <- eventfd: the batch is done
  *

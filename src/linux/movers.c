@@ -12,6 +12,12 @@ const struct live_mover *const live_movers[] = {
 	NULL,
 };
 
+const struct live_mover *const live_advisers[] = {
+	&live_mover_madvise,
+	&live_mover_reclaim,
+	NULL,
+};
+
 int live_mover_parse(const char *name, const struct live_mover **ret, struct printbuf *err)
 {
 	if (!name || strcmp(name, "auto") == 0) {

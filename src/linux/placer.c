@@ -57,6 +57,8 @@ int placer_new(const struct root *root, const struct machine *machine,
 		error = wish->is_dry
 				? mover_dry_new(&placer->dry)
 				: placer->mover->new (&placer->live, &placer->mover_state, err);
+	if (!error && !wish->is_dry)
+		error = advice_new(&placer->live, wish->advice, &placer->advice, err);
 	if (!error && wish->keeps_ledger)
 		error = ledger_init(&placer->ledger, machine);
 	if (error) {
@@ -74,6 +76,7 @@ struct placer *placer_free(struct placer *placer)
 	engine_free(placer->engine);
 	if (placer->mover_state)
 		placer->mover->free(placer->mover_state);
+	advice_free(placer->advice);
 	mover_dry_free(placer->dry);
 	ledger_fini(&placer->ledger);
 	if (placer->live.root)
@@ -207,6 +210,8 @@ static void completed(void *context, const struct move_result *results, uint32_t
 			note_result(placer, &results[i]);
 			count_result(placer, &results[i]);
 		}
+	if (placer->advice)
+		advice_note(placer->advice, results, nr, placer->now_ns);
 	if (watch && watch->completed)
 		watch->completed(watch->context, results, nr);
 }
@@ -357,6 +362,8 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	}
 	if (!error)
 		error = engine_tick(placer->engine, now_ns, err);
+	if (!error && placer->advice)
+		advice_turn(placer->advice, now_ns);
 	placer->live.has_planner = true;
 	placer->live.nr_planned_pages = engine_stats(placer->engine)->nr_planned_pages;
 	placer->ticking_ns += clock_thread_cpu_ns() - cpu_ns;

@@ -24,6 +24,7 @@
 #define BERTH_LINUX_PLACER_H
 
 #include "engine/engine.h"
+#include "linux/advice.h"
 #include "linux/ledger.h"
 #include "linux/live.h"
 #include "linux/movers.h"
@@ -36,6 +37,7 @@ struct placer_wish {
 	const uint64_t *values; /* of its tunables; NULL: defaults */
 	const char *sampler; /* names, "a,b"; NULL or "auto": what works here, by what it costs */
 	const char *mover;   /* a name; NULL or "auto": the first */
+	uint32_t advice;     /* ADVICE_BIT of kinds; 0: none */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp;	  /* of a CPU; 0: the default */
 	bool is_share_fixed;		  /* not more of it while pages move */
@@ -61,6 +63,7 @@ struct placer {
 	uint32_t nr_samplers;
 	const struct live_mover *mover;
 	void *mover_state;
+	struct advice *advice; /* NULL: none is wanted */
 	struct engine *engine;
 	struct engine_watch watch;
 	struct policy_job jobs[ENGINE_JOBS_MAX];

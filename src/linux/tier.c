@@ -88,6 +88,7 @@ static int tier_init(struct tier *tier, const struct root *root, struct printbuf
 				       .values = wish->values,
 				       .sampler = wish->sampler,
 				       .mover = wish->mover,
+				       .advice = wish->advice,
 				       .budget = wish->budget,
 				       .sampling_share_bp = wish->sampling_share_bp };
 	int error = machine_open(wish->machine ? wish->machine : "host", &tier->machine, err);
@@ -125,6 +126,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.series = *placer_series(placer),
 		.nr_processes = placer->live.nr_spaces,
 		.moving = moving,
+		.advice = placer->advice ? placer->advice->figures : (struct advice_figures){ 0 },
 		.nr_foreign_pages = placer->live.nr_foreign_pages,
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
 		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
@@ -227,4 +229,5 @@ void tier_report_to_text(struct printbuf *out, const struct tier_report *report)
 			   (unsigned long long)report->nr_foreign_pages);
 	prt_char(out, '\n');
 	mover_figures_to_text(out, &report->moving);
+	advice_to_text(out, &report->advice);
 }

@@ -22,6 +22,7 @@
 
 #include "base/json.h"
 #include "engine/engine.h"
+#include "linux/advice.h"
 #include "linux/job.h"
 #include "linux/live.h"
 #include "linux/movers.h"
@@ -33,6 +34,7 @@ struct tier_wish {
 	const struct policy_ops *policy;
 	const uint64_t *values;	     /* of its tunables; NULL: defaults */
 	const char *sampler, *mover; /* as placer_wish */
+	uint32_t advice;	     /* as placer_wish */
 	const char *machine;	     /* as -M; NULL: what this one tells of itself */
 	struct engine_budget budget;
 	uint64_t sampling_share_bp; /* of a CPU; 0: the default */
@@ -53,6 +55,7 @@ struct tier_report {
 	struct series series;	/* second by second */
 	uint32_t nr_processes;
 	struct mover_figures moving;
+	struct advice_figures advice;
 	uint64_t nr_foreign_pages; /* live.h */
 	bool has_failed;	   /* placing ended before the program; the reason is in err */
 };

@@ -53,6 +53,8 @@ void tier_report_to_json(struct json_writer *json, const char *key,
 		json_u64(json, move_outcome_names[i], stats->nr_outcome_pages[i]);
 	json_object_end(json);
 	mover_figures_to_json(json, "mover_figures", &report->moving);
+	json_u64(json, "foreign_pages", report->nr_foreign_pages);
+	advice_to_json(json, "advice", &report->advice);
 	series_to_json(json, "series", &report->series);
 	json_object_end(json);
 }

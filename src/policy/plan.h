@@ -15,6 +15,17 @@
 #define PLAN_MOVES_MAX 65536 /* in one plan; a policy sees no more room and asks again later */
 #define PLAN_NODE_ANY  UINT32_MAX
 
+/* What is asked for. Policies ask for moves; the others are asked of the kernel beside them, by
+ * whoever runs the engine in life (linux/advice.h), with `to` where the pages are. */
+enum plan_kind {
+	PLAN_MOVE,
+	PLAN_COLD,     /* the first to go when the kernel reclaims */
+	PLAN_PAGEOUT,  /* out of memory, to swap or to their file */
+	PLAN_COLLAPSE, /* into one huge page */
+	PLAN_RECLAIM,  /* so many pages of the node `from`, whichever the kernel takes */
+	PLAN_NR_KINDS,
+};
+
 struct plan_move {
 	uint64_t page, nr_pages;
 	uint32_t space;
@@ -29,6 +40,7 @@ struct plan_move {
 	uint8_t order;
 	/* A cap asks for it: a mover does it before what only gains, and as fast as it can. */
 	bool is_claimed;
+	uint8_t kind; /* enum plan_kind */
 };
 
 struct plan {

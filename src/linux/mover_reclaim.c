@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * node-reclaim: room made on a node by the kernel's own reclaim, file pages only.
+ *
+ *     PLAN_RECLAIM, from node N     "4M swappiness=0" -> /sys/devices/system/node/nodeN/reclaim
+ *                                   where there is none, and a cgroup is watched:
+ *                                                     -> its memory.reclaim, of whichever node
+ *
+ * For a node that refuses pages as full: what the kernel gives up first is the page cache that was
+ * used least. A node's file concerns everybody's page cache; nothing of anonymous memory is
+ * touched, that is what pageout is for (mover_madvise.c).
+ *
+ * The kernel says whether it got all that it was asked for; how much became free is read back from
+ * the node's meminfo.
+ *
+ * Cost: reclaiming 4 MiB of page cache takes the kernel about a millisecond of our time; whoever
+ * asks bounds how often (advice.h).
+ * Follows reclaim_store() and user_proactive_reclaim() in mm/vmscan.c (7.3), memory_reclaim() in
+ * mm/memcontrol.c (6.12).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "linux/movers.h"
+#include "linux/process.h"
+
+#define RESULTS_MAX 64
+#define NODE_FILE   "sys/devices/system/node/node%u/reclaim"
+
+struct reclaim {
+	struct live *live;
+	struct move_result results[RESULTS_MAX];
+	uint32_t nr_results;
+};
+
+static bool path_for(const struct live *live, uint32_t node, char *ret, size_t size)
+{
+	snprintf(ret, size, NODE_FILE, live->machine->nodes[node].id);
+	if (root_has(live->root, ret))
+		return true;
+	if (!live->cgroup)
+		return false;
+	snprintf(ret, size, "%s/memory.reclaim", live->cgroup);
+	return root_has(live->root, ret);
+}
+
+/* "Node 1 MemFree:  123456 kB" */
+static uint64_t free_pages(const struct live *live, uint32_t node)
+{
+	char path[96], *text = NULL;
+	uint64_t kib = 0;
+	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
+		 live->machine->nodes[node].id);
+	if (root_read(live->root, path, &text) == 0) {
+		const char *at = strstr(text, "MemFree:");
+		kib = at ? strtoull(at + strlen("MemFree:"), NULL, 10) : 0;
+	}
+	free(text);
+	return kib * KIB / live->machine->page_bytes;
+}
+
+/* How many of the pages became free: as the kernel says, and at most as many as there are more. */
+static struct move_result make_room(struct reclaim *reclaim, const struct plan_move *move)
+{
+	const struct live *live = reclaim->live;
+	char path[256], wish[64];
+	struct move_result result = {
+		.page = move->page,
+		.nr_pages = move->nr_pages,
+		.space = move->space,
+		.from = move->from,
+		.to = move->to,
+		.node = PLAN_NODE_ANY,
+		.outcome = MOVE_REFUSED_DENIED,
+	};
+	if (move->kind != PLAN_RECLAIM || move->from >= live->machine->nr_nodes ||
+	    !path_for(live, move->from, path, sizeof(path)))
+		return result;
+	uint64_t before = free_pages(live, move->from);
+	snprintf(wish, sizeof(wish), "%llu swappiness=0",
+		 (unsigned long long)(move->nr_pages * live->machine->page_bytes));
+	int error = rootfile_write(live->root, path, wish);
+	uint64_t after = free_pages(live, move->from);
+	result.outcome = !error || (error == -EAGAIN && after > before) ? MOVE_DONE
+			 : error == -EACCES || error == -EPERM		? MOVE_REFUSED_DENIED
+									: MOVE_REFUSED_BUSY;
+	if (error == -EAGAIN && after > before)
+		result.nr_pages = MIN(move->nr_pages, after - before);
+	return result;
+}
+
+static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint64_t now_ns)
+{
+	struct reclaim *reclaim = state;
+	uint32_t taken = 0;
+	(void)now_ns;
+	for (; taken < nr && reclaim->nr_results < RESULTS_MAX; taken++)
+		reclaim->results[reclaim->nr_results++] = make_room(reclaim, &moves[taken]);
+	return (int)taken;
+}
+
+static int complete(void *state, struct move_result *results, uint32_t max, uint64_t now_ns)
+{
+	struct reclaim *reclaim = state;
+	uint32_t nr = MIN(max, reclaim->nr_results), left = reclaim->nr_results - nr;
+	(void)now_ns;
+	memcpy(results, reclaim->results, nr * sizeof(*results));
+	memmove(reclaim->results, reclaim->results + nr, left * sizeof(*results));
+	reclaim->nr_results = left;
+	return (int)nr;
+}
+
+/* A cgroup may still come to be watched: without one the kernel's file for nodes is needed. */
+static int probe(void *world, struct printbuf *err)
+{
+	const struct live *live = world;
+	char path[256];
+	for (uint32_t i = 0; i < live->machine->nr_nodes; i++)
+		if (live->machine->nodes[i].tier != UINT32_MAX &&
+		    path_for(live, i, path, sizeof(path)))
+			return 0;
+	return error_set(err, -EOPNOTSUPP,
+			 "node-reclaim: there is no /sys/devices/system/node/nodeN/reclaim and no "
+			 "watched cgroup with memory.reclaim; use Linux 7");
+}
+
+static int reclaim_new(struct live *live, void **ret_mover, struct printbuf *err)
+{
+	struct reclaim *reclaim = calloc(1, sizeof(*reclaim));
+	if (!reclaim)
+		return error_set(err, -ENOMEM, "node-reclaim: out of memory");
+	reclaim->live = live;
+	*ret_mover = reclaim;
+	return 0;
+}
+
+static const struct mover_ops reclaim_ops = {
+	.name = "node-reclaim",
+	.summary = "room on a full node, by the kernel's reclaim of file pages",
+	.probe = probe,
+	.submit = submit,
+	.complete = complete,
+};
+
+const struct live_mover live_mover_reclaim = { &reclaim_ops, reclaim_new, NULL, NULL, free };
