@@ -12,6 +12,7 @@
 
 #define REST_NS	     NS_PER_S	       /* of a block, before it is collapsed */
 #define FIND_NS	     (100 * NS_PER_MS) /* between two looks at the table */
+#define TRIES_MAX    16		       /* looks at a block */
 #define RECLAIM_NS   (250 * NS_PER_MS)
 #define RESULTS	     256
 #define PROBES	     8 /* neighbours in the table that are tried */
@@ -139,13 +140,13 @@ static struct advice_block *block_for(struct advice *advice, uint32_t space, uin
 static void count_promoted(struct advice *advice, const struct move_result *result, uint64_t now_ns)
 {
 	uint64_t page = result->page, end = result->page + result->nr_pages;
-	advice->promoted_ns = now_ns;
 	while (page < end) {
 		uint64_t number = page / ADVICE_BLOCK_PAGES;
 		uint64_t nr = MIN(end, (number + 1) * ADVICE_BLOCK_PAGES) - page;
 		struct advice_block *block = block_for(advice, result->space, number);
+		if (block->nr_promoted < ADVICE_WORTH)
+			block->changed_ns = now_ns;
 		block->nr_promoted = (uint16_t)MIN(block->nr_promoted + nr, ADVICE_BLOCK_PAGES);
-		block->changed_ns = now_ns;
 		page += nr;
 	}
 }
@@ -212,28 +213,29 @@ static bool is_worth_collapsing(struct advice *advice, const struct advice_block
 	return is_worth;
 }
 
-/* Blocks that came to rest; of these the first few. */
+/* Blocks whose half was promoted a second ago; of these the first few. What is not yet on the fast
+ * tier is looked at again after another second. */
 static void find_collapses(struct advice *advice, uint64_t now_ns)
 {
 	uint32_t nr = 0;
-	if (now_ns < advice->found_ns || advice->promoted_ns == 0)
+	if (now_ns < advice->found_ns)
 		return;
 	advice->found_ns = now_ns + FIND_NS;
 	for (uint32_t i = 0; i < ADVICE_BLOCKS_MAX && nr < ADVICE_COLLAPSES; i++) {
 		struct advice_block *block = &advice->blocks[i];
-		if (!block->is_used || block->nr_promoted < ADVICE_WORTH ||
-		    now_ns - block->changed_ns < REST_NS)
-			continue;
-		block->is_used = false;
-		nr++;
 		struct move_result whole = { .page = block->number * ADVICE_BLOCK_PAGES,
 					     .nr_pages = ADVICE_BLOCK_PAGES,
 					     .space = block->space };
-		if (is_worth_collapsing(advice, block))
+		if (!block->is_used || block->nr_promoted < ADVICE_WORTH ||
+		    now_ns - block->changed_ns < REST_NS)
+			continue;
+		bool is_worth = is_worth_collapsing(advice, block);
+		nr++;
+		block->changed_ns = now_ns;
+		block->is_used = !is_worth && ++block->nr_tries < TRIES_MAX;
+		if (is_worth)
 			ask_for(advice, PLAN_COLLAPSE, &whole, PLAN_NODE_ANY);
 	}
-	if (nr < ADVICE_COLLAPSES && now_ns - advice->promoted_ns >= REST_NS)
-		advice->promoted_ns = 0; /* all have rested, and were looked at */
 }
 
 /* One at a time: what became of it is known at once. */

@@ -12,7 +12,7 @@
  *                                                      times a second at most
  *
  *     completed moves --note--> queue of 4,096 --turn--> the advisers (movers.h), so many a turn
- *     blocks of 2 MiB: (space, block) -> pages promoted, when last
+ *     blocks of 2 MiB: (space, block) -> pages promoted, when half of it was
  *
  * Advice that the queue has no room for is forgotten and counted: it would have been a gain, nobody
  * waits for it.
@@ -41,7 +41,7 @@ struct advice_block {
 	uint64_t number; /* page / 512 */
 	uint64_t changed_ns;
 	uint32_t space;
-	uint16_t nr_promoted;
+	uint16_t nr_promoted, nr_tries;
 	bool is_used;
 };
 
@@ -62,8 +62,8 @@ struct advice {
 	struct plan_move *queue; /* ring */
 	uint32_t first, nr;
 	struct advice_block *blocks; /* open addressing by number; a new one pushes the old out */
-	uint64_t promoted_ns, found_ns; /* when a block changed; when to look for such again */
-	uint64_t *full_ns;		/* [node]: reclaim may be asked for again from then on */
+	uint64_t found_ns;	     /* when to look for blocks again */
+	uint64_t *full_ns;	     /* [node]: reclaim may be asked for again from then on */
 	struct advice_figures figures;
 };
 
