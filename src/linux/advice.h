@@ -6,7 +6,7 @@
  *     what a move came to                              asked for                       of
  *     a page was demoted                               cold                            madvise
  *     half of 2 MiB was promoted; all of it is there,  collapse, a second after        madvise
- *       in single pages, 7/8 on the fast tier
+ *       in single pages, 3/4 on the fast tier
  *     a node refused a demotion as full                pageout of these pages          madvise
  *     a node refused pages as full                     reclaim of 4 MiB there, four    reclaim
  *                                                      times a second at most
@@ -32,7 +32,7 @@
 #define ADVICE_BLOCKS_MAX    4096
 #define ADVICE_BLOCK_PAGES   512 /* of 4 KiB: a huge page */
 #define ADVICE_WORTH	     (ADVICE_BLOCK_PAGES / 2)
-#define ADVICE_FAST	     (ADVICE_BLOCK_PAGES * 7 / 8)
+#define ADVICE_FAST	     (ADVICE_BLOCK_PAGES * 3 / 4)
 #define ADVICE_A_TURN	     256
 #define ADVICE_COLLAPSES     8 /* a turn */
 #define ADVICE_RECLAIM_BYTES (4 * MIB)

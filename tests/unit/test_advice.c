@@ -51,7 +51,7 @@ static void test_what_may_be_collapsed(void **state)
 		entries[i] = PRESENT | (100 + i * 7);
 	assert_true(advice_is_collapsible(machine, &frames, entries));
 	for (uint32_t i = 0; i < ADVICE_BLOCK_PAGES - ADVICE_FAST; i++)
-		entries[i * 8] = PRESENT | (12000 + i); /* on the slow tier */
+		entries[i * 4] = PRESENT | (12000 + i); /* on the slow tier */
 	assert_true(advice_is_collapsible(machine, &frames, entries));
 	entries[501] = PRESENT | 12500;
 	assert_false(advice_is_collapsible(machine, &frames, entries));
