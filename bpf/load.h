@@ -73,6 +73,23 @@ static inline void window_close(struct scx_cpu *cpu, uint32_t number, uint64_t n
 	cpu->stolen_ns = all_stolen_ns;
 }
 
+/* Whether it is lent is known before it is looked for: a CPU that is picked from the idle ones and
+ * found to be its owner's would have to be woken to be idle again, in the owner's pause.
+ * WHEN: on the CPU itself as it goes idle, and by offer() while it is. */
+static inline bool lendable_note(const struct scx_cpu *cpu, uint32_t number, uint64_t now_ns)
+{
+	struct bpf_cpumask *lendable = lendable_find();
+	bool is = cpu->stolen_bp < SOFT_HALF_STOLEN_BP &&
+		  cpu_others_bp(cpu, now_ns) <= SOFT_LENT_BP;
+	if (!lendable || bpf_cpumask_test_cpu(number, &lendable->cpumask) == is)
+		return is;
+	if (is)
+		bpf_cpumask_set_cpu(number, lendable);
+	else
+		bpf_cpumask_clear_cpu(number, lendable);
+	return is;
+}
+
 static inline uint32_t cpu_utilisation_bp(const struct scx_cpu *cpu, uint64_t now_ns)
 {
 	if (cpu->is_idle && now_ns - cpu->idle_since_ns >= WINDOW_NS)

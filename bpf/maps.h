@@ -40,6 +40,8 @@ ARRAY_MAP(ARRAY, SCX_MAX_JOBS, struct job_state) berth_jobs SEC(".maps");
 ARRAY_MAP(ARRAY, SCX_MAX_JOBS *MASKS_PER_JOB, struct mask_slot) berth_masks SEC(".maps");
 /* Room for one intersection of masks per CPU. */
 ARRAY_MAP(PERCPU_ARRAY, 1, struct mask_slot) berth_scratch SEC(".maps");
+/* CPUs that others leave alone enough to be borrowed when idle (load.h). */
+ARRAY_MAP(ARRAY, 1, struct mask_slot) berth_lendable SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -73,11 +75,21 @@ static inline struct bpf_cpumask *scratch_find(void)
 	return found ? found->mask : NULL;
 }
 
+static inline struct bpf_cpumask *lendable_find(void)
+{
+	uint32_t key = 0;
+	struct mask_slot *found = bpf_map_lookup_elem(&berth_lendable, &key);
+	return found ? found->mask : NULL;
+}
+
 static inline bool mask_has(const struct scx_mask *mask, uint32_t cpu)
 {
-	if (cpu >= SCX_MAX_CPUS)
+	uint32_t word = cpu / 64;
+	/* What the compiler knows of `cpu` the verifier may not, when it was spilled in between. */
+	__asm__ volatile("" : "+r"(word));
+	if (word >= SCX_CPU_WORDS)
 		return false;
-	return mask->words[(cpu / 64) & (SCX_CPU_WORDS - 1)] >> (cpu & 63) & 1;
+	return mask->words[word] >> (cpu & 63) & 1;
 }
 
 #endif

@@ -63,10 +63,12 @@ static inline int32_t pick_in_level(struct task_struct *task, struct job_state *
 				    uint32_t level, uint64_t now_ns)
 {
 	struct bpf_cpumask *scratch = scratch_find(), *among = mask_find(slot, 1 + level);
+	struct bpf_cpumask *lendable = lendable_find();
 	int i;
-	if (!scratch || !among)
+	if (!scratch || !among || !lendable ||
+	    !bpf_cpumask_and(scratch, &among->cpumask, &lendable->cpumask) ||
+	    !bpf_cpumask_and(scratch, &scratch->cpumask, task->cpus_ptr))
 		return -EBUSY;
-	bpf_cpumask_and(scratch, &among->cpumask, task->cpus_ptr);
 	bpf_for(i, 0, MAX_TRIES)
 	{
 		int32_t number = scx_bpf_pick_idle_cpu(&scratch->cpumask, 0);

@@ -22,7 +22,10 @@
  *
  * Virtual time is one clock for all queues, so heads compare; a task's is held within a slice of
  * the clock (weighted), so neither long sleep nor a stay on an idle CPU makes debt or credit. What
- * runs on a borrowed CPU does not advance the clock.
+ * runs on a borrowed CPU does not advance the clock. Who wakes up at home sends away a task that
+ * has had WAKE_UP_NS more, as the kernel's own scheduler does: without that an owner waits for the
+ * end of a slice whenever a daemon or a kernel thread was there first. Where the CPU ran out of
+ * work since it slept, the owner's time there was nobody's loss and is forgotten.
  *
  * A job is known by task storage: berth marks the program before its exec, and fork inherits.
  *
@@ -31,7 +34,7 @@
  *
  * Cost: a wake-up of a job's task that finds home idle, one storage lookup, one intersection of
  * masks and one idle pick; one that does not, the sum above (O(CPUs of the machine) per
- * millisecond and job), and a pick per distance. Bytes: 128 per CPU, 40 per task of a job,
+ * millisecond and job), and a pick per distance. Bytes: 112 per CPU, 40 per task of a job,
  * SCX_MAX_CPUS / 8 per mask, five masks per job.
  *
  * Sources: Documentation/scheduler/sched-ext.rst; kernel/sched/ext (7.3); the faults of others'
@@ -50,7 +53,8 @@
 #include "place.h"
 
 #define SLICE_NS       4000000ULL
-#define QUEUE_OF_CACHE 0x1000ULL /* + cache */
+#define WAKE_UP_NS     1000000ULL /* who wakes up sends away who is further ahead than that */
+#define QUEUE_OF_CACHE 0x1000ULL  /* + cache */
 #define NO_QUEUE       0ULL
 
 char gpl[] SEC("license") = "GPL";
@@ -70,13 +74,24 @@ static uint64_t weighted_ns(const struct task_struct *task, uint64_t ns)
 	return weight ? ns * 100 / weight : ns;
 }
 
-static uint64_t held_to_clock(const struct task_struct *task)
+static uint64_t held_to_clock(const struct task_struct *task, uint64_t own)
 {
-	uint64_t now = clock_vtime, own = task->scx.dsq_vtime;
+	uint64_t now = clock_vtime;
 	uint64_t ahead = now + weighted_ns(task, SLICE_NS);
 	if (is_before(own, now - SLICE_NS))
 		return now - SLICE_NS;
 	return is_before(ahead, own) ? ahead : own;
+}
+
+/* Time used on a CPU that then ran out of work is nobody's loss: who sleeps there owes nothing, and
+ * being at home comes before tasks of no job that slept as well. */
+static uint64_t vtime_of_waking(const struct task_struct *task, const struct scx_task *own,
+				const struct scx_cpu *cpu)
+{
+	bool owes_nothing = own->slept_ns &&
+			    (cpu->is_idle || !is_before(cpu->idle_since_ns, own->slept_ns));
+	uint64_t vtime = held_to_clock(task, task->scx.dsq_vtime);
+	return owes_nothing ? clock_vtime - SLICE_NS - 2 * WAKE_UP_NS : vtime;
 }
 
 SEC("struct_ops/select_cpu")
@@ -141,11 +156,11 @@ static bool stays(struct task_struct *task, struct scx_task *own, struct job_sta
 
 /* The owner comes before the borrower: one that runs on a preferred CPU leaves it now, not only at
  * its next tick. */
-static void evict_one(struct job_state *job, uint32_t slot)
+static bool evict_one(struct job_state *job, uint32_t slot)
 {
 	int i;
 	if (nr_borrowers <= 0)
-		return;
+		return false;
 	bpf_for(i, 0, settings.nr_cpus)
 	{
 		struct scx_cpu *cpu = mask_has(&job->preferred, (uint32_t)i) ? cpu_find((uint32_t)i)
@@ -157,8 +172,20 @@ static void evict_one(struct job_state *job, uint32_t slot)
 		__sync_fetch_and_add(&nr_borrowers, -1);
 		count_add(borrower - 1, COUNT_EVICTED);
 		scx_bpf_kick_cpu(i, kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
-		return;
+		return true;
 	}
+	return false;
+}
+
+/* Who wakes up on a CPU whose task has had clearly more does not wait for the end of its slice. */
+static void preempt(const struct scx_cpu *cpu, uint32_t number, uint64_t vtime, uint64_t now_ns)
+{
+	uint32_t weight = cpu->weight;
+	if (!weight || !is_before(cpu->began_ns, now_ns))
+		return;
+	uint64_t had = cpu->began_vtime + (now_ns - cpu->began_ns) * 100 / weight;
+	if (is_before(vtime + WAKE_UP_NS, had))
+		scx_bpf_kick_cpu((int32_t)number, kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
 }
 
 static void enqueue_in_job(struct task_struct *task, struct scx_task *own, struct job_state *job,
@@ -173,12 +200,17 @@ static void enqueue_in_job(struct task_struct *task, struct scx_task *own, struc
 			return;
 		}
 	}
-	queue_insert_vtime(task, QUEUE_OF_JOB + own->slot, SLICE_NS, held_to_clock(task), flags);
+	struct scx_cpu *here = cpu_find(cpu);
+	uint64_t now_ns = bpf_ktime_get_ns();
+	bool wakes = here && flags & kernel_value(scx_enq_flags, SCX_ENQ_WAKEUP);
+	uint64_t vtime = wakes ? vtime_of_waking(task, own, here)
+			       : held_to_clock(task, task->scx.dsq_vtime);
+	queue_insert_vtime(task, QUEUE_OF_JOB + own->slot, SLICE_NS, vtime, flags);
 	int32_t idle = pick_home(task, own->slot, -1);
 	if (idle >= 0)
 		scx_bpf_kick_cpu(idle, kernel_value(scx_kick_flags, SCX_KICK_IDLE));
-	else
-		evict_one(job, own->slot);
+	else if (!evict_one(job, own->slot) && wakes && mask_has(&job->preferred, cpu))
+		preempt(here, cpu, vtime, now_ns);
 }
 
 SEC("struct_ops/enqueue")
@@ -200,7 +232,7 @@ void BPF_PROG(berth_enqueue, struct task_struct *task, uint64_t flags)
 	}
 	struct scx_cpu *cpu = cpu_find(number);
 	uint64_t queue = QUEUE_OF_CACHE + (cpu ? cpu->cache : 0);
-	queue_insert_vtime(task, queue, SLICE_NS, held_to_clock(task), flags);
+	queue_insert_vtime(task, queue, SLICE_NS, held_to_clock(task, task->scx.dsq_vtime), flags);
 	wake_idle(task->cpus_ptr);
 }
 
@@ -389,16 +421,37 @@ static void tick_of_borrower(struct task_struct *task, struct scx_task *own, str
 		leave(task, own->slot, COUNT_CALLED_HOME);
 }
 
-/* Tasks of the job wait at home: a CPU that sleeps and may be borrowed is woken to look. */
-static void offer(struct job_state *job, uint32_t slot)
+/* CPUs that have slept for so long that they may be borrowed now. */
+static void note_sleepers(const struct job_state *job, uint64_t now_ns)
 {
+	const struct cpumask *idle = scx_bpf_get_idle_cpumask();
+	int i;
+	bpf_for(i, 0, settings.nr_cpus)
+	{
+		struct scx_cpu *cpu = NULL;
+		if (bpf_cpumask_test_cpu((uint32_t)i, idle) && !mask_has(&job->preferred, i))
+			cpu = cpu_find((uint32_t)i);
+		if (cpu)
+			lendable_note(cpu, (uint32_t)i, now_ns);
+	}
+	scx_bpf_put_idle_cpumask(idle);
+}
+
+/* Tasks of the job wait at home: a CPU that sleeps and may be borrowed is woken to look. */
+static void offer(struct job_state *job, uint32_t slot, uint64_t now_ns)
+{
+	struct bpf_cpumask *scratch = scratch_find(), *lendable = lendable_find();
 	int level;
 	if (scx_bpf_dsq_nr_queued(QUEUE_OF_JOB + slot) <= 0 || job->soft.spill_at_bp == SOFT_HARD)
 		return;
+	note_sleepers(job, now_ns);
 	bpf_for(level, 0, job->nr_levels)
 	{
 		struct bpf_cpumask *mask = mask_find(slot, 1 + (uint32_t)level);
-		int32_t cpu = mask ? scx_bpf_pick_idle_cpu(&mask->cpumask, 0) : -EBUSY;
+		if (!mask || !scratch || !lendable ||
+		    !bpf_cpumask_and(scratch, &mask->cpumask, &lendable->cpumask))
+			continue;
+		int32_t cpu = scx_bpf_pick_idle_cpu(&scratch->cpumask, 0);
 		if (cpu >= 0) {
 			scx_bpf_kick_cpu(cpu, kernel_value(scx_kick_flags, SCX_KICK_IDLE));
 			return;
@@ -420,7 +473,7 @@ void BPF_PROG(berth_tick, struct task_struct *task)
 	if (!own || !job)
 		return;
 	if (mask_has(&job->preferred, number))
-		offer(job, own->slot);
+		offer(job, own->slot, now_ns);
 	else
 		tick_of_borrower(task, own, job, cpu, now_ns);
 }
@@ -436,6 +489,22 @@ static uint32_t borrower_of(struct task_struct *task, uint32_t number)
 	return mask_has(&job->preferred, number) ? 0 : slot + 1;
 }
 
+/* A task of no job that was given this CPU just before one at home woke up: it ran first only
+ * because it was first. Told once for whoever waits: some tasks are put back here by the kernel
+ * itself (bound to this CPU), and would be told for ever. */
+static void give_way(struct task_struct *task, struct scx_cpu *cpu, uint32_t number, uint64_t vtime)
+{
+	uint64_t head;
+	if (task_find(task) || task->nr_cpus_allowed == 1)
+		return;
+	uint64_t queue = next_queue(cpu, QUEUE_OF_CACHE + cpu->cache);
+	if (queue == NO_QUEUE || !head_vtime(queue, &head) || head == cpu->gave_way_to)
+		return;
+	cpu->gave_way_to = head;
+	if (is_before(head + WAKE_UP_NS, vtime))
+		scx_bpf_kick_cpu((int32_t)number, kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
+}
+
 SEC("struct_ops/running")
 void BPF_PROG(berth_running, struct task_struct *task)
 {
@@ -443,7 +512,11 @@ void BPF_PROG(berth_running, struct task_struct *task)
 	struct scx_cpu *cpu = cpu_find(number);
 	if (!cpu)
 		return;
+	uint64_t vtime = held_to_clock(task, task->scx.dsq_vtime);
+	task_set_vtime(task, vtime);
 	cpu->began_ns = bpf_ktime_get_ns();
+	cpu->began_vtime = vtime;
+	cpu->weight = task->scx.weight;
 	uint32_t borrower = borrower_of(task, number);
 	cpu->is_borrowed = borrower != 0;
 	if (borrower) {
@@ -453,9 +526,11 @@ void BPF_PROG(berth_running, struct task_struct *task)
 					 kernel_value(scx_kick_flags, SCX_KICK_PREEMPT));
 		cpu->borrower = borrower;
 		__sync_fetch_and_add(&nr_borrowers, 1);
-	} else if (is_before(clock_vtime, task->scx.dsq_vtime)) {
-		clock_vtime = task->scx.dsq_vtime;
+		return;
 	}
+	if (is_before(clock_vtime, vtime))
+		clock_vtime = vtime;
+	give_way(task, cpu, number, vtime);
 }
 
 SEC("struct_ops/stopping")
@@ -464,7 +539,11 @@ void BPF_PROG(berth_stopping, struct task_struct *task, bool is_runnable)
 	struct scx_cpu *cpu = cpu_find((uint32_t)scx_bpf_task_cpu(task));
 	if (!cpu)
 		return;
-	uint64_t ran_ns = bpf_ktime_get_ns() - cpu->began_ns;
+	uint64_t now_ns = bpf_ktime_get_ns(), ran_ns = now_ns - cpu->began_ns;
+	struct scx_task *own = is_runnable ? NULL : task_find(task);
+	if (own)
+		own->slept_ns = now_ns;
+	cpu->weight = 0;
 	if (cpu->borrower) {
 		cpu->borrower = 0;
 		__sync_fetch_and_add(&nr_borrowers, -1);
@@ -472,6 +551,24 @@ void BPF_PROG(berth_stopping, struct task_struct *task, bool is_runnable)
 	if (!cpu->is_borrowed)
 		cpu->owned_ns += ran_ns;
 	task_set_vtime(task, task->scx.dsq_vtime + weighted_ns(task, ran_ns));
+}
+
+/* May the next task in line run here? Since 6.14 a CPU counts as idle before it is told so: who
+ * queued a task before that saw it busy, and the task is seen here; who queues one later sees it
+ * idle. */
+static bool waits_for(const struct scx_cpu *cpu, uint32_t number)
+{
+	uint64_t queue = next_queue(cpu, NO_QUEUE);
+	struct task_struct *task;
+	bool is = false;
+	if (queue == NO_QUEUE)
+		return false;
+	bpf_for_each(scx_dsq, task, queue, 0)
+	{
+		is = bpf_cpumask_test_cpu(number, task->cpus_ptr);
+		break;
+	}
+	return is;
 }
 
 SEC("struct_ops/update_idle")
@@ -487,6 +584,11 @@ void BPF_PROG(berth_update_idle, int32_t number, bool is_idle)
 	else if (!cpu->is_idle)
 		cpu->idle_since_ns = now_ns;
 	cpu->is_idle = is_idle;
+	if (!is_idle)
+		return;
+	lendable_note(cpu, (uint32_t)number, now_ns);
+	if (waits_for(cpu, (uint32_t)number))
+		scx_bpf_kick_cpu(number, kernel_value(scx_kick_flags, SCX_KICK_IDLE));
 }
 
 /* The child of a job's task is of the job. WHEN: at fork the parent is the current task. */
@@ -514,10 +616,8 @@ void BPF_PROG(berth_enable, struct task_struct *task)
 	task_set_vtime(task, clock_vtime);
 }
 
-static int make_scratch(uint32_t cpu)
+static int make_mask(struct mask_slot *slot)
 {
-	uint32_t key = 0;
-	struct mask_slot *slot = bpf_map_lookup_percpu_elem(&berth_scratch, &key, cpu);
 	struct bpf_cpumask *mask = bpf_cpumask_create();
 	if (!mask)
 		return -ENOMEM;
@@ -531,10 +631,13 @@ static int make_scratch(uint32_t cpu)
 SEC("struct_ops.s/init")
 int32_t BPF_PROG(berth_init)
 {
-	int i, error = 0;
+	uint32_t key = 0;
+	int i, error = make_mask(bpf_map_lookup_elem(&berth_lendable, &key));
 	bpf_for(i, 0, settings.nr_cpus)
 	{
-		error = error ? error : make_scratch((uint32_t)i);
+		struct mask_slot *scratch = bpf_map_lookup_percpu_elem(&berth_scratch, &key,
+								       (uint32_t)i);
+		error = error ? error : make_mask(scratch);
 	}
 	bpf_for(i, 0, settings.nr_caches)
 	{

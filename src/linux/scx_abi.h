@@ -20,7 +20,7 @@
 
 #include "policy/cpu/soft.h"
 
-#define SCX_ABI_VERSION 1
+#define SCX_ABI_VERSION 2
 #define SCX_MAX_JOBS	128
 #define SCX_JOB_WORDS	(SCX_MAX_JOBS / 64)
 #define SCX_MAX_CPUS	1024
@@ -60,20 +60,22 @@ struct scx_request { /* generation 0: the slot becomes free */
 struct scx_cpu {
 	uint64_t owners[SCX_JOB_WORDS]; /* slots of the jobs that prefer it */
 	uint64_t window_ns, idle_ns, idle_since_ns, stolen_ns; /* since the window began */
-	uint64_t owned_ns; /* what others than borrowers ran since the window began */
-	uint64_t began_ns; /* the task that runs */
-	uint32_t cache;	   /* last-level cache, from 0 */
+	uint64_t owned_ns;		/* what others than borrowers ran since the window began */
+	uint64_t began_ns, began_vtime; /* the task that runs */
+	uint64_t gave_way_to;		/* virtual time of the one that was let pass last */
+	uint32_t cache;			/* last-level cache, from 0 */
 	uint32_t utilisation_bp, stolen_bp; /* of the last whole window */
 	uint32_t owned_bp; /* by others than borrowers, of the windows before, fading */
 	uint32_t borrower; /* slot + 1 of the borrower that runs here; 0: none */
 	uint32_t is_idle;
 	uint32_t is_borrowed; /* what runs here does, also when it has been told to go */
-	uint32_t unused[1];
+	uint32_t weight;      /* of the task that runs; 0: none of ours does */
 };
 
 struct scx_task {
 	uint32_t slot, generation;
 	struct soft_memory memory;
+	uint64_t slept_ns;   /* when it last went to sleep; 0: not yet */
 	uint32_t is_decided; /* select_cpu has asked the rule for this wake-up */
 	uint32_t unused;
 };

@@ -14,8 +14,7 @@
 #include "linux/scx.h"
 #include "linux/scx_layout.h"
 
-#define LOOK_MS	   200	/* how soon an end of the scheduler is noticed */
-#define SHARED_MS  1000 /* the same by a daemon, which wakes up once a second at most */
+#define LOOK_MS	   1000 /* how soon an end of the scheduler is noticed */
 #define MAX_PASSES 8
 
 struct scx_job {
@@ -55,11 +54,20 @@ static int open_and_add(struct job *job, struct scx_job *own, struct printbuf *e
 	return error;
 }
 
+/* Loading takes seconds and looks take a little: from where the job is at home. Refused (another
+ * cpuset): from where berth may run. */
+static void look_from(const struct job *job, const struct set *cpus)
+{
+	if (!job->holder)
+		(void)affinity_set(0, cpus);
+}
+
 static int start(struct job *job, struct printbuf *err)
 {
 	struct scx_job *own = calloc(1, sizeof(*own));
 	if (!own)
 		return -ENOMEM;
+	look_from(job, &job->rule.preferred);
 	int error = open_and_add(job, own, err);
 	if (!error && !job->holder) {
 		error = scx_task_add(own->scx, job->child.pid, &own->request);
@@ -72,6 +80,7 @@ static int start(struct job *job, struct printbuf *err)
 			scx_job_del(own->scx, own->request.slot);
 		scx_close(own->scx);
 		free(own);
+		look_from(job, &job->original);
 		return error;
 	}
 	job->engine_state = own;
@@ -197,7 +206,7 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 {
 	struct scx_job *own = job->engine_state;
 	struct scx_counts seen;
-	*ret = (struct job_pace){ job->holder ? SHARED_MS : LOOK_MS, false };
+	*ret = (struct job_pace){ LOOK_MS, false };
 	job->is_quiet = true; /* the rule is asked without us */
 	int error = scx_check(own->scx, err);
 	if (error == -EAGAIN)
@@ -235,6 +244,7 @@ static void end(struct job *job)
 		scx_job_del(own->scx, own->request.slot);
 	scx_close(own->scx);
 	free(own);
+	look_from(job, &job->original);
 	job->engine_state = NULL;
 }
 

@@ -9,7 +9,7 @@ scx_required
 cd "$TMP"
 
 cat >inside <<'END'
-seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f3,8,11; }
+seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f5,10,13; }
 "$BERTH" run --prefer 0 -- sh -c '
 	(while [ ! -e /tmp/stop ]; do :; done) & (while [ ! -e /tmp/stop ]; do :; done) &
 	echo 0 >/sys/devices/system/cpu/cpu1/online
@@ -18,10 +18,11 @@ seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f3,8,11; }
 while [ ! -e /tmp/offline ]; do sleep 0.1; done
 i=0 # loaded twice, and once more when the CPU is back
 while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 2 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
+sleep 2.5 # counters are shown once a second: all that was spilled before
+before=$(seen | cut -d, -f3)
 echo 1 >/sys/devices/system/cpu/cpu1/online
 i=0
 while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 3 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
-before=$(seen | cut -d, -f3)
 i=0 # a task of before the reload spills: it is still known
 while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 40 ]; do sleep 0.1; i=$((i + 1)); done
 echo "spilled again $([ $i -lt 40 ] && echo yes || echo no)"
