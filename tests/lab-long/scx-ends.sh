@@ -17,24 +17,24 @@ seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f5,10,13; }
 	wait' &
 while [ ! -e /tmp/offline ]; do sleep 0.1; done
 i=0 # loaded twice, and once more when the CPU is back
-while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 2 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
+while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 2 ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
 sleep 2.5 # counters are shown once a second: all that was spilled before
 before=$(seen | cut -d, -f3)
 echo 1 >/sys/devices/system/cpu/cpu1/online
 i=0
-while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 3 ] && [ $i -lt 150 ]; do sleep 0.1; i=$((i + 1)); done
+while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 3 ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
 i=0 # a task of before the reload spills: it is still known
-while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 40 ]; do sleep 0.1; i=$((i + 1)); done
-echo "spilled again $([ $i -lt 40 ] && echo yes || echo no)"
+while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
+echo "spilled again $([ $i -lt 300 ] && echo yes || echo no)"
 echo "anew $(cat /sys/kernel/sched_ext/enable_seq) $(seen | cut -d, -f1,2)"
 echo S >/proc/sysrq-trigger
 i=0
-while [ "$(seen | cut -d, -f1)" = scx ] && [ $i -lt 40 ]; do sleep 0.1; i=$((i + 1)); done
+while [ "$(seen | cut -d, -f1)" = scx ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
 echo "then $(cat /sys/kernel/sched_ext/state) $(seen | cut -d, -f1)"
 touch /tmp/stop
 wait
 END
-lab_run --kernel 7.3 --no-model -M 'node:dram:512MiB@80ns/100GBps:cpus=0-1' -q -- \
+LAB_LIMIT=240s lab_run --kernel 7.3 --no-model -M 'node:dram:512MiB@80ns/100GBps:cpus=0-1' -q -- \
 	env BERTH="$BERTH" sh "$TMP/inside" >out 2>err || fail "status $?"
 grep -q '^anew 3 scx,0-1$' out || fail "not loaded anew"
 grep -q '^spilled again yes$' out || fail "tasks were forgotten"
