@@ -74,8 +74,9 @@ struct sweep_source { /* a line of [recordings] */
 struct sweep_grid {
 	char *path;
 	struct ini_value machine; /* text NULL: the default, made to fit each recording */
-	struct ini_value dilate_text, span_text, cost;
+	struct ini_value dilate_text, span_text, cost, tick_text;
 	uint64_t dilate, span_ns; /* span_ns 0: dilate counts */
+	uint64_t tick_ns;	  /* of the kernel's clock, at most; 0: KERNEL_TICK_NS */
 	struct sweep_values kernels, fast_texts, seed_texts;
 	struct sweep_size *sizes;
 	size_t nr_sizes;

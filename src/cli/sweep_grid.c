@@ -41,6 +41,7 @@ static const struct grid_key {
 	{ "fast", KEY_LIST, offsetof(struct sweep_grid, fast_texts) },
 	{ "dilate", KEY_ONE, offsetof(struct sweep_grid, dilate_text) },
 	{ "span", KEY_ONE, offsetof(struct sweep_grid, span_text) },
+	{ "tick", KEY_ONE, offsetof(struct sweep_grid, tick_text) },
 	{ "seed", KEY_LIST, offsetof(struct sweep_grid, seed_texts) },
 	{ "kernel", KEY_LINES, offsetof(struct sweep_grid, kernels) },
 	{ "cost", KEY_ONE, offsetof(struct sweep_grid, cost) },
@@ -401,6 +402,7 @@ static int finish_seeds(struct sweep_grid *grid, struct printbuf *err)
 static int finish_times(struct sweep_grid *grid, struct printbuf *err)
 {
 	const struct ini_value *dilate = &grid->dilate_text, *span = &grid->span_text;
+	const struct ini_value *tick = &grid->tick_text;
 	grid->dilate = 1;
 	if (dilate->text && span->text)
 		return sweep_grid_error(grid, dilate, -EINVAL, err,
@@ -414,6 +416,10 @@ static int finish_times(struct sweep_grid *grid, struct printbuf *err)
 		return sweep_grid_error(grid, span, -EINVAL, err,
 					"span = %s is not understood; write a time such as 120s",
 					span->text);
+	if (tick->text && (parse_ns(tick->text, &grid->tick_ns) || grid->tick_ns == 0))
+		return sweep_grid_error(grid, tick, -EINVAL, err,
+					"tick = %s is not understood; write a time such as 10ms",
+					tick->text);
 	return 0;
 }
 

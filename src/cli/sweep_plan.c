@@ -428,7 +428,7 @@ static int spell_cost(const struct sweep_grid *grid, struct sweep_recording *rec
 	PRINTBUF(text);
 	uint64_t values[COST_NR_TUNABLES];
 	tunables_defaults(cost_tunables, COST_NR_TUNABLES, values);
-	uint64_t tick_ns = KERNEL_TICK_NS;
+	uint64_t tick_ns = grid->tick_ns ? MIN(grid->tick_ns, KERNEL_TICK_NS) : KERNEL_TICK_NS;
 	for (size_t i = 0; i < grid->nr_variants; i++)
 		tick_ns = MIN(tick_ns, grid->variants[i].tick_ns);
 	tick_ns = MAX(tick_ns / recording->dilate, cost_tunables[COST_TICK].min);

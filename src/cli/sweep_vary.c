@@ -176,7 +176,7 @@ struct sweep_grid *sweep_grid_free(struct sweep_grid *grid)
 	free_values(&grid->fast_texts);
 	free_values(&grid->seed_texts);
 	struct ini_value *words[] = { &grid->machine, &grid->dilate_text, &grid->span_text,
-				      &grid->cost };
+				      &grid->tick_text, &grid->cost };
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		free(words[i]->text);
 	free(grid->path);

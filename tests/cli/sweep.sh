@@ -9,6 +9,7 @@ cat >"$TMP/grid.ini" <<'G'
 ; what the tests sweep
 [sweep]
 span = 4s
+tick = 3ms
 seed = 1, 2
 fast = 50%, 1:8	; shares of the peak
 [recordings develop]
@@ -50,6 +51,7 @@ for r in rows:
     share = {"50%": peak * 5000 // 10000, "1:8": peak // 9}[r["fast"]]
     assert abs(r["fast_bytes"] // page - share) <= 1, (r["fast_bytes"], share)
     assert r["seed"] == 2 or r["dilate"] >= 2
+    assert "tick=%dns" % min(3000000 // r["dilate"], 1000000) in r["cost"].replace("us", "000ns").replace("1ms", "1000000ns"), r["cost"]
     assert (r["lower_ps"] is not None) == (r["base"] == "optimal")
 seen = set()
 for r in rows[::3] if len(sys.argv) < 3 else rows:

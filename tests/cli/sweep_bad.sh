@@ -39,6 +39,7 @@ grid 2 'bad.ini:3:1: .dilate. is given twice' '[sweep]\ndilate = 1\ndilate = 2\n
 grid 2 'dilate and span are two ways' '[sweep]\ndilate = 1\nspan = 2s\n'"$tail"
 grid 2 'dilate = 0 is not understood' '[sweep]\ndilate = 0\n'"$tail"
 grid 2 'bad.ini:2:8: span = 12 ' '[sweep]\nspan = 12\n'"$tail"
+grid 2 'bad.ini:2:8: tick = soon ' '[sweep]\ntick = soon\n'"$tail"
 grid 2 'too short' '[sweep]\nspan = 1000000s\n'"$tail"
 grid 2 'bad.ini:2:11: .*no such kernel' '[sweep]\nkernel =  optimal\n'"$tail"
 grid 2 'bad.ini:2:8: cost: .*did you mean store' '[sweep]\ncost = stor=3\n'"$tail"
