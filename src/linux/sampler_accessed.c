@@ -436,10 +436,13 @@ static bool is_growing(struct accessed *accessed)
 	return true;
 }
 
-/* Is it mapped, by a folio of its own? */
-static bool is_single(const struct accessed *accessed, const struct pagetable_page *mapped)
+/* Is it mapped, by a folio of its own? `known` is a frame of which that was asked before. */
+static bool is_single(const struct accessed *accessed, const struct pagetable_page *mapped,
+		      uint64_t known)
 {
 	uint64_t flags;
+	if (mapped->order == 0 && known && mapped->frame == known)
+		return true;
 	return mapped->order == 0 &&
 	       pread(accessed->flags_fd, &flags, sizeof(flags),
 		     (off_t)(mapped->frame * sizeof(flags))) == (ssize_t)sizeof(flags) &&
@@ -452,20 +455,24 @@ static bool take_page(void *context, const struct pagetable_page *mapped)
 	return false;
 }
 
-/* Counts the pages of one chunk, and clears them for the next time. */
-static void scout_chunk(struct accessed *accessed, unsigned kind, const struct scout_chunk *chunk)
+/* Counts the pages of one chunk, and clears them for the next time. *table_of is the space whose
+ * page table is at hand. */
+static void scout_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk,
+			uint32_t *table_of)
 {
 	struct iovec pages[SCOUT_PAGES];
 	size_t nr = 0, page_bytes = accessed->live->machine->page_bytes;
 	struct live_space *space = live_space(accessed->live, chunk->space);
-	if (!space || !find_table(accessed, space))
+	if (!space || (*table_of != chunk->space && !find_table(accessed, space)))
 		return;
+	*table_of = chunk->space;
 	for (uint32_t i = 0; i < chunk->nr; i++) {
 		uint64_t page = chunk->number * CHUNK_PAGES + chunk->pages[i];
 		struct pagetable_page mapped = { .order = UINT_MAX };
 		pagetable_walk(&accessed->table, page, page + 1, take_page, &mapped);
-		if (!is_single(accessed, &mapped))
+		if (!is_single(accessed, &mapped, chunk->singles[i]))
 			continue;
+		chunk->singles[i] = mapped.frame;
 		if (accessed->scout.is_cleared)
 			scout_count(&accessed->scout, kind, mapped.is_accessed);
 		pages[nr++] = (struct iovec){ (void *)(uintptr_t)(page * page_bytes), page_bytes };
@@ -478,11 +485,13 @@ static void scout_chunk(struct accessed *accessed, unsigned kind, const struct s
 static bool scout(struct accessed *accessed)
 {
 	struct scout *scout = &accessed->scout;
+	uint32_t table_of = UINT32_MAX;
 	scout_begin_count(scout);
 	for (unsigned kind = 0; kind < SCOUT_KINDS; kind++)
 		for (unsigned i = 0; i < SCOUT_CHUNKS; i++)
 			if (scout->kinds[kind].chunks[i].nr > 0)
-				scout_chunk(accessed, kind, &scout->kinds[kind].chunks[i]);
+				scout_chunk(accessed, kind, &scout->kinds[kind].chunks[i],
+					    &table_of);
 	scout->is_cleared = true;
 	return scout_end_count(scout);
 }

@@ -17,9 +17,10 @@
  * Single pages are cleared by process_madvise(MADV_COLD), which no other interface does for less
  * than a whole process. It also tells the kernel's reclaim that they are cold, which a page in use
  * makes good by being used. It would split a folio that it covers in part: only folios of one page
- * are scouted, and their chunk is looked at again just before.
+ * are scouted. Their chunk is looked at again just before; whether a frame is such a folio is asked
+ * once, while it is that page's.
  *
- * Cost: 16 tables of 4 KiB read twice and 128 pages named to the kernel, each second; 3 KiB.
+ * Cost: 16 tables of 4 KiB read and 128 pages named to the kernel, each second; 5 KiB.
  * Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
  */
 #ifndef BERTH_LINUX_SCOUT_H
@@ -33,7 +34,8 @@
 struct scout_chunk {
 	uint64_t number; /* page / 512 */
 	uint32_t space, nr;
-	uint16_t pages[SCOUT_PAGES]; /* within the chunk */
+	uint16_t pages[SCOUT_PAGES];   /* within the chunk */
+	uint64_t singles[SCOUT_PAGES]; /* frames that are folios of one page; 0: not asked yet */
 };
 
 struct scout_kind {
