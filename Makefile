@@ -43,9 +43,10 @@ bench-lab: all
 	@scripts/bench-lab $(BUILD)
 
 # Two jobs on two CPUs of a guest under none, hard and soft: docs/bench-affinity.md.
+# ROUNDS=n (12), BUDGET=seconds in each kernel's guest: as many whole rounds as that allows.
 bench-affinity: all
 	@scripts/setup --lab
-	@bench/affinity $(BUILD)
+	@bench/affinity $(BUILD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(BUDGET),--budget $(BUDGET))
 
 # Live tiering against the kernel's, DAMON's and the best static placement: docs/bench-tiering.md.
 # ROUNDS=n KERNELS=6.12,7.3 ROWS=hotset,move,... BUDGET=seconds; goes on where a killed one stopped.

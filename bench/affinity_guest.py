@@ -21,13 +21,13 @@ whatever drifts hits all alike.
 
 Throughput is what the loads say of themselves: stress-ng's operations in a fixed time, hackbench's
 fixed loops in the time they took. The periodic job is at work when A starts and runs until A ends;
-its first WARM_UP seconds are not counted. CPU seconds are those of each job's processes, berth's own among them.
+what is counted begins with A's program (SIGUSR1), not with what starts it. CPU seconds are those of each job's processes, berth's own among them.
 """
 import argparse, json, os, re, signal, subprocess, sys, time
 
 PERIOD_MS = 5
 OWNER_SHARE, LIGHT_SHARE = 0.6, 0.1
-HEAD_START, WARM_UP = 0.5, 0.8
+HEAD_START = 0.5
 CELLS = ["alone-stress", "alone-hackbench", "owner-stress", "owner-hackbench", "light-stress",
          "both-stress"]
 ASKED_FOR = ["alone-spin"]
@@ -84,7 +84,8 @@ class Bench:
         return done.stdout
 
     def placed(self, policy, cpu, command):
-        """The command as the policy starts it."""
+        """The command as the policy starts it; it says so in a line when it begins."""
+        command = ["sh", "-c", 'echo; exec "$@"', "sh", *command]
         if policy == "none":
             return command
         options = {"hard": ["--engine", "user", "--spill-at", "hard"],
@@ -104,8 +105,7 @@ class Bench:
 
     def owner(self, kind):
         return [self.periodic, "--period", "%dms" % PERIOD_MS, "--seconds", "600",
-                "--rounds", str(self.rounds[kind]),
-                "--warm-up", str(WARM_UP), "--format", "json"]
+                "--rounds", str(self.rounds[kind]), "--format", "json"]
 
     def throughput(self, name, text):
         if name == "spin":
@@ -150,9 +150,14 @@ class Bench:
         second = (["sleep", "600"] if kind == "alone" else self.load(name) if kind == "both" else
                   self.owner(kind))
         second = self.start(self.placed(policy, 1, second))
+        if kind != "both":
+            second.stdout.readline()
         if kind in self.rounds:
             time.sleep(HEAD_START)
         first = self.start(self.placed(policy, 0, self.load(name)))
+        if kind in self.rounds:
+            first.stdout.readline()
+            second.send_signal(signal.SIGUSR1)
         text, cpu_s = self.finish(first)
         result = {"a": self.throughput(name, text), "a_cpu_s": round(cpu_s, 3)}
         if kind == "alone":

@@ -10,7 +10,7 @@ import statistics
 NAMES = {"none": "none", "hard": "hard", "user": "soft, user engine", "scx": "soft, scx engine"}
 LOADS = {"stress": "stress-ng, 2 workers", "hackbench": "hackbench, 20 tasks",
          "spin": "periodic, always behind"}
-WARM_UP_S, US, GAIN, QUIET_PERCENT = 0.8, 1e3, 1.7, 5
+US, GAIN, QUIET_PERCENT = 1e3, 1.7, 5
 
 HEAD = """# Soft affinity, measured
 
@@ -23,7 +23,7 @@ run of about %(seconds)s s; the policies take turns within every round of one bo
 drifts hits all alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of
 throughput are taken within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a
 quarter of that), computes for its share of the time and sleeps: how late it woke up is what it feels
-of its neighbour.
+of its neighbour. It is at work before job A is started; counted is from when A's program begins.
 
 **Read ratios, not figures.** The machine is emulated (QEMU's TCG): a wake-up alone takes hundreds of
 microseconds, and what berth itself does costs in proportion.
@@ -105,7 +105,7 @@ def periodic(what, rank):
 
 def releases_per_s(run):
     done = run["periodic"]
-    return (done["releases"] + WARM_UP_S * 1e9 / done["period_ns"]) * 1e9 / done["run_ns"]
+    return done["releases"] * 1e9 / done["counted_ns"]
 
 
 def median_ratio(values):

@@ -14,7 +14,8 @@
  * --work is turned into rounds once, by the fastest of some tries, and --rounds takes what another
  * run was told, so that runs to be compared do equal work.
  *
- * SIGTERM and SIGINT end the run after the release in hand; what was done is reported. 16 bytes per
+ * SIGTERM and SIGINT end the run after the release in hand; what was done is reported. SIGUSR1 says
+ * that what matters begins now: releases before it are not counted. 16 bytes per
  * release; percentiles are by nearest rank over all releases but those of --warm-up.
  * Follows cyclictest (rt-tests) in measuring against an absolute release.
  */
@@ -55,6 +56,7 @@ struct periodic {
 };
 
 static volatile sig_atomic_t is_over;
+static _Atomic uint64_t began_ns; /* what matters, by SIGUSR1; 0: from the start */
 
 static struct periodic periodic = {
 	.period_ns = 20000000,
@@ -175,21 +177,34 @@ static struct spread spread_of(uint64_t *values, uint64_t nr)
 
 struct outcome {
 	struct spread late, response;
-	uint64_t nr, nr_overruns, run_ns, cpu_ns;
+	uint64_t nr, nr_overruns, run_ns, counted_ns, cpu_ns;
 };
+
+/* Releases that are not counted. */
+static uint64_t count_before(const struct periodic *p)
+{
+	uint64_t nr = began_ns ? (began_ns - p->start_ns) / p->period_ns + 1 : 0;
+
+	nr = nr > p->nr_warm_up ? nr : p->nr_warm_up;
+	return nr < p->nr_releases ? nr : p->nr_releases;
+}
 
 /* An overrun is work that was not done when the next release could have come. */
 static struct outcome add_up(const struct periodic *p, uint64_t end_ns)
 {
-	uint64_t all = (p->nr_releases - p->nr_warm_up) * p->nr_threads;
+	uint64_t nr_before = count_before(p);
+	uint64_t all = (p->nr_releases - nr_before) * p->nr_threads;
 	bool is_whole = !is_over;
 	uint64_t *late = work_memory(all * sizeof(*late));
 	uint64_t *response = work_memory(all * sizeof(*response));
 	struct outcome outcome = { .run_ns = end_ns - p->start_ns };
+	uint64_t before_ns = nr_before * p->period_ns;
+
+	outcome.counted_ns = before_ns < outcome.run_ns ? outcome.run_ns - before_ns : 0;
 
 	for (unsigned i = 0; i < p->nr_threads; i++) {
 		outcome.cpu_ns += p->wakers[i].cpu_ns;
-		for (uint64_t k = p->nr_warm_up; k < p->wakers[i].nr_done; k++) {
+		for (uint64_t k = nr_before; k < p->wakers[i].nr_done; k++) {
 			const struct release *release = &p->wakers[i].releases[k];
 
 			late[outcome.nr] = release->late_ns;
@@ -215,11 +230,11 @@ static void report_json(const struct periodic *p, const struct outcome *outcome)
 {
 	printf("{\"program\": \"periodic\", \"threads\": %llu, \"period_ns\": %llu, "
 	       "\"rounds\": %llu, \"releases\": %llu, \"overruns\": %llu, \"run_ns\": %llu, "
-	       "\"cpu_ns\": %llu",
+	       "\"counted_ns\": %llu, \"cpu_ns\": %llu",
 	       (unsigned long long)p->nr_threads, (unsigned long long)p->period_ns,
 	       (unsigned long long)p->rounds, (unsigned long long)outcome->nr,
 	       (unsigned long long)outcome->nr_overruns, (unsigned long long)outcome->run_ns,
-	       (unsigned long long)outcome->cpu_ns);
+	       (unsigned long long)outcome->counted_ns, (unsigned long long)outcome->cpu_ns);
 	print_json_spread("wakeup_ns", &outcome->late);
 	print_json_spread("response_ns", &outcome->response);
 	printf("}\n");
@@ -254,12 +269,19 @@ static void end_run(int signal)
 	is_over = true;
 }
 
+static void begin_count(int signal)
+{
+	began_ns = work_now_ns();
+}
+
 static void prepare(struct periodic *p)
 {
 	/* Threads that sleep beyond the end are woken by nobody: no restart, and one thread a
 	 * release behind the others at most. */
 	const struct sigaction action = { .sa_handler = end_run };
+	const struct sigaction begin = { .sa_handler = begin_count, .sa_flags = SA_RESTART };
 
+	sigaction(SIGUSR1, &begin, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	if (strcmp(p->format, "text") != 0 && strcmp(p->format, "json") != 0)

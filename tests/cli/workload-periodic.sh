@@ -35,6 +35,19 @@ kill "$pid"
 wait "$pid" || fail "ended by a signal: status $?"
 awk '$2 == "releases" { exit !($3 > 2 && $3 < 1000) }' out || fail "cut: $(cat out)"
 
+# Told that what matters begins now, it counts from there.
+"$periodic" --period 10ms --work 0 --seconds 60 --format json >out &
+pid=$!
+sleep 0.5
+kill -USR1 "$pid"
+sleep 0.3
+kill "$pid"
+wait "$pid" || fail "ended by a signal: status $?"
+/usr/bin/python3 -c 'import json
+r = json.load(open("out"))
+assert 0 < r["counted_ns"] <= r["run_ns"] - 400000000, r
+assert 0 < r["releases"] <= r["counted_ns"] / r["period_ns"] + 2, r' || fail "counted: $(cat out)"
+
 # refused SENTENCE OPTIONS...
 refused() {
 	sentence=$1 status=0
