@@ -55,6 +55,10 @@ bench-tiering: all
 	@bench/tiering $(BUILD) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KERNELS),--kernels $(KERNELS)) \
 	  $(if $(ROWS),--rows $(ROWS)) $(if $(BUDGET),--budget $(BUDGET))
 
+# What samplers and movers cost: the tables of docs/live.md.
+bench-samplers: all
+	@DOCS=docs/live.md bench/samplers $(BUILD)
+
 fidelity: all
 	@scripts/fidelity $(BUILD)
 
@@ -81,4 +85,4 @@ format:
 clean:
 	rm -rf build build-*
 
-.PHONY: all setup configure demo check check-long check-lab bench bench-lab bench-affinity bench-tiering fidelity lint fuzz corpus policies install format clean
+.PHONY: all setup configure demo check check-long check-lab bench bench-lab bench-affinity bench-tiering bench-samplers fidelity lint fuzz corpus policies install format clean

@@ -6,14 +6,14 @@
 set -u
 . "$TOP/tests/lab/common.sh"
 lab_required 6.12 7.3
-M='node:dram:256MiB@80ns/100GBps:cpus=0-1 node:cxl:256MiB@250ns/20GBps'
+M='node:dram:192MiB@80ns/100GBps:cpus=0-1 node:cxl:192MiB@250ns/20GBps'
 hotset="$BUILD/lab/workloads/hotset"
 
 # The files of a policy are printed, then a hot set that starts in slow memory is updated.
 # shellcheck disable=SC2016
 program='grep -H . "$@" | sed "s/^\([^:]*\):/read \1 /"
 grep -h . /sys/kernel/mm/damon/admin/kdamonds/*/pid 2>/dev/null | sed "s/^/kdamond /"
-exec "$0" --memory 300MiB --hot 32MiB --seconds'
+exec "$0" --memory 200MiB --hot 24MiB --seconds'
 
 # Values as they are written, whatever the kernel prints for them.
 plain() {
@@ -46,7 +46,7 @@ kernel="${kernel}watermark_scale_factor=20,zone_reclaim_mode=0,lru_gen=0,min_ttl
 damon=damon:min_age_ms=1000,thp=never
 
 check_kernel() {
-	check "$1" "$kernel" 8
+	check "$1" "$kernel" 6
 	# A busy host gives the guest little time: then it gets more of it once.
 	[ "$(figure promoted_pages)" -gt 100 ] || check "$1" "$kernel" 40
 	[ "$(figure promoted_pages)" -gt 100 ] || fail "$1 promoted $(figure promoted_pages)"
@@ -54,7 +54,7 @@ check_kernel() {
 }
 
 check_damon() {
-	check "$1" "$damon" 8
+	check "$1" "$damon" 6
 	[ "$(grep -Ec '^kdamond [1-9][0-9]*$' "$keep"/*.stdout)" = 2 ] ||
 		fail "$1: two kdamonds do not run: $(grep kdamond "$keep"/*.stdout)"
 	[ "$(figure promoted_pages)" = 0 ] || fail "$1: the kernel promoted beside DAMON"
