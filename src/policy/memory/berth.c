@@ -50,7 +50,7 @@
  * berth_claims.c: floors and caps; here the samples, paces and prices.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
- * the table and 36 beside it, 1 MiB for the classes, 4 MiB for victims where rounds are long.
+ * the table and 32 beside it, 1 MiB for the classes, 4 MiB for victims where rounds are long.
  */
 #include <stdlib.h>
 
@@ -180,7 +180,8 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		unsigned weight = sample->access == SAMPLE_WRITE ? 1 : 2;
 		berth->all_samples++;
 		berth->all_halves += weight;
-		past->trial_samples += weight;
+		if (past->trial_class < CLASS_LEFT)
+			past->trial_samples += weight;
 		age_lasting(berth, folio, past);
 		past->samples = (uint16_t)MIN(past->samples + weight * SAMPLE_ONE, RATE_MAX);
 		berth_region_of(berth, folio->space, folio->page)->samples++;

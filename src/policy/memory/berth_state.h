@@ -67,8 +67,11 @@ struct past {			    /* of a folio, beside its record */
 	uint32_t born, moved_ms;    /* round; time of the last move, 0: never */
 	uint32_t trial_at;
 	uint16_t short_count;
-	uint16_t trial_class, trial_touches, trial_samples;
-	uint16_t trial_expected;
+	uint16_t trial_class, trial_touches;
+	union {
+		uint16_t trial_samples;	 /* of a class */
+		uint16_t trial_expected; /* of an exchange */
+	};
 	uint16_t samples; /* of the hardware, decaying as the lasting count; in SAMPLE_ONE */
 	uint8_t bar;
 };
