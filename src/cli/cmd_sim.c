@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/sim_counters.h"
 #include "cli/sim_cpu.h"
+#include "cli/sim_jobs.h"
 #include "cli/sim_output.h"
 #include "sim/cpu/workload.h"
 #include "sim/recorded.h"
@@ -23,6 +24,7 @@ struct sim_options {
 	const char *cost;
 	struct option_list cpu;
 	const char *scheduler;
+	struct option_list jobs;
 	uint64_t dilate;
 	uint64_t seed;
 	enum output_format format;
@@ -37,6 +39,7 @@ struct sim_job { /* what one run of the command holds */
 	const struct sim_options *options;
 	const char *path;
 	struct trace_reader *reader;
+	struct sim_jobs jobs; /* none: the recording alone */
 	struct machine *machine;
 	struct sim_set *set;
 	uint64_t *fast;
@@ -49,6 +52,7 @@ static void job_fini(struct sim_job *job)
 	sim_set_free(job->set);
 	machine_free(job->machine);
 	trace_close(job->reader);
+	sim_jobs_fini(&job->jobs);
 	free(job->fast);
 }
 
@@ -60,6 +64,8 @@ static bool is_as_found(const struct sim_options *options)
 
 static int open_recording(struct sim_job *job, struct printbuf *err)
 {
+	if (job->jobs.nr > 0)
+		return sim_jobs_open(&job->jobs, err);
 	struct trace_open_options options = {
 		.kinds = 1 << TRACE_ACCESSES | 1 << TRACE_COUNTS | 1 << TRACE_SAMPLES |
 			 1 << TRACE_MAPPINGS | 1 << TRACE_BLOCKED |
@@ -67,6 +73,11 @@ static int open_recording(struct sim_job *job, struct printbuf *err)
 	};
 	job->reader = trace_close(job->reader);
 	return trace_open(job->path, &options, &job->reader, err);
+}
+
+static const struct trace_info *info_of(const struct sim_job *job)
+{
+	return job->jobs.nr > 0 ? &job->jobs.info : trace_info(job->reader);
 }
 
 static int parse_fast(struct sim_job *job)
@@ -88,12 +99,13 @@ static int parse_fast(struct sim_job *job)
 /* Without -M the machine is made to fit, which takes a pass of its own. */
 static int find_machine(struct sim_job *job, struct printbuf *err)
 {
-	uint32_t page_bytes = trace_info(job->reader)->page_bytes;
+	uint32_t page_bytes = info_of(job)->page_bytes;
 	if (is_as_found(job->options))
 		return recorded_machine(trace_info(job->reader), &job->machine, err);
 	if (job->options->machine)
 		return machine_open(job->options->machine, &job->machine, err);
-	int error = sim_measure(job->reader, &job->extent, NULL);
+	int error = job->jobs.nr > 0 ? sim_jobs_measure(&job->jobs, &job->extent)
+				     : sim_measure(job->reader, &job->extent, NULL);
 	if (error < 0)
 		return error_set(err, error, "%s: cannot be read: %s", job->path,
 				 error_text(error));
@@ -108,7 +120,7 @@ static int prepare(struct sim_job *job, struct printbuf *err)
 	bool named = options->policies.nr > 0;
 	int error = open_recording(job, err);
 	if (!error)
-		error = sim_check_recording(trace_info(job->reader), err);
+		error = sim_check_recording(info_of(job), err);
 	if (!error)
 		error = find_machine(job, err);
 	if (error)
@@ -124,9 +136,11 @@ static int prepare(struct sim_job *job, struct printbuf *err)
 		.cost = options->cost,
 		.dilate = options->dilate,
 		.seed = options->seed,
+		.jobs = job->jobs.configs,
+		.nr_jobs = job->jobs.nr,
 		.effort = 1, /* exact up to some 500,000 (page, tick) pairs */
 	};
-	return sim_set_new(&config, trace_info(job->reader), &job->set, err);
+	return sim_set_new(&config, info_of(job), &job->set, err);
 }
 
 static int print_results(const struct sim_job *job)
@@ -134,7 +148,8 @@ static int print_results(const struct sim_job *job)
 	PRINTBUF(out);
 	struct sim_output output = {
 		.set = job->set,
-		.info = trace_info(job->reader),
+		.info = info_of(job),
+		.jobs = job->jobs.nr > 0 ? &job->jobs : NULL,
 		.machine = job->machine,
 		.path = job->path,
 		.kernel = job->options->kernel ? job->options->kernel : SIM_KERNEL_DEFAULT,
@@ -148,6 +163,8 @@ static int print_results(const struct sim_job *job)
 		sim_output_to_json(&out, &output);
 	else if (job->options->format == FORMAT_CSV && job->options->counters)
 		sim_counters_to_csv(&out, job->set);
+	else if (job->options->format == FORMAT_CSV && output.jobs)
+		sim_jobs_to_csv(&out, &job->jobs, job->set);
 	else if (job->options->format == FORMAT_CSV)
 		sim_output_to_csv(&out, &output);
 	else
@@ -174,10 +191,11 @@ static int run_job(struct sim_job *job, struct printbuf *err)
 	int error = prepare(job, err);
 	if (error)
 		return fail(err, error);
-	error = sim_set_run(job->set, job->reader, err);
+	error = job->jobs.nr > 0 ? sim_set_run_jobs(job->set, job->jobs.readers, err)
+				 : sim_set_run(job->set, job->reader, err);
 	if (error < 0)
 		return fail(err, error);
-	bool is_cut = trace_info(job->reader)->is_cut, is_void = sim_set_nr_misses(job->set) == 0;
+	bool is_cut = info_of(job)->is_cut, is_void = sim_set_nr_misses(job->set) == 0;
 	if (error > 0 && is_void)
 		return fail(err, -EBADMSG);
 	job->is_partly = error > 0 || is_cut;
@@ -213,10 +231,23 @@ static int run_cpu(const struct sim_options *options, int nr_arguments)
 	return sim_cpu_run(&cpu);
 }
 
+static int parse_jobs(struct sim_job *job, int nr_arguments, struct printbuf *err)
+{
+	const struct option_list *list = &job->options->jobs;
+	if (nr_arguments > 0)
+		return fail_usage("--job names the recordings; leave %s out, or make it a job",
+				  "FILE");
+	if (is_as_found(job->options))
+		return fail_usage("-M recording: jobs were recorded on machines of their own; "
+				  "describe the one that they share");
+	int error = sim_jobs_parse(&job->jobs, list->items, list->nr, err);
+	return error ? fail(err, error) : 0;
+}
+
 static int sim_run(const void *raw, int nr_arguments, char **arguments)
 {
 	const struct sim_options *options = raw;
-	struct sim_job job = { .options = options };
+	struct sim_job job = { .options = options, .jobs.title = PRINTBUF_HEAP };
 	PRINTBUF(err);
 	if (options->list) {
 		PRINTBUF(out);
@@ -225,10 +256,12 @@ static int sim_run(const void *raw, int nr_arguments, char **arguments)
 	}
 	if (options->cpu.nr)
 		return run_cpu(options, nr_arguments);
-	if (nr_arguments == 0)
+	if (nr_arguments == 0 && !options->jobs.nr)
 		return fail_usage("usage: berth sim %s", command_sim.usage);
-	job.path = arguments[0];
-	int status = parse_fast(&job);
+	int status = options->jobs.nr ? parse_jobs(&job, nr_arguments, &err) : 0;
+	job.path = options->jobs.nr ? printbuf_str(&job.jobs.title) : arguments[0];
+	if (!status)
+		status = parse_fast(&job);
 	if (!status)
 		status = run_job(&job, &err);
 	job_fini(&job);
@@ -253,6 +286,11 @@ static const struct option sim_options[] = {
 	  NULL },
 	{ 0, "fast", "SIZE", OPTION_LIST, offsetof(struct sim_options, fast),
 	  "Resize the fast tier; may repeat, and all sizes run in the same pass.", NULL },
+	{ 0, "job", "NAME=FILE[:floor=SIZE][:cap=SIZE]", OPTION_LIST,
+	  offsetof(struct sim_options, jobs),
+	  "Instead of FILE, a recording that shares the machine with others; may repeat. All begin "
+	  "together. Agents keep a floor of fast memory for it and a cap on it.",
+	  NULL },
 	{ 0, "dilate", "N", OPTION_COUNT, offsetof(struct sim_options, dilate),
 	  "Stretch the program's time N times against the kernel's and the agents': recordings are "
 	  "short, their periods are seconds.",
@@ -295,6 +333,8 @@ const struct command command_sim = {
 		    "recording:hot_threshold_ms=2000\n"
 		    "  # an agent with its own keys and budget\n"
 		    "  berth sim app.berth -P recency:idle=20,rate=200MBps --dilate 100\n"
+		    "  # two programs share a machine; one has 64 MiB of fast memory for sure\n"
+		    "  berth sim --job web=web.berth:floor=64MiB --job batch=batch.berth -P berth\n"
 		    "  # two jobs, each at home on one of two sockets\n"
 		    "  berth sim --cpu hackbench:nr=4 --cpu users -P none -P hard -P soft -M "
 		    "'node:dram:64GiB:cpus=0-21 node:dram:64GiB:cpus=22-43'\n",

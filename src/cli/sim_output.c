@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/sim_fields.h"
+#include "cli/sim_jobs.h"
 
 #define SCHEMA	       1
 #define MEANING_COLUMN 13 /* where the explanation of a word starts */
@@ -384,6 +385,8 @@ void sim_output_to_text(struct printbuf *out, const struct sim_output *output)
 	PRINTBUF(sentence);
 	setting_to_text(out, output);
 	results_to_text(out, output);
+	if (output->jobs)
+		sim_jobs_to_text(out, output->jobs, output->set);
 	remarks_to_text(out, output);
 	prt_sentence(&sentence, output->set);
 	if (sentence.pos) {
@@ -457,6 +460,8 @@ static void result_to_json(struct json_writer *json, const struct sim_output *ou
 		json_object_begin(json, "vmstat");
 		sim_set_counters(output->set, index, counter_to_json, json);
 		json_object_end(json);
+		if (output->jobs)
+			sim_jobs_to_json(json, output->jobs, output->set, index);
 	}
 	json_object_end(json);
 }

@@ -14,6 +14,8 @@
 #include "base/error.h"
 #include "sim/found.h"
 #include "sim/future.h"
+#include "sim/job_account.h"
+#include "sim/job_feed.h"
 #include "sim/recorded.h"
 #include "sim/simulation.h"
 #include "sim/spec.h"
@@ -25,6 +27,7 @@ struct sim_run { /* one result and where it comes from */
 	const struct sim_spec *spec;
 	uint32_t size;		       /* index into capacities */
 	struct simulation *simulation; /* NULL: a bound that is solved at the end */
+	struct job_account *jobs;      /* NULL: there is one */
 	struct cost_account replay;
 	struct placement_solution solution;
 	char failure[256];
@@ -52,7 +55,9 @@ struct sim_set {
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 	unsigned effort;
-	struct simulation_watch *watch; /* of the first run; NULL: nobody */
+	struct simulation_watch *watch;	 /* of the first run; NULL: nobody */
+	const struct sim_config *config; /* while the set is made */
+	uint32_t nr_jobs;
 	const char *notes[NOTES_MAX + 1];
 };
 
@@ -249,6 +254,9 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 	bool is_bound = spec->kind == SIM_BOUND;
 	if (is_bound && !spec->kernel)
 		return 0;
+	if (set->nr_jobs > 0 &&
+	    job_account_new(set->config, set->stage, set->cost->page_bytes, &run->jobs))
+		return error_set(err, -ENOMEM, "out of memory for jobs");
 	struct simulation_config config = {
 		.kernel = spec->agent ? set->below.kernel : spec->kernel,
 		.kernel_values = spec->agent ? set->below.values : spec->values,
@@ -269,7 +277,10 @@ static int new_run(struct sim_set *set, struct sim_run *run, struct printbuf *er
 		.dilate = set->dilate,
 		.seed = set->seed,
 		.max_epochs = set->max_epochs,
-		.watch = run == set->runs ? set->watch : NULL,
+		.watch = run->jobs	    ? &run->jobs->watch
+			 : run == set->runs ? set->watch
+					    : NULL,
+		.jobs = run->jobs,
 	};
 	return add_simulation(set, &config, &run->simulation, err);
 }
@@ -352,6 +363,8 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 	set->max_epochs = config->max_epochs;
 	set->effort = config->effort;
 	set->watch = config->watch;
+	set->config = config;
+	set->nr_jobs = config->nr_jobs;
 	int error = parse_specs(set, config, info, err);
 	if (!error)
 		error = sim_check_recording(info, err);
@@ -369,6 +382,7 @@ int sim_set_new(const struct sim_config *config, const struct trace_info *info,
 		sim_set_free(set);
 		return error;
 	}
+	set->config = NULL;
 	add_notes(set, info);
 	*ret = set;
 	return 0;
@@ -380,6 +394,7 @@ struct sim_set *sim_set_free(struct sim_set *set)
 		return NULL;
 	for (size_t i = 0; i < set->nr_runs; i++) {
 		simulation_free(set->runs[i].simulation);
+		job_account_free(set->runs[i].jobs);
 		cost_account_fini(&set->runs[i].replay);
 		future_forget(&set->runs[i].solution);
 	}
@@ -550,6 +565,8 @@ static void finish_run(struct sim_set *set, struct sim_run *run, uint64_t blocke
 	if (run->simulation) {
 		run->simulation->account.blocked_ns = blocked_ns;
 		fill_from_simulation(result, run->simulation);
+		if (run->jobs)
+			job_account_finish(run->jobs);
 	} else {
 		solve_or_say(set, run, blocked_ns);
 	}
@@ -579,6 +596,24 @@ int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbu
 		return error;
 	error = sim_set_finish(set, trace_info(reader)->duration_ns, err);
 	return error ? error : more < 0;
+}
+
+int sim_set_run_jobs(struct sim_set *set, struct trace_reader *const *readers, struct printbuf *err)
+{
+	uint64_t duration_ns = 0;
+	for (uint32_t i = 0; i < set->nr_jobs; i++)
+		duration_ns = MAX(duration_ns, trace_info(readers[i])->duration_ns);
+	int has_failed = job_feed_run(set->stage, readers, set->nr_jobs, err);
+	if (has_failed < 0)
+		return has_failed;
+	int error = sim_set_finish(set, duration_ns, err);
+	return error ? error : has_failed;
+}
+
+const struct sim_job_figures *sim_set_job(const struct sim_set *set, size_t index, uint32_t job)
+{
+	const struct job_account *jobs = set->runs[index].jobs;
+	return jobs && job < set->nr_jobs ? &jobs->figures[job] : NULL;
 }
 
 bool sim_set_found(const struct sim_set *set, struct sim_found *ret)

@@ -25,6 +25,14 @@
 
 struct simulation_watch; /* sim/simulation.h */
 
+/* One of several recordings that share the machine (sim/job_account.h). */
+#define SIM_JOBS_MAX	   64
+#define SIM_JOB_SPACES_MAX 4096 /* processes of one */
+struct sim_job_config {
+	const char *name;
+	uint64_t floor_bytes, cap_bytes; /* of fast memory; UINT64_MAX: no cap */
+};
+
 struct sim_config {
 	const struct machine *machine; /* outlives the set */
 	bool is_as_found;	     /* memory in use, and watermarks, are those of the recording */
@@ -36,9 +44,11 @@ struct sim_config {
 	const char *cost; /* "key=value,..." of cost_tunables; NULL: defaults */
 	uint64_t dilate;  /* 0 and 1: none */
 	uint64_t seed;
-	unsigned effort;		/* of bounds, 0..2 */
-	uint32_t max_epochs;		/* of the series in the results; 0: none kept */
-	struct simulation_watch *watch; /* of the first policy at the first size; NULL: nobody */
+	unsigned effort;		   /* of bounds, 0..2 */
+	uint32_t max_epochs;		   /* of the series in the results; 0: none kept */
+	struct simulation_watch *watch;	   /* of the first policy at the first size; NULL: nobody */
+	const struct sim_job_config *jobs; /* outlive the set; none: one recording, one job */
+	uint32_t nr_jobs;		   /* not with is_as_found or watch */
 };
 
 /* Budgets of the engine, given among an agent's own keys: recency:idle=20,rate=1GBps. */
@@ -112,6 +122,15 @@ struct sim_result {
 	uint32_t nr_series;
 };
 
+struct sim_job_figures { /* of one result: what a job had and has */
+	uint64_t misses, fast_misses;
+	uint64_t nr_promoted, nr_demoted; /* pages */
+	/* At the end, and at most; pages that were touched. Unknown where pages have no place of
+	 * their own (all-fast, all-slow): has_pages is false then. */
+	bool has_pages;
+	uint64_t fast_pages, slow_pages, peak_fast_pages;
+};
+
 struct sim_set;
 /* Parses and checks everything before the recording is read. -EINVAL: a name, key or size that
  * does not exist (says which do); -EOPNOTSUPP: the recording lacks what a policy needs. `info`:
@@ -124,11 +143,20 @@ int sim_set_finish(struct sim_set *set, uint64_t duration_ns, struct printbuf *e
 /* Feeds the reader to its end and finishes. 0; 1: the reader failed on the way (err says where)
  * and the results cover what came before; negative: no results. */
 int sim_set_run(struct sim_set *set, struct trace_reader *reader, struct printbuf *err);
+/* The recordings of the jobs, in the jobs' order; as sim_set_run. */
+int sim_set_run_jobs(struct sim_set *set, struct trace_reader *const *readers,
+		     struct printbuf *err);
+/* Can these be jobs of one set? Their names are for the sentence. 0, -EINVAL or -EOPNOTSUPP. */
+int sim_check_jobs(const struct trace_info *const *infos, const struct sim_job_config *jobs,
+		   uint32_t nr, struct printbuf *err);
 struct sim_set *sim_set_free(struct sim_set *set);
 
 /* Policies in the order given, sizes inner: result[policy * nr_fast + size]. */
 size_t sim_set_nr_results(const struct sim_set *set);
 const struct sim_result *sim_set_result(const struct sim_set *set, size_t index);
+/* A job's figures of a result; NULL: a bound that was solved at the end, or there are no jobs.
+ * WHEN: after the end. */
+const struct sim_job_figures *sim_set_job(const struct sim_set *set, size_t index, uint32_t job);
 /* The /proc/vmstat counters that the kernel of a result kept, under Linux's names; nothing for
  * bounds and for kernels that keep none. WHEN: after the end. */
 void sim_set_counters(const struct sim_set *set, size_t index,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "sim/job_account.h"
 #include "sim/sampler_damon.h"
 #include "sim/sampler_hints.h"
 
@@ -34,6 +35,12 @@ static int look(void *world, struct policy_node *nodes, uint32_t nr_nodes)
 			kernel->ops->marks(kernel, i, &nodes[i].min_pages, &nodes[i].low_pages);
 	}
 	return 0;
+}
+
+static int look_jobs(void *world, struct engine_jobs *ret)
+{
+	const struct simulation *simulation = world;
+	return job_account_look(simulation->jobs, ret);
 }
 
 /* Its keys first, then what the policy asks for. */
@@ -73,6 +80,7 @@ static int new_engine(struct simulation *simulation, const struct simulation_con
 		.mover = &simulation_mover,
 		.mover_state = simulation,
 		.look = look,
+		.look_jobs = config->jobs ? look_jobs : NULL,
 		.look_world = simulation,
 		.budget = config->budget,
 		.watch = config->watch ? &config->watch->engine : NULL,
@@ -115,6 +123,7 @@ int simulation_new(const struct simulation_config *config, struct simulation **r
 		return error_set(err, -ENOMEM, "out of memory for a simulation");
 	simulation->cost = config->cost;
 	simulation->stage = config->stage;
+	simulation->jobs = config->jobs;
 	simulation->dilate = MAX(config->dilate, 1);
 	simulation->is_shared = config->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
 	simulation->max_series = config->max_epochs;

@@ -28,6 +28,7 @@
 #define SIMULATION_FLAGS 8 /* counters per node: indexed by MISS and WRITE bits */
 
 struct simulation;
+struct job_account; /* sim/job_account.h */
 /* Who explains one simulation (sim/story.h, sim/survey.h): told by the kernel and the engine, and
  * standing between the stage and the simulation. */
 struct simulation_watch {
@@ -55,13 +56,15 @@ struct simulation_config {
 	uint64_t dilate, seed;
 	uint32_t max_epochs;
 	struct simulation_watch *watch; /* NULL: nobody; outlives the simulation */
+	struct job_account *jobs;	/* NULL: one job, with the budget's floor and cap */
 };
 
 struct simulation {
 	const struct cost_model *cost;
 	const struct stage *stage;
 	struct kernel *kernel;
-	struct engine *engine; /* NULL: no agent */
+	struct job_account *jobs; /* NULL: one */
+	struct engine *engine;	  /* NULL: no agent */
 	struct cost_account account;
 	/* [lane][node * SIMULATION_FLAGS + (flags & (MISS | WRITE))]: neighbours count in different
 	 * lanes, so that one need not wait for the other's store. */

@@ -463,6 +463,12 @@ int stage_feed(struct stage *stage, const struct trace_batch *batch, struct prin
 	return feed_ordered(stage, batch);
 }
 
+int stage_flush(struct stage *stage, struct printbuf *err)
+{
+	stage->err = err;
+	return deliver_events(stage);
+}
+
 int stage_finish(struct stage *stage, uint64_t end_ns, struct printbuf *err)
 {
 	stage->err = err;

@@ -79,6 +79,8 @@ struct stage_config stage_config_of(const struct trace_info *info, uint64_t tick
 int stage_new(const struct stage_config *config, struct stage **ret);
 int stage_add_consumer(struct stage *stage, const struct stage_consumer *consumer);
 int stage_feed(struct stage *stage, const struct trace_batch *batch, struct printbuf *err);
+/* Delivers the events of the open chunk, so that the next begin one of their own. */
+int stage_flush(struct stage *stage, struct printbuf *err);
 /* Closes the last epoch at end_ns (or at the last event, if that is later). Once. */
 int stage_finish(struct stage *stage, uint64_t end_ns, struct printbuf *err);
 struct stage *stage_free(struct stage *stage);
