@@ -120,6 +120,28 @@ if [ "$first" != "$last" ]; then
 	kill "$program" 2>/dev/null
 fi
 
+# A program of ten thousand threads, or of as many as may be started here: all are at home, its status
+# comes back, and nothing is left.
+cat >"$TMP/threads.py" <<'EOF'
+import os, sys, threading
+threading.stack_size(65536)
+over, started = threading.Event(), 0
+try:
+    for started in range(1, 10001):
+        threading.Thread(target=over.wait, daemon=True).start()
+except RuntimeError:
+    pass
+allowed = {frozenset(os.sched_getaffinity(int(tid))) for tid in os.listdir("/proc/self/task")}
+print(len(os.listdir("/proc/self/task")) > 100 and allowed == {frozenset([int(sys.argv[1])])})
+sys.stdout.flush()
+os._exit(6)
+EOF
+text=$("$BERTH" run --state "$state" --prefer "$first" --spill-at hard -- \
+	/usr/bin/python3 "$TMP/threads.py" "$first" 2>"$TMP/err")
+check "ten thousand threads end" 6 $?
+check "ten thousand threads" True "$text"
+check "ten thousand threads leave" "" "$(ls "$state")"
+
 # Pids that are used again, of berth and of its program: in a pid namespace of its own where the next
 # pid can be chosen. The new owners of the numbers are neither berth nor its program.
 cat >"$TMP/inside.sh" <<'EOF'
