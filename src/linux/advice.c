@@ -11,7 +11,7 @@
 #include "linux/pagemap.h"
 
 #define REST_NS	     NS_PER_S	       /* of a block, before it is collapsed */
-#define FIND_NS	     (100 * NS_PER_MS) /* between two looks at the table */
+#define FIND_NS	     (250 * NS_PER_MS) /* between two looks at the table */
 #define TRIES_MAX    16		       /* looks at a block */
 #define RECLAIM_NS   (250 * NS_PER_MS)
 #define RESULTS	     256
