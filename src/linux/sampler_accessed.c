@@ -31,6 +31,10 @@
  * each further one has half the share of the one before, down to a 16th; scouts come every two
  * seconds, then every four. Moves or an alarm bring all of it back.
  *
+ * Huge folios have one bit for 512 pages, which nearly any window finds set. How often each is used
+ * is learned by quick looks before a check (glance.h), and told as the share of their pages that
+ * bits of their own would have shown used.
+ *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
  * mm/damon). Where a short visit to each CPU flushes them, it is made (translations.h).
@@ -51,6 +55,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "linux/glance.h"
 #include "linux/kcore.h"
 #include "linux/pagetable.h"
 #include "linux/process.h"
@@ -59,25 +64,27 @@
 #include "linux/seen.h"
 #include "linux/translations.h"
 
-#define WINDOW_MIN_NS (10 * NS_PER_MS)
-#define WINDOW_MAX_NS (2 * NS_PER_S)
-#define REST_MIN_NS   (100 * NS_PER_MS)
-#define SAVED_MAX_NS  ((int64_t)NS_PER_S)
-#define BURST	      4 /* checks in a row, at the beginning and at an alarm */
-#define SCOUT_NS      NS_PER_S
-#define BEYOND_MAX_NS (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
-#define PLANNED_PARTS 1024	     /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST    12	     /* in a row: from then on each has half of the share before */
-#define VAIN_MAX      15
-#define RUN_MAX_PAGES 65536
-#define SLEEP_MAX_NS  (50 * NS_PER_MS)
-#define SHARE_MAX_BP  10000
-#define CHUNK_PAGES   ((uint64_t)512)
-#define COUNTED_EVERY 4	  /* chunks */
-#define USED_PARTS    8	  /* of what is mapped are to be used in a window */
-#define GROWN_PARTS   128 /* more by one of these: the program is still filling its memory */
-#define GROWING_NS    (200 * NS_PER_MS)
-#define GROWING_MAX   100 /* times that it is waited for */
+#define WINDOW_MIN_NS  (10 * NS_PER_MS)
+#define WINDOW_MAX_NS  (2 * NS_PER_S)
+#define REST_MIN_NS    (100 * NS_PER_MS)
+#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
+#define BURST	       4 /* checks in a row, at the beginning and at an alarm */
+#define SCOUT_NS       NS_PER_S
+#define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
+#define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
+#define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
+#define VAIN_MAX       15
+#define RUN_MAX_PAGES  65536
+#define SLEEP_MAX_NS   (50 * NS_PER_MS)
+#define GLANCE_CPU_NS  (10 * NS_PER_MS)
+#define GLANCE_WAIT_NS (100 * NS_PER_MS)
+#define SHARE_MAX_BP   10000
+#define CHUNK_PAGES    ((uint64_t)512)
+#define COUNTED_EVERY  4   /* chunks */
+#define USED_PARTS     8   /* of what is mapped are to be used in a window */
+#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
+#define GROWING_NS     (200 * NS_PER_MS)
+#define GROWING_MAX    100 /* times that it is waited for */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
 
@@ -97,6 +104,9 @@ struct accessed {
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
 	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
 	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
+	struct glance glance;
+	uint64_t last_cost_ns, glanced_ns;	 /* of the check before without glances; of those */
+	uint64_t glance_cpu_ns, glance_until_ns; /* of our CPU time, and of the clock */
 	struct scout scout;
 	uint64_t scout_ns; /* when to scout next */
 	int flags_fd;	   /* kpageflags; -1: no scouting */
@@ -130,6 +140,7 @@ static void close_accessed(void *sampler)
 		close(accessed->flags_fd);
 	kcore_fini(&accessed->kcore);
 	seen_fini(&accessed->seen);
+	glance_fini(&accessed->glance);
 	translations_fini(&accessed->translations);
 	live_areas_fini(&accessed->areas);
 	free(accessed->pages_of_node);
@@ -201,6 +212,7 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 	struct sample *run = &accessed->run;
 	if (run->nr_pages > 0 && run->space == next->space && run->node == next->node &&
 	    run->order == next->order && run->window_ns == next->window_ns &&
+	    run->hits == next->hits && run->checks == next->checks &&
 	    run->page + run->nr_pages == next->page &&
 	    run->nr_pages + next->nr_pages <= RUN_MAX_PAGES) {
 		run->nr_pages += next->nr_pages;
@@ -213,14 +225,15 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 }
 
 /* False: the batch is full. A page that was used before the window is told of once. */
-static bool tell(struct accessed *accessed, const struct sample *sample, bool is_accessed)
+static bool tell(struct accessed *accessed, const struct sample *sample, bool is_accessed,
+		 bool is_used)
 {
 	if (accessed->batch->nr == accessed->batch->max)
 		return false; /* before anything is taken note of */
 	if (is_accessed)
 		seen_mark(&accessed->seen, sample->space, sample->page);
 	bool is_new = seen_take_new(&accessed->seen, sample->space, sample->page);
-	return (!is_accessed && !is_new) || add_to_run(accessed, sample);
+	return (!is_used && !is_new) || add_to_run(accessed, sample);
 }
 
 /* Most pages in use are one more of a run, and were met before: nothing is to be looked up. */
@@ -236,6 +249,27 @@ static bool is_more_of_run(const struct accessed *accessed, const struct pagetab
 	       seen_is_known(&accessed->seen, accessed->space, mapped->page);
 }
 
+/* In how many of GLANCE_CHECKS windows like this one each of the folio's pages is used. */
+static uint32_t share_used(struct accessed *accessed, const struct pagetable_page *mapped)
+{
+	if (!mapped->is_accessed || mapped->order != GLANCE_ORDER)
+		return mapped->is_accessed ? GLANCE_CHECKS : 0;
+	uint64_t window_ns = accessed->phase == READING ? accessed->watched_ns
+							: clock_now_ns() - accessed->cleared_ns;
+	return glance_share(&accessed->glance, accessed->space, mapped->page, window_ns);
+}
+
+/* For those who look between checks. */
+static void note_entry(struct accessed *accessed, const struct pagetable_page *mapped,
+		       uint64_t page, uint32_t node)
+{
+	if (mapped->order == 0)
+		scout_see(&accessed->scout, accessed->space, page, mapped->is_accessed,
+			  accessed->live->machine->nodes[node].tier > 0);
+	else if (mapped->order == GLANCE_ORDER && page == mapped->page)
+		glance_see(&accessed->glance, accessed->space, page, mapped->is_accessed);
+}
+
 /* All pages of the entry that lie in the area. */
 static bool visit(void *context, const struct pagetable_page *mapped)
 {
@@ -246,29 +280,31 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	uint32_t node = frames_node(&accessed->live->frames, mapped->frame);
 	if (node == FRAMES_NO_NODE)
 		return true;
-	if (accessed->phase == READING_NEW && mapped->is_accessed &&
-	    !seen_is_known(&accessed->seen, accessed->space, begin))
-		seen_mark(&accessed->seen, accessed->space, begin);
+	if (accessed->phase == READING_NEW) {
+		if (mapped->is_accessed && !seen_is_known(&accessed->seen, accessed->space, begin))
+			seen_mark(&accessed->seen, accessed->space, begin);
+		return true;
+	}
+	uint32_t share = share_used(accessed, mapped);
 	if (accessed->phase == READING && is_more_of_run(accessed, mapped, node)) {
 		accessed->run.nr_pages++;
-	} else if (accessed->phase == READING &&
-		   (mapped->is_accessed || accessed->seen.nr_new > 0)) {
+	} else if (accessed->phase == READING && (share > 0 || accessed->seen.nr_new > 0)) {
 		struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns,
 						      accessed->space, begin);
 		sample.nr_pages = end - begin;
-		sample.hits = sample.checks = 1;
-		sample.window_ns = mapped->is_accessed ? accessed->watched_ns : SAMPLE_UNKNOWN;
+		sample.hits = share && share < GLANCE_CHECKS ? share : 1;
+		sample.checks = share && share < GLANCE_CHECKS ? GLANCE_CHECKS : 1;
+		sample.window_ns = share ? accessed->watched_ns : SAMPLE_UNKNOWN;
 		sample.order = (uint8_t)mapped->order;
 		sample.node = node;
-		if (!tell(accessed, &sample, mapped->is_accessed))
+		if (!tell(accessed, &sample, mapped->is_accessed, share > 0))
 			return false;
 	}
-	if (accessed->phase == READING && mapped->order == 0)
-		scout_see(&accessed->scout, accessed->space, begin, mapped->is_accessed,
-			  accessed->live->machine->nodes[node].tier > 0);
+	if (accessed->phase == READING)
+		note_entry(accessed, mapped, begin, node);
 	accessed->pages_of_node[node] += end - begin;
 	accessed->nr_mapped += end - begin;
-	accessed->nr_used += mapped->is_accessed ? end - begin : 0;
+	accessed->nr_used += (end - begin) * share / GLANCE_CHECKS;
 	return true;
 }
 
@@ -332,6 +368,79 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 	accessed->nr_mapped = accessed->nr_used = 0;
 	memset(accessed->pages_of_node, 0,
 	       accessed->live->machine->nr_nodes * sizeof(*accessed->pages_of_node));
+}
+
+/* ---- glances ---- */
+
+static int clear_huge(void *context, uint32_t number, const uint64_t *numbers, uint32_t nr)
+{
+	struct accessed *accessed = context;
+	struct live_space *space = live_space(accessed->live, number);
+	size_t bytes = GLANCE_PAGES * accessed->live->machine->page_bytes;
+	struct iovec folios[GLANCE_BATCH];
+	if (!space)
+		return -ESRCH;
+	for (uint32_t i = 0; i < nr; i++)
+		folios[i] = (struct iovec){ (void *)(uintptr_t)(numbers[i] * bytes), bytes };
+	long done = syscall(SYS_process_madvise, space->pidfd, folios, nr, MADV_COLD, 0);
+	if (done < 0)
+		return errno == EINVAL || errno == ENOMEM ? 0 : -errno;
+	return (int)((size_t)done / bytes);
+}
+
+static bool begin_glance(void *context, uint32_t number)
+{
+	struct accessed *accessed = context;
+	struct live_space *space = live_space(accessed->live, number);
+	return space && find_table(accessed, space);
+}
+
+static bool take_page(void *context, const struct pagetable_page *mapped)
+{
+	*(struct pagetable_page *)context = *mapped;
+	return false;
+}
+
+static int is_huge_used(void *context, uint64_t number)
+{
+	struct accessed *accessed = context;
+	struct pagetable_page mapped = { .order = UINT_MAX };
+	uint64_t page = number * GLANCE_PAGES;
+	pagetable_walk(&accessed->table, page, page + GLANCE_PAGES, take_page, &mapped);
+	return mapped.order == GLANCE_ORDER ? mapped.is_accessed : -ENOENT;
+}
+
+static void wait_for(void *context, uint64_t ns)
+{
+	struct timespec left = { .tv_nsec = (long)ns };
+	(void)context;
+	nanosleep(&left, NULL);
+}
+
+static uint64_t glance_now(void *context)
+{
+	(void)context;
+	return clock_now_ns();
+}
+
+static bool has_glance_time(void *context, uint64_t expected_ns)
+{
+	const struct accessed *accessed = context;
+	return clock_thread_cpu_ns() + expected_ns < accessed->glance_cpu_ns &&
+	       clock_now_ns() < accessed->glance_until_ns;
+}
+
+/* A quarter of what the check before took, but long enough for some hundreds of folios. */
+static void glance_at_huge(struct accessed *accessed)
+{
+	const struct glance_eyes eyes = { accessed, clear_huge, begin_glance,	is_huge_used,
+					  wait_for, glance_now, has_glance_time };
+	accessed->glance_cpu_ns = clock_thread_cpu_ns() +
+				  MAX(accessed->last_cost_ns / 4, GLANCE_CPU_NS);
+	accessed->glance_until_ns = clock_now_ns() + GLANCE_WAIT_NS;
+	uint64_t begin_ns = clock_thread_cpu_ns();
+	glance_session(&accessed->glance, &eyes);
+	accessed->glanced_ns = clock_thread_cpu_ns() - begin_ns;
 }
 
 static void clear_bits(struct accessed *accessed)
@@ -405,6 +514,7 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	accessed->paid_ns = now_ns;
 	accessed->saved_ns = accessed->burst ? MAX(accessed->saved_ns, 0) : accessed->saved_ns;
 	accessed->burst -= accessed->burst > 0;
+	accessed->last_cost_ns = accessed->cost_ns - MIN(accessed->glanced_ns, accessed->cost_ns);
 	accessed->cost_ns = 0;
 	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
 	int64_t owed_ns = -accessed->saved_ns;
@@ -447,12 +557,6 @@ static bool is_single(const struct accessed *accessed, const struct pagetable_pa
 	       pread(accessed->flags_fd, &flags, sizeof(flags),
 		     (off_t)(mapped->frame * sizeof(flags))) == (ssize_t)sizeof(flags) &&
 	       !(flags >> KPF_COMPOUND_HEAD & 1) && !(flags >> KPF_COMPOUND_TAIL & 1);
-}
-
-static bool take_page(void *context, const struct pagetable_page *mapped)
-{
-	*(struct pagetable_page *)context = *mapped;
-	return false;
 }
 
 /* Counts the pages of one chunk, and clears them for the next time. *table_of is the space whose
@@ -531,6 +635,7 @@ static int step(struct accessed *accessed)
 		if (accessed->nr_resident != accessed->nr_met)
 			read_all(accessed); /* puts nothing: it comes to its end */
 		accessed->nr_met = accessed->nr_resident;
+		glance_at_huge(accessed);
 		now_ns = clock_now_ns();
 		clear_bits(accessed);
 		accessed->cleared_ns = clock_now_ns();
@@ -546,6 +651,7 @@ static int step(struct accessed *accessed)
 			accessed->watched_ns = clock_now_ns() - accessed->cleared_ns;
 			begin_reading(accessed, READING);
 			scout_begin(&accessed->scout);
+			glance_begin(&accessed->glance);
 			return -EAGAIN;
 		}
 		accessed->window_ns *= 2;
@@ -556,6 +662,7 @@ static int step(struct accessed *accessed)
 		if (!read_all(accessed))
 			return 1;
 		scout_end(&accessed->scout);
+		glance_end(&accessed->glance);
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
 		accessed->phase = RESTING;
 		accessed->due_ns = LIVE_NEVER;

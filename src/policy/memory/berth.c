@@ -196,12 +196,14 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 }
 
 /* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
- * each time. */
+ * each time. Of many checks the step is near the golden section: a page's turns
+ * are not one after the other. */
 static bool is_its_turn(const struct berth *berth, const struct sample *sample, uint64_t page)
 {
 	uint64_t mixed = page * 0x9e3779b97f4a7c15u >> 40;
+	uint64_t step = sample->checks > TURNS_FEW ? sample->checks / 8 * 5 - 1 : TURN_STEP;
 	return sample->kind != SAMPLE_HITS || sample->hits >= sample->checks ||
-	       (mixed + berth->now * TURN_STEP) % sample->checks < sample->hits;
+	       (mixed + berth->now * step) % sample->checks < sample->hits;
 }
 
 static void berth_observe(void *policy, const struct sample_batch *batch)

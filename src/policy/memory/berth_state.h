@@ -37,7 +37,8 @@
 #define SWEEP_CHUNK	4096  /* at a time, where rounds are long */
 #define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
-#define TURN_STEP	7     /* prime to the usual numbers of checks */
+#define TURN_STEP	7 /* prime to the usual numbers of checks */
+#define TURNS_FEW	64
 #define SETTLE_MS	10000 /* ten of the shortest periods in which Linux looks at a page */
 #define REST_MS		500   /* in which nothing goes back at all */
 #define MOVES_PER_TRIP	22    /* one round trip in so many moves: less than 5 % */
