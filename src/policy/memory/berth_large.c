@@ -47,6 +47,9 @@ void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
 		folio_del(berth->larges, id);
 }
 
+/* Of the policy's own bits of a large folio: samples named pages of it. */
+#define HAS_NAMED_PAGES (1u << 3)
+
 /* All of it is where one page of it was seen. */
 static void take_along(struct berth *berth, const struct folio *large)
 {
@@ -57,8 +60,9 @@ static void take_along(struct berth *berth, const struct folio *large)
 	}
 }
 
-static void note_large(struct berth *berth, uint32_t space, uint64_t page, uint32_t node)
+static void note_large(struct berth *berth, const struct sample *sample, uint64_t page)
 {
+	uint32_t space = sample->space, node = sample->node;
 	struct folio *large = berth_large_at(berth, space, page);
 	uint32_t id;
 	if (!large) {
@@ -67,6 +71,8 @@ static void note_large(struct berth *berth, uint32_t space, uint64_t page, uint3
 		large = folio_get(berth->larges, id);
 		large->seen = berth->now - 1;
 	}
+	if (sample->kind != SAMPLE_HITS)
+		large->bits |= HAS_NAMED_PAGES;
 	if (node == SAMPLE_NONE || large->node == node)
 		return;
 	large->node = (uint16_t)node;
@@ -83,7 +89,7 @@ void berth_note_order(struct berth *berth, const struct sample *sample)
 	uint64_t end = sample->page + MIN(sample->nr_pages, RANGE_PAGES_MAX);
 	for (uint64_t page = head_of(sample->page); page < end; page += LARGE_PAGES) {
 		if (is_large)
-			note_large(berth, sample->space, page, sample->node);
+			note_large(berth, sample, page);
 		else
 			berth_forget_large(berth, sample->space, page);
 	}
@@ -153,8 +159,9 @@ static int64_t earns(const struct berth *berth, const struct unit *unit)
 void berth_choose_part(struct berth *berth, struct unit *unit)
 {
 	uint32_t best = berth_value_lasting(berth, unit);
-	if (unit->nr_pages == 1)
-		return;
+	const struct folio *large = berth_large_at(berth, unit->space, unit->page);
+	if (unit->nr_pages == 1 || !large || !(large->bits & HAS_NAMED_PAGES))
+		return; /* one bit says nothing of any page, and chance makes some look better */
 	const struct folio *folio = folio_get(berth->table, best);
 	struct unit part = { .id = best,
 			     .space = folio->space,
