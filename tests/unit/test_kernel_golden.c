@@ -425,3 +425,170 @@ static void test_golden_huge(void **state)
 	tape_free(&tape);
 	machine_free(machine);
 }
+
+/* Faults while free memory falls over the line, and comes back: cold, hot, and many at once. */
+static void test_golden_bypass(void **state)
+{
+	static const char *const words[] = { "bypass", "promote", "cold", "limited" };
+	static const int64_t above[] = { 2, 1, 0, -1, -500, -1, 0, 1 };
+	PRINTBUF(out);
+	prt_str(&out,
+		"one node of 64 MiB; a fault after 5 s and one after 1 ms each time, then one of\n"
+		"512 pages; limit 100 pages a second\n"
+		"version above_the_line cold hot many candidates candidates_nrl\n");
+	for (int is_7_3 = 0; is_7_3 <= 1; is_7_3++) {
+		struct box box;
+		box_open(&box, "node:dram:64MiB@80ns/100GBps:cpus=0 node:cxl:64MiB@250ns/30GBps",
+			 "linux-tiering", 1);
+		struct hot_config config = hot_defaults;
+		struct hot_node node = { 0 };
+		config.bypass_pages = linux_of(box.kernel)->nodes[0].bypass_pages;
+		config.limit_pages_per_s = 100;
+		config.counts_bypass = is_7_3;
+		for (size_t i = 0; i < ARRAY_SIZE(above); i++) {
+			uint64_t free_pages = config.bypass_pages + (uint64_t)above[i];
+			uint64_t now_ms = 5000 + 2000 * i;
+			prt_printf(&out, "%s %lld", is_7_3 ? "7.3" : "6.12", (long long)above[i]);
+			for (int kind = 0; kind < 3; kind++)
+				prt_printf(&out, " %s",
+					   words[hot_decide(&node, &config, now_ms, kind ? 1 : 5000,
+							    free_pages, kind == 2 ? 512 : 1)]);
+			PRT_ROW(&out, node.nr_candidates, node.nr_candidates_nrl);
+		}
+		box_close(&box);
+	}
+	check_golden("bypass", &out);
+}
+
+/* Reclaim of the first of three nodes by 256 pages at a time, until nothing below has room. */
+static void test_golden_demotion(void **state)
+{
+	static const char *const specs[] = { "linux-tiering", "linux-tiering:lru_gen=0",
+					     "linux-tiering:demotion=0" };
+	PRINTBUF(out);
+	prt_str(&out,
+		"three nodes of 4,096 pages, the first full of cold pages; direct reclaim of 256\n"
+		"pages of it, and first touches in their place\n"
+		"reclaimed free_0 free_1 free_2 demoted scanned stolen failed\n");
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		struct box box;
+		uint32_t page = 0;
+		uint64_t won = 1;
+		box_open(&box, THREE, specs[i], 3 * 4096);
+		struct linux_kernel *linux_state = linux_of(box.kernel);
+		const struct kernel_node *nodes = box.kernel->nodes;
+		const uint64_t *counters = linux_state->counters;
+		prt_printf(&out, "%s\n", specs[i]);
+		for (int round = 0; round < 40 && won > 0; round++) {
+			while (nodes[0].free_pages > 256)
+				assert_int_equal(kernel_fault(box.kernel, page++, 0), 0);
+			for (uint32_t j = 0; j < page; j++)
+				box.kernel->pages[j].bits &= (uint8_t)~KERNEL_YOUNG;
+			won = linux_reclaim(box.kernel, 0, 256);
+			PRT_ROW(&out, won, nodes[0].free_pages, nodes[1].free_pages,
+				nodes[2].free_pages, counters[LINUX_PGDEMOTE_DIRECT],
+				counters[LINUX_PGSCAN_DIRECT], counters[LINUX_PGSTEAL_DIRECT],
+				counters[LINUX_PGMIGRATE_FAIL]);
+		}
+		box_close(&box);
+	}
+	check_golden("demotion", &out);
+}
+
+#define LRU_PAGES 4096
+
+struct ring {
+	struct lru lru;
+	struct lru_pages pages;
+	bool is_young[LRU_PAGES];
+	uint64_t nr_looks, nr_gone;
+};
+
+static bool ring_young(void *context, uint32_t entry)
+{
+	struct ring *ring = context;
+	bool was_young = ring->is_young[entry];
+	ring->is_young[entry] = false;
+	ring->nr_looks++;
+	return was_young;
+}
+
+static void ring_around(void *context, uint32_t node, uint32_t entry)
+{
+	(void)context;
+	(void)node;
+	(void)entry;
+}
+
+static void ring_walk(void *context, uint32_t node)
+{
+	struct ring *ring = context;
+	(void)node;
+	for (uint32_t i = 0; i < LRU_PAGES; i++)
+		if (ring->is_young[i] && lru_is_listed(&ring->pages, i)) {
+			ring->is_young[i] = false;
+			lru_activate(&ring->lru, &ring->pages, i);
+		}
+}
+
+static int64_t ring_evict(void *context, uint32_t node, uint32_t entry)
+{
+	struct ring *ring = context;
+	(void)node;
+	(void)entry;
+	ring->nr_gone++;
+	return 1;
+}
+
+static bool ring_is_enough(void *context, uint32_t node, uint64_t nr_reclaimed)
+{
+	(void)context;
+	(void)node;
+	return nr_reclaimed >= 256;
+}
+
+static const struct lru_ops ring_ops = { ring_young, ring_around, ring_walk, ring_evict };
+
+/* A quarter of the pages is used between any two visits, others never again. */
+static void visit(struct printbuf *out, const char *name, enum lru_kind kind)
+{
+	struct ring *ring = calloc(1, sizeof(*ring));
+	assert_non_null(ring);
+	assert_int_equal(lru_pages_grow(&ring->pages, LRU_PAGES), 0);
+	lru_init(&ring->lru, kind, 4096);
+	for (uint32_t i = 0; i < LRU_PAGES; i++)
+		lru_add(&ring->lru, &ring->pages, i, false);
+	prt_printf(out, "%s\n", name);
+	for (int round = 0; round < 16; round++) {
+		for (uint32_t i = 0; i < LRU_PAGES; i += 4)
+			ring->is_young[i] = true;
+		struct lru_shrink shrink = { .priority = 3,
+					     .budget_pages = 256,
+					     .is_below_high = true,
+					     .is_enough = ring_is_enough };
+		lru_shrink(&ring->lru, &ring->pages, &shrink, &ring_ops, ring);
+		const struct mglru *gen = &ring->lru.gen;
+		PRT_ROW(out, shrink.nr_scanned, shrink.nr_reclaimed, ring->nr_looks,
+			lru_nr_total(&ring->lru), lru_nr_inactive(&ring->lru),
+			kind == LRU_TWO_LISTS ? 0 : gen->nr_walks,
+			kind == LRU_TWO_LISTS ? 0 : gen->nr_sorted,
+			kind == LRU_TWO_LISTS ? ring->lru.two.nr_activate : gen->max_seq);
+		assert_true(lru_is_valid(&ring->lru, &ring->pages));
+	}
+	lru_pages_fini(&ring->pages);
+	free(ring);
+}
+
+static void test_golden_lru(void **state)
+{
+	PRINTBUF(out);
+	prt_str(&out,
+		"4,096 pages; before each visit of reclaim, at priority 3 for 256 pages, every\n"
+		"fourth page that was there is used again\n"
+		"scanned reclaimed looks total inactive walks sorted newest_generation\n"
+		"(of two lists: activated)\n");
+	visit(&out, "generations, 6.12", LRU_GEN);
+	visit(&out, "generations, 7.3", LRU_GEN_7_3);
+	visit(&out, "two lists", LRU_TWO_LISTS);
+	check_golden("lru", &out);
+}
