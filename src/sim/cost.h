@@ -35,11 +35,13 @@ enum cost_tunable {
 	COST_FAULT,	  /* ns per hint fault, beside what it moves */
 	COST_CHECK,	  /* ns of another CPU per accessed bit that a sampler looks at */
 	COST_WALK,	  /* ns of the kernel's per page-table entry it walks over */
-	COST_ARM,	  /* ns of the kernel's per entry armed for a hint fault, beside the walk */
-	COST_RECLAIM,	  /* ns of the kernel's per page that reclaim looks at */
-	COST_KSWAPD,	  /* share of a CPU that kswapd has while it works, per ten thousand */
-	COST_CLOCK,	  /* enum cost_clock: what the kernel's clock is */
-	COST_TICK,	  /* ns of recording time between two decisions; also the epoch */
+	COST_AGE,     /* ns of the kernel's per entry that ageing finds young, beside the walk */
+	COST_SORT,    /* ns of the kernel's per page put from one generation's list on another's */
+	COST_ARM,     /* ns of the kernel's per entry armed for a hint fault, beside the walk */
+	COST_RECLAIM, /* ns of the kernel's per page that reclaim looks at */
+	COST_KSWAPD,  /* share of a CPU that kswapd has while it works, per ten thousand */
+	COST_CLOCK,   /* enum cost_clock: what the kernel's clock is */
+	COST_TICK,    /* ns of recording time between two decisions; also the epoch */
 	COST_NR_TUNABLES,
 };
 enum cost_clock {

@@ -135,7 +135,8 @@ static void walk(void *context, uint32_t node)
 {
 	struct linux_kernel *state = context;
 	struct walk_filter *filter = &state->nodes[node].filter;
-	uint64_t seq = state->nodes[node].lru.gen.max_seq, nr = 0;
+	const uint64_t *costs = state->kernel->cost->values;
+	uint64_t seq = state->nodes[node].lru.gen.max_seq, nr = 0, nr_young = 0;
 	struct walk_counts counts = { 0 };
 	struct verdicts verdicts = { 0 };
 	walk_filter_reset(filter, seq + 1);
@@ -150,12 +151,14 @@ static void walk(void *context, uint32_t node)
 		if (!is_walked(&verdicts, filter, seq, table))
 			continue;
 		nr++;
-		/* Without memory to count in, a table is passed over next time. */
-		if (age_page(state, node, page) && walk_counts_add(&counts, table))
+		if (!age_page(state, node, page))
 			continue;
+		nr_young++;
+		/* Without memory to count in, a table is passed over next time. */
+		(void)walk_counts_add(&counts, table);
 	}
 	walk_counts_finish(&counts, filter, seq + 1);
-	state->reclaim_ns += nr * state->kernel->cost->values[COST_WALK];
+	state->reclaim_ns += nr * costs[COST_WALK] + nr_young * costs[COST_AGE];
 }
 
 static void count_demoted(struct linux_kernel *state, uint64_t nr_pages)
@@ -301,13 +304,12 @@ static bool is_clock_shared(const struct linux_kernel *state)
 	       state->kernel->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
 }
 
-/* Pages that a walk had found young are put where they belong one by one, as slowly as it found
- * them. */
+/* Pages that a walk had found young are put where they belong one by one. */
 static uint64_t sorting_ns(const struct linux_kernel *state, struct linux_node *node)
 {
 	uint64_t nr = lru_nr_moves(&node->lru) - node->nr_moves;
 	node->nr_moves += nr;
-	return nr * state->kernel->cost->values[COST_WALK];
+	return nr * state->kernel->cost->values[COST_SORT];
 }
 
 /* What reclaim took since it was last asked comes off the CPU time of this node's kswapd. */
