@@ -70,6 +70,8 @@ struct scx_cpu {
 	uint32_t is_idle;
 	uint32_t is_borrowed; /* what runs here does, also when it has been told to go */
 	uint32_t weight;      /* of the task that runs; 0: none of ours does */
+	uint32_t job;	      /* slot + 1 of its job; 0: none */
+	uint32_t unused[1];
 };
 
 struct scx_task {
