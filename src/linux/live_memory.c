@@ -84,6 +84,28 @@ uint64_t live_resident_pages(const struct live *live, uint32_t space)
 	return resident ? strtoull(resident, NULL, 10) : 0;
 }
 
+/* "4711 (a name) S 1 4711 ...": user and system time are the 14th and 15th. */
+uint64_t live_run_ticks(const struct live *live, uint32_t space)
+{
+	char path[64], text[1024];
+	if (live->spaces[space].pidfd < 0)
+		return 0;
+	snprintf(path, sizeof(path), "proc/%d/stat", live->spaces[space].pid);
+	int fd = rootfile_open(live->root, path, O_RDONLY);
+	ssize_t nr = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[MAX(nr, 0)] = '\0';
+	const char *at = strrchr(text, ')');
+	for (int field = 2; at && field < 14; field++)
+		at = strchr(at + 1, ' ');
+	if (!at)
+		return 0;
+	char *end;
+	uint64_t user = strtoull(at + 1, &end, 10);
+	return user + strtoull(end, NULL, 10);
+}
+
 static uint64_t all_resident(const struct live *live)
 {
 	uint64_t nr = 0;

@@ -35,6 +35,9 @@
  * is learned by quick looks before a check (glance.h), and told as the share of their pages that
  * bits of their own would have shown used.
  *
+ * Where nobody who is watched has run since, there is nothing to look at, and neither checks nor
+ * scouts come (CPU time is told in hundredths of a second).
+ *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
  * mm/damon). Where a short visit to each CPU flushes them, it is made (translations.h).
@@ -70,6 +73,8 @@
 #define SAVED_MAX_NS   ((int64_t)NS_PER_S)
 #define BURST	       4 /* checks in a row, at the beginning and at an alarm */
 #define SCOUT_NS       NS_PER_S
+#define ASLEEP_NS      NS_PER_S
+#define ASKED_MAX      64	      /* processes that are asked whether they have run */
 #define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
 #define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
 #define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
@@ -101,6 +106,8 @@ struct accessed {
 	uint64_t beyond_ns;		  /* more than the lasting share; at most BEYOND_MAX_NS */
 	uint64_t nr_resident;		  /* pages, when last asked */
 	uint64_t nr_met;		  /* resident when what is new was read last */
+	uint64_t checked_ticks;		  /* CPU time of who is watched, at the last check */
+	uint64_t scouted_ticks;		  /* and when scouts went out last */
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
 	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
 	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
@@ -158,6 +165,7 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 	accessed->burst = BURST;
 	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
 	accessed->window_ns = WINDOW_MIN_NS;
+	accessed->checked_ticks = accessed->scouted_ticks = UINT64_MAX;
 	accessed->paid_ns = clock_now_ns();
 	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
 					 sizeof(*accessed->pages_of_node));
@@ -533,6 +541,19 @@ static void sleep_through(uint64_t left_ns)
 		nanosleep(&left, NULL);
 }
 
+/* Who has not run has used nothing. Of many processes one always has. */
+static bool has_run(const struct accessed *accessed, uint64_t *ticks)
+{
+	const struct live *live = accessed->live;
+	uint64_t before = *ticks;
+	if (live->nr_alive > ASKED_MAX)
+		return true;
+	*ticks = live->nr_alive; /* one that ends or comes is a change */
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		*ticks += live_run_ticks(live, i);
+	return *ticks != before;
+}
+
 /* A program that fills its memory for the first time is looked at when it has: all that was to be
  * seen before is that. */
 static bool is_growing(struct accessed *accessed)
@@ -606,7 +627,7 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 	if (accessed->flags_fd < 0 || now_ns < accessed->scout_ns)
 		return 0;
 	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
-	if (!scout(accessed))
+	if (!has_run(accessed, &accessed->scouted_ticks) || !scout(accessed))
 		return 0;
 	accessed->burst = BURST;
 	accessed->nr_vain = 0;
@@ -625,6 +646,10 @@ static int step(struct accessed *accessed)
 			sleep_through(accessed->due_ns - now_ns);
 		if (clock_now_ns() < accessed->due_ns)
 			return accessed->phase == RESTING ? rest(accessed, now_ns) : 0;
+		if (accessed->phase == RESTING && !has_run(accessed, &accessed->checked_ticks)) {
+			accessed->due_ns = now_ns + ASLEEP_NS;
+			return 0;
+		}
 		if (accessed->phase == RESTING && is_growing(accessed)) {
 			accessed->due_ns = now_ns + GROWING_NS;
 			return 0;
