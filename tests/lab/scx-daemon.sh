@@ -59,10 +59,12 @@ start() {
 	until_is is_scx enabled || fail "no scheduler"
 }
 /tmp/left -c 'while :; do :; done' & left=$!
+/tmp/left -c 'while :; do sleep 0.01; done' & other=$! # the kernel would give it the other CPU
 /tmp/right -c 'while :; do sleep 0.02; done' & right=$!
 
 start
 until_is stays $left 0 || fail "left is on CPU $(cpu_of $left)"
+until_is stays $other 0 || fail "the other left is on CPU $(cpu_of $other)"
 until_is stays $right 1 || fail "right is on CPU $(cpu_of $right)"
 taskset -pc $left | grep -q ': 0,1$' || fail "$(taskset -pc $left)"
 "$berth" stop left --state $state || fail "stop: status $?"
@@ -74,12 +76,13 @@ kill $daemon
 wait $daemon || fail "status $? at the end"
 until_is is_scx disabled || fail "the scheduler is left behind"
 
+kill $left
 start
 kill -9 $daemon
 wait $daemon
 until_is is_scx disabled || fail "a killed daemon has left its scheduler"
 "$berth" restore --state $state >/dev/null || fail "restore: status $?"
-kill $left $right
+kill $other $right
 exit 0
 END
 lab_run --kernel 7.3 -q --no-model -M 'node:dram:512MiB@80ns/100GBps:cpus=0-1' --share "$TMP" -- \
