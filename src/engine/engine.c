@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/budget.h"
+#include "policy/home.h"
 
 #define RESULTS_MAX 4096
 
@@ -19,6 +20,7 @@ struct engine {
 	struct move_result results[RESULTS_MAX];
 	struct plan plan, dropped;
 	struct policy_node *nodes;
+	uint64_t *steering;    /* scratch of home_steer() */
 	struct policy_job job; /* where the world does not tell of jobs */
 	struct token_bucket bucket;
 	struct engine_stats stats;
@@ -105,7 +107,9 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct p
 		return -ENOMEM;
 	engine->config = *config;
 	engine->nodes = calloc(config->machine->nr_nodes, sizeof(*engine->nodes));
-	error = engine->nodes ? plan_init(&engine->plan, PLAN_MOVES_MAX) : -ENOMEM;
+	engine->steering = calloc(2 * (size_t)config->machine->nr_nodes, sizeof(*engine->steering));
+	error = engine->nodes && engine->steering ? plan_init(&engine->plan, PLAN_MOVES_MAX)
+						  : -ENOMEM;
 	if (!error)
 		error = plan_init(&engine->dropped, PLAN_MOVES_MAX);
 	if (!error)
@@ -134,6 +138,7 @@ struct engine *engine_free(struct engine *engine)
 	plan_fini(&engine->plan);
 	plan_fini(&engine->dropped);
 	free(engine->nodes);
+	free(engine->steering);
 	free(engine);
 	return NULL;
 }
@@ -302,6 +307,8 @@ static int decide(struct engine *engine, uint64_t now_ns)
 	error = config->policy->decide(engine->policy, &view, &engine->plan);
 	engine->started = true;
 	engine->last_ns = now_ns;
+	if (!error)
+		home_steer(config->machine, &view, &engine->plan, engine->steering);
 	return error ? error : act(engine, &view);
 }
 

@@ -363,6 +363,8 @@ void daemon_fini(struct daemon *daemon)
 	for (size_t i = 0; i < daemon->nr_settings; i++)
 		free(daemon->settings[i].value);
 	free(daemon->settings);
+	for (uint32_t i = 0; daemon->jobs && i < daemon->nr_jobs; i++)
+		set_fini(&daemon->jobs[i].by_pages.cpus);
 	free(daemon->jobs);
 	config_free(daemon->files);
 	config_free(daemon->config);

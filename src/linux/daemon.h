@@ -52,13 +52,22 @@ struct daemon_wish {
 	void (*tell)(const char *text);
 };
 
+/* Threads that stay by their pages (daemon_home.c), of a job that prefers no CPUs. */
+struct daemon_by_pages {
+	uint32_t node,
+		wanted; /* indexes, HOME_NONE: nowhere; as it is, and as it was at the last look */
+	uint32_t nr_looks; /* in a row that said `wanted` */
+	struct set cpus;   /* of `node`, as far as they are allowed */
+};
+
 struct daemon_job {
 	char name[CONFIG_MAX_NAME + 1];	 /* "": a free place. Its index is the job's number */
 	const struct config_job *config; /* NULL: not configured any more */
 	bool is_stopped;		 /* by `berth stop` */
-	uint64_t let_go_until_ns;	 /* by a trial; 0: it is not */
-	bool has_refused_cpus;		 /* they cannot be used here: told once */
-	struct daemon_cpus *cpus;	 /* NULL: prefers none, or has no process */
+	struct daemon_by_pages by_pages;
+	uint64_t let_go_until_ns; /* by a trial; 0: it is not */
+	bool has_refused_cpus;	  /* they cannot be used here: told once */
+	struct daemon_cpus *cpus; /* NULL: prefers none, or has no process */
 	uint32_t nr_processes;
 	uid_t uids[DAEMON_UIDS_MAX]; /* whose processes */
 	uint32_t nr_uids;
@@ -92,6 +101,8 @@ struct daemon {
 	struct daemon_job *jobs; /* DAEMON_JOBS_MAX */
 	uint32_t nr_jobs;
 	uint32_t nr_processes;
+	uint64_t home_due_ns; /* of the next look where pages are */
+	bool is_confirming;   /* it comes soon, to confirm the last one */
 	uint64_t begun_ns, scan_due_ns, placer_due_ns, retry_ns;
 	uint64_t nr_turns, nr_scans, nr_unmatched;
 	uint64_t scanning_ns; /* CPU time of looks for processes */
@@ -126,6 +137,12 @@ struct daemon_change {
 /* All of them, or none. */
 int daemon_set(struct daemon *daemon, const char *job, const struct daemon_change *changes,
 	       size_t nr_changes, struct printbuf *err);
+
+/* daemon_home.c */
+/* CPUs where the job's threads are at home: preferred, or by their pages. NULL: nowhere. */
+const struct set *daemon_home(const struct daemon_job *job);
+/* Looks where pages of jobs without preferred CPUs are, if it is time. `wanted` as found last. */
+int daemon_look_home(struct daemon *daemon, const struct live_wanted *wanted, size_t nr);
 
 /* daemon_trial.c */
 bool daemon_job_is_let_go(const struct daemon_job *job);	/* stopped, or by a trial */

@@ -89,11 +89,12 @@ static int place(void *context, struct job *job, struct printbuf *err)
 	return first;
 }
 
-static int copy_wish(const struct config_job *config, struct job_wish *ret)
+static int copy_wish(const struct config_job *config, const struct set *prefer,
+		     struct job_wish *ret)
 {
 	ret->soft = (struct soft_job){ config->spill_at_bp, config->max_distance,
 				       SOFT_PATIENCE_NS };
-	int error = set_copy(&ret->prefer, &config->prefer);
+	int error = set_copy(&ret->prefer, prefer);
 	return error ? error : set_copy(&ret->allow, &config->allow);
 }
 
@@ -108,7 +109,7 @@ int daemon_cpus_new(const struct root *root, struct journal *journal,
 	cpus->root = root;
 	cpus->journal = journal;
 	cpus->holder = (struct job_holder){ cpus, list_processes, place };
-	int error = copy_wish(config, &cpus->wish);
+	int error = copy_wish(config, wish->prefer, &cpus->wish);
 	cpus->wish.engine = journal ? wish->engine : NULL; /* a dry run loads nothing */
 	if (!error)
 		error = job_adopt(&cpus->job, root, &cpus->wish, &cpus->holder, wish->tell, &why);

@@ -53,9 +53,10 @@ struct daemon_cpus {
 struct daemon_cpus_wish {
 	const char *engine;		/* as of job_adopt() */
 	void (*tell)(const char *text); /* NULL allowed */
+	const struct set *prefer;	/* where it is at home */
 };
 
-/* For a job of the configuration that prefers CPUs. */
+/* For a job of the configuration that is at home on some CPUs. */
 int daemon_cpus_new(const struct root *root, struct journal *journal,
 		    const struct config_job *config, const struct daemon_cpus_wish *wish,
 		    struct daemon_cpus **ret, struct printbuf *err);

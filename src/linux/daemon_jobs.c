@@ -55,7 +55,7 @@ void daemon_let_go(struct daemon *daemon, struct daemon_job *job)
 static bool has_same_cpus(const struct daemon_job *job, const struct config_job *config)
 {
 	const struct job_wish *wish = &job->cpus->wish;
-	return set_is_equal(&wish->prefer, &config->prefer) &&
+	return set_is_equal(&wish->prefer, daemon_home(job)) &&
 	       set_is_equal(&wish->allow, &config->allow) &&
 	       wish->soft.spill_at_bp == config->spill_at_bp &&
 	       wish->soft.max_distance == config->max_distance;
@@ -77,6 +77,7 @@ static void let_go_of_unnamed(struct daemon *daemon)
 		if (job->config || !job->name[0])
 			continue;
 		daemon_let_go(daemon, job);
+		set_fini(&job->by_pages.cpus);
 		*job = (struct daemon_job){ .config = NULL };
 	}
 }
@@ -94,7 +95,7 @@ int daemon_take_config(struct daemon *daemon)
 		snprintf(job->name, sizeof(job->name), "%s", config->jobs[i].name);
 		job->config = &config->jobs[i];
 		job->has_refused_cpus = false;
-		if (job->cpus && !has_same_cpus(job, job->config))
+		if (job->cpus && (!daemon_home(job) || !has_same_cpus(job, job->config)))
 			job->cpus = daemon_cpus_free(job->cpus);
 	}
 	return 0;
@@ -207,6 +208,8 @@ void daemon_set_shares(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
 		static const struct policy_job nothing;
 		const struct policy_job *job = placer ? &placer->jobs[i] : &nothing;
+		if (daemon->placer)
+			placer_set_home(daemon->placer, i, daemon_home(&daemon->jobs[i]));
 		if (!daemon->jobs[i].config)
 			continue;
 		at[nr] = i;
@@ -249,15 +252,16 @@ static void place_cpus(struct daemon *daemon, uint32_t number, const struct live
 {
 	struct daemon_job *job = &daemon->jobs[number];
 	struct journal *journal = daemon->is_dry ? NULL : &daemon->journal;
-	bool wants = job->config && !set_is_empty(&job->config->prefer) &&
-		     !daemon_job_is_let_go(job) && job->nr_processes > 0 && !job->has_refused_cpus;
+	bool wants = daemon_home(job) && !daemon_job_is_let_go(job) && job->nr_processes > 0 &&
+		     !job->has_refused_cpus;
 	if (!wants) {
 		job->cpus = daemon_cpus_free(job->cpus);
 		return;
 	}
 	PRINTBUF(why);
 	bool is_scx = daemon->config->daemon.engine == CONFIG_ENGINE_SCX;
-	const struct daemon_cpus_wish wish = { is_scx ? "scx" : NULL, daemon->wish->tell };
+	const struct daemon_cpus_wish wish = { is_scx ? "scx" : NULL, daemon->wish->tell,
+					       daemon_home(job) };
 	if (!job->cpus)
 		job->has_refused_cpus = daemon_cpus_new(daemon->root, journal, job->config, &wish,
 							&job->cpus, &why) < 0;
@@ -278,6 +282,8 @@ int daemon_scan(struct daemon *daemon, struct printbuf *err)
 	size_t nr = error ? 0 : take_matches(daemon, &list, wanted);
 	if (!error)
 		error = place_memory(daemon, wanted, nr);
+	if (!error)
+		error = daemon_look_home(daemon, wanted, nr);
 	for (uint32_t i = 0; i < daemon->nr_jobs && !error; i++)
 		place_cpus(daemon, i, wanted, nr);
 	daemon->nr_processes = (uint32_t)nr;

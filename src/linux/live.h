@@ -140,6 +140,10 @@ void live_areas_fini(struct live_areas *areas);
 
 /* As engine_config.look; world is the live world. */
 int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes);
+/* Adds the pages that a process has on each node; nothing where it has ended. Walks its page
+ * tables. */
+void live_count_process(const struct root *root, const struct machine *machine, pid_t pid,
+			uint64_t *pages_of_node);
 /* A sampler that has counted them anyway says so; else numa_maps is read once in two seconds. */
 void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t now_ns);
 

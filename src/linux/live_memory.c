@@ -124,31 +124,32 @@ void live_note_pages(struct live *live, const uint64_t *pages_of_node, uint64_t 
 }
 
 /* "7f12a8000000 default anon=512 dirty=512 N0=100 N1=412 kernelpagesize_kB=4" */
-static void take_counts(const struct live *live, const char *line, uint64_t *pages)
+static void take_counts(const struct machine *machine, const char *line, uint64_t *pages)
 {
 	const char *size = strstr(line, "kernelpagesize_kB=");
 	uint64_t kib = size ? strtoull(size + strlen("kernelpagesize_kB="), NULL, 10) : 0;
-	uint64_t each = MAX(kib * 1024 / live->machine->page_bytes, 1);
+	uint64_t each = MAX(kib * 1024 / machine->page_bytes, 1);
 	for (const char *at = strstr(line, " N"); at; at = strstr(at + 1, " N")) {
 		char *end;
 		uint64_t node = strtoull(at + 2, &end, 10);
 		if (end == at + 2 || *end != '=')
 			continue;
-		int64_t index = machine_node_index(live->machine, (uint32_t)node);
+		int64_t index = machine_node_index(machine, (uint32_t)node);
 		if (index >= 0)
 			pages[index] += strtoull(end + 1, NULL, 10) * each;
 	}
 }
 
-static void count_process(const struct live *live, pid_t pid, uint64_t *pages)
+void live_count_process(const struct root *root, const struct machine *machine, pid_t pid,
+			uint64_t *pages)
 {
 	char *line = NULL;
 	size_t size = 0;
-	FILE *file = process_open_lines(live->root, pid, "numa_maps");
+	FILE *file = process_open_lines(root, pid, "numa_maps");
 	if (!file)
 		return;
 	while (getline(&line, &size, file) > 0)
-		take_counts(live, line, pages);
+		take_counts(machine, line, pages);
 	free(line);
 	fclose(file);
 }
@@ -195,7 +196,7 @@ static int count_pages(struct live *live, uint64_t now_ns)
 		if (!live_space(live, i))
 			continue;
 		memset(pages, 0, nr_nodes * sizeof(*pages));
-		count_process(live, live->spaces[i].pid, pages);
+		live_count_process(live->root, live->machine, live->spaces[i].pid, pages);
 		note_space(live, &live->spaces[i], pages);
 	}
 	live->counted_ns = now_ns;

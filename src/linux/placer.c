@@ -306,6 +306,12 @@ int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, ui
 	return 0;
 }
 
+void placer_set_home(struct placer *placer, uint32_t job, const struct set *cpus)
+{
+	if (job < placer->nr_jobs)
+		placer->jobs[job].home_cpus = cpus && !set_is_empty(cpus) ? cpus : NULL;
+}
+
 /* Looking is dear: there is more to find while many pages move. */
 static void choose_share(struct placer *placer, uint64_t now_ns)
 {

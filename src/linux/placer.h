@@ -88,6 +88,8 @@ int placer_new(const struct root *root, const struct machine *machine,
 int placer_start(struct placer *placer, struct journal *journal, struct printbuf *err);
 /* Floor and cap of a job, from the next tick on; jobs up to its number are made. -E2BIG. */
 int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, uint64_t cap_bytes);
+/* Where its threads are at home; NULL: nowhere. Borrowed until it is said anew. */
+void placer_set_home(struct placer *placer, uint32_t job, const struct set *cpus);
 /* One turn. *ret_wait_ms: come again then. Negative: as engine_tick(). */
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
 /* Readable when moves have finished: worth a turn before it is time. -1: none. */

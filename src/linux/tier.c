@@ -26,6 +26,8 @@ static int start(void *context, struct job *job, struct printbuf *err)
 {
 	struct tier *tier = context;
 	int error = placer_start(tier->placer, &job->journal, err);
+	if (!error)
+		placer_set_home(tier->placer, 0, &job->wish->prefer);
 	return error ? error : live_watch(&tier->placer->live, job->child.pid, err);
 }
 

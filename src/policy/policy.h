@@ -53,6 +53,9 @@ struct policy_job {
 	/* Moving gained it nothing: for a time the engine promotes none of its pages; others may
 	 * still have what is above its floor. */
 	bool is_left_alone;
+	/* Where its threads are at home; NULL: nowhere. The engine sends its pages to the nearest
+	 * node of the tier that the policy chose (home.h); borrowed for the turn. */
+	const struct set *home_cpus;
 };
 
 struct policy_view { /* the state of the world at a tick */
