@@ -22,7 +22,7 @@
 #define PASSES_MAX  64 /* of a session over its folios */
 #define SHARE_BITS  3  /* of a share that are told: neighbours with equal ones are one sample */
 
-/* So many that clearing them takes a part of the look only, at some 4 us each. */
+/* Fewer where clearing them would take longer than the look. */
 static const uint32_t batch_of_level[GLANCE_LEVELS] = { 16, 64, 256, GLANCE_BATCH };
 
 /* log2 by squaring: a bit of the result each time. */

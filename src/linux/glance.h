@@ -18,16 +18,16 @@
  * that it is used a lot, and it counts as used wholly.
  *
  * The bit is cleared by process_madvise(MADV_COLD) of the 2 MiB, which also flushes that
- * translation; it tells the kernel's reclaim that the folio is cold, which one in use makes good by
- * being used. It passes over folios that several processes map, and refuses hugetlb and locked
- * memory: these count as before, used or not.
+ * translation; neighbours are one range, with one flush. It tells the kernel's reclaim that the
+ * folio is cold, which one in use makes good by being used. It passes over folios that several
+ * processes map, and refuses hugetlb and locked memory: these count as before, used or not.
  *
  * A session, before each check of the sampler, is at most 1,024 folios, all in turn, those that
  * were used since the check before: 8 looks at new ones, 3 at known ones, for as long as its share
  * of CPU time lasts (the owner says so). Clearing a batch takes no longer than its look.
  *
- * Cost: 40 bytes, twice, per 2 MiB of huge folios; a look is some 10 us in the lab's guest.
- * Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
+ * Cost: 40 bytes, twice, per 2 MiB of huge folios; a session takes the time that it is given at
+ * most. Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
  */
 #ifndef BERTH_LINUX_GLANCE_H
 #define BERTH_LINUX_GLANCE_H

@@ -380,20 +380,39 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 
 /* ---- glances ---- */
 
-static int clear_huge(void *context, uint32_t number, const uint64_t *numbers, uint32_t nr)
+/* Neighbours are one range: the kernel flushes translations once for each. Returns how many of the
+ * first were cleared. */
+static int clear_ranges(struct accessed *accessed, const struct live_space *space,
+			const uint64_t *numbers, uint32_t nr, bool is_one_by_one)
 {
-	struct accessed *accessed = context;
-	struct live_space *space = live_space(accessed->live, number);
 	size_t bytes = GLANCE_PAGES * accessed->live->machine->page_bytes;
-	struct iovec folios[GLANCE_BATCH];
-	if (!space)
-		return -ESRCH;
-	for (uint32_t i = 0; i < nr; i++)
-		folios[i] = (struct iovec){ (void *)(uintptr_t)(numbers[i] * bytes), bytes };
-	long done = syscall(SYS_process_madvise, space->pidfd, folios, nr, MADV_COLD, 0);
+	struct iovec ranges[GLANCE_BATCH];
+	size_t nr_ranges = 0;
+	for (uint32_t i = 0; i < nr; i++) {
+		if (i > 0 && numbers[i] == numbers[i - 1] + 1 && !is_one_by_one)
+			ranges[nr_ranges - 1].iov_len += bytes;
+		else
+			ranges[nr_ranges++] =
+				(struct iovec){ (void *)(uintptr_t)(numbers[i] * bytes), bytes };
+	}
+	long done = syscall(SYS_process_madvise, space->pidfd, ranges, nr_ranges, MADV_COLD, 0);
 	if (done < 0)
 		return errno == EINVAL || errno == ENOMEM ? 0 : -errno;
 	return (int)((size_t)done / bytes);
+}
+
+/* A range that is refused may be so for one folio of it: which one, they tell one by one. */
+static int clear_huge(void *context, uint32_t number, const uint64_t *numbers, uint32_t nr)
+{
+	struct accessed *accessed = context;
+	const struct live_space *space = live_space(accessed->live, number);
+	if (!space)
+		return -ESRCH;
+	int done = clear_ranges(accessed, space, numbers, nr, false);
+	if (done < 0 || (uint32_t)done >= nr)
+		return done;
+	int more = clear_ranges(accessed, space, numbers + done, nr - (uint32_t)done, true);
+	return more < 0 ? more : done + more;
 }
 
 static bool begin_glance(void *context, uint32_t number)
