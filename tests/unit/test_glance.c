@@ -141,7 +141,7 @@ static void test_glance_tells_rates_apart(void **state)
 	static const struct {
 		uint64_t rate, least, most; /* uses a second; share in 65536ths */
 	} cases[] = {
-		{ 5, 0, 400 },		/*   5 / 512 x 0.1 s: 0.001 */
+		{ 5, 0, 150 },		/*   5 / 512 x 0.1 s: 0.001 */
 		{ 150, 1300, 2600 },	/* 150 / 512 x 0.1 s: 0.029 */
 		{ 1000, 9000, 16000 },	/* 0.18 */
 		{ 4000, 28000, 46000 }, /* 0.54 */
