@@ -20,7 +20,9 @@
 #define CHECKS_MAX  12 /* then what is long past is halved */
 #define EACH_NS	    (4 * NS_PER_US)
 #define PASSES_MAX  64 /* of a session over its folios */
-#define SHARE_BITS  3  /* of a share that are told: neighbours with equal ones are one sample */
+#define DEVIATIONS  2
+#define ONE_PAGE    (GLANCE_CHECKS / (uint32_t)GLANCE_PAGES) /* a folio of which it was used */
+#define SHARE_BITS  3 /* of a share that are told: neighbours with equal ones are one sample */
 
 /* Fewer where clearing them would take longer than the look. */
 static const uint32_t batch_of_level[GLANCE_LEVELS] = { 16, 64, 256, GLANCE_BATCH };
@@ -136,17 +138,29 @@ static void take_turn(struct glance *glance)
 	}
 }
 
-/* Uses in a look, in 65536ths. A quarter of a look more of each kind: few looks are no certainty.
- */
-static uint64_t uses_of(const struct glance_folio *folio)
+/* A deviation of the number of looks that saw no use, in quarters of a look. */
+static uint32_t deviation_of(const struct glance_folio *folio)
 {
-	return glance_minus_ln(4u * (folio->checks - folio->hits) + 1, 4u * folio->checks + 2);
+	uint32_t square = 16u * folio->hits * (folio->checks - folio->hits) / folio->checks;
+	uint32_t root = 0;
+	while ((root + 1) * (root + 1) <= square)
+		root++;
+	return root;
+}
+
+/* Uses in a look, in 65536ths, `by` deviations above what was seen, or below. A quarter of a look
+ * more of each kind: few looks are no certainty. */
+static uint64_t uses_of(const struct glance_folio *folio, int by)
+{
+	int all = 4 * folio->checks, unused = all - 4 * folio->hits;
+	unused -= by * (int)deviation_of(folio);
+	return glance_minus_ln((uint32_t)MIN(MAX(unused, 0), all) + 1, (uint32_t)all + 2);
 }
 
 /* Looks of another length begin; until there is one, what those up to now told counts. */
 static void change_level(struct glance_folio *folio, int by)
 {
-	folio->uses = (uint32_t)uses_of(folio);
+	folio->uses = (uint32_t)uses_of(folio, 0);
 	folio->look_ns = folio->watched_ns / folio->checks;
 	folio->level = (uint8_t)(folio->level + by);
 	folio->hits = folio->checks = folio->nr_row = 0;
@@ -308,17 +322,20 @@ static uint32_t rounded(uint32_t share)
 	return share >> (bits - SHARE_BITS) << (bits - SHARE_BITS);
 }
 
-uint32_t glance_share(struct glance *glance, uint32_t space, uint64_t page, uint64_t window_ns)
+uint32_t glance_share(struct glance *glance, uint32_t space, uint64_t page, uint64_t window_ns,
+		      enum glance_bound bound)
 {
 	const struct glance_folio *folio = find(glance, space, page >> GLANCE_ORDER);
 	if (!folio)
 		return 0;
 	bool has_looks = folio->checks > 0;
-	if ((!has_looks && folio->look_ns == 0) ||
-	    (has_looks && folio->level == 0 && folio->hits == folio->checks))
+	if (!has_looks && folio->look_ns == 0)
+		return bound == GLANCE_AT_LEAST && !folio->is_refused ? ONE_PAGE : GLANCE_CHECKS;
+	if (has_looks && folio->level == 0 && folio->hits == folio->checks)
 		return GLANCE_CHECKS;
-	uint64_t uses = has_looks ? uses_of(folio) : folio->uses;
+	uint64_t uses = has_looks ? uses_of(folio, (int)bound * DEVIATIONS) : folio->uses;
 	uint64_t look_ns = has_looks ? folio->watched_ns / folio->checks : folio->look_ns;
 	uint64_t each = uses * MIN(window_ns, 16 * NS_PER_S) / MAX(look_ns * GLANCE_PAGES, 1);
-	return rounded((uint32_t)((ONE - glance_exp_minus(each)) * GLANCE_CHECKS / ONE));
+	uint32_t share = (uint32_t)((ONE - glance_exp_minus(each)) * GLANCE_CHECKS / ONE);
+	return rounded(MAX(share, ONE_PAGE));
 }

@@ -17,6 +17,11 @@
  * per byte look alike. Where every look of the shortest kind was a hit nothing more is known than
  * that it is used a lot, and it counts as used wholly.
  *
+ * A few looks leave room for chance, and among hundreds of folios that are used alike some look
+ * twice as cold. So a folio is told where it lies as what is hard to tell from where it lies: in
+ * fast memory as used as much as its looks allow within two deviations, in slow memory as little.
+ * What then still is to be moved is so for more than chance.
+ *
  * The bit is cleared by process_madvise(MADV_COLD) of the 2 MiB, which also flushes that
  * translation; neighbours are one range, with one flush. It tells the kernel's reclaim that the
  * folio is cold, which one in use makes good by being used. It passes over folios that several
@@ -41,6 +46,8 @@
 #define GLANCE_BATCH  512		  /* at most */
 #define GLANCE_TURN   1024		  /* folios per session */
 #define GLANCE_MAX    ((uint32_t)1 << 22) /* 8 TiB of huge folios */
+
+enum glance_bound { GLANCE_AT_LEAST = -1, GLANCE_GUESSED = 0, GLANCE_AT_MOST = 1 };
 
 struct glance_folio {
 	uint64_t number;     /* page / 512 */
@@ -95,8 +102,10 @@ void glance_see(struct glance *glance, uint32_t space, uint64_t page, bool is_us
 void glance_end(struct glance *glance);
 void glance_session(struct glance *glance, const struct glance_eyes *eyes);
 /* Of the folio's pages, how many of GLANCE_CHECKS would have been used in a window, its bit having
- * been set in it; 0 for one that was met in this reading only. */
-uint32_t glance_share(struct glance *glance, uint32_t space, uint64_t page, uint64_t window_ns);
+ * been set in it: as best guessed, or what it is at most or at least; 0 for one
+ * that was met in this reading only. */
+uint32_t glance_share(struct glance *glance, uint32_t space, uint64_t page, uint64_t window_ns,
+		      enum glance_bound bound);
 void glance_fini(struct glance *glance);
 
 /* One look more, and what it changes. */

@@ -258,13 +258,16 @@ static bool is_more_of_run(const struct accessed *accessed, const struct pagetab
 }
 
 /* In how many of GLANCE_CHECKS windows like this one each of the folio's pages is used. */
-static uint32_t share_used(struct accessed *accessed, const struct pagetable_page *mapped)
+static uint32_t share_used(struct accessed *accessed, const struct pagetable_page *mapped,
+			   uint32_t node)
 {
 	if (!mapped->is_accessed || mapped->order != GLANCE_ORDER)
 		return mapped->is_accessed ? GLANCE_CHECKS : 0;
 	uint64_t window_ns = accessed->phase == READING ? accessed->watched_ns
 							: clock_now_ns() - accessed->cleared_ns;
-	return glance_share(&accessed->glance, accessed->space, mapped->page, window_ns);
+	return glance_share(&accessed->glance, accessed->space, mapped->page, window_ns,
+			    accessed->live->machine->nodes[node].tier > 0 ? GLANCE_AT_LEAST
+									  : GLANCE_AT_MOST);
 }
 
 /* For those who look between checks. */
@@ -293,7 +296,7 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 			seen_mark(&accessed->seen, accessed->space, begin);
 		return true;
 	}
-	uint32_t share = share_used(accessed, mapped);
+	uint32_t share = share_used(accessed, mapped, node);
 	if (accessed->phase == READING && is_more_of_run(accessed, mapped, node)) {
 		accessed->run.nr_pages++;
 	} else if (accessed->phase == READING && (share > 0 || accessed->seen.nr_new > 0)) {
