@@ -52,20 +52,30 @@ static void divide(struct share *shares, size_t nr, uint64_t left)
 	}
 }
 
+static uint64_t asked_floor(const struct share *share, uint64_t fast_bytes)
+{
+	if (!share->is_there || !share->config->fast_min.is_set)
+		return 0;
+	return MIN(shares_amount(&share->config->fast_min, fast_bytes), share->cap_bytes);
+}
+
 void shares_compute(struct share *shares, size_t nr, uint64_t fast_bytes, uint64_t left_bytes)
 {
-	uint64_t left = MIN(fast_bytes, left_bytes);
+	uint64_t left = MIN(fast_bytes, left_bytes), kept = 0;
+	unsigned __int128 asked = 0;
 	for (size_t i = 0; i < nr; i++) {
 		const struct config_job *config = shares[i].config;
-		shares[i].floor_bytes = 0;
 		shares[i].cap_bytes = config->fast_max.is_set
 					      ? shares_amount(&config->fast_max, fast_bytes)
 					      : UINT64_MAX;
-		if (!shares[i].is_there || !config->fast_min.is_set)
-			continue;
-		uint64_t floor = shares_amount(&config->fast_min, fast_bytes);
-		shares[i].floor_bytes = MIN(MIN(floor, shares[i].cap_bytes), left);
-		left -= shares[i].floor_bytes;
+		asked += asked_floor(&shares[i], fast_bytes);
 	}
-	divide(shares, nr, left);
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t floor = asked_floor(&shares[i], fast_bytes);
+		if (asked > left)
+			floor = (uint64_t)((unsigned __int128)floor * left / asked);
+		shares[i].floor_bytes = floor;
+		kept += floor;
+	}
+	divide(shares, nr, left - kept);
 }

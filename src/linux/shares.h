@@ -2,7 +2,7 @@
 /*
  * What of fast memory is kept for whom: floors and caps of jobs from what was said of them.
  *
- *     FastMin=        kept, in the order of the jobs, as long as there is fast memory
+ *     FastMin=        kept; where there is less fast memory than that, each by the same part less
  *     what is left    shared by those of which no floor was said, by their goal:
  *                         performance 2 : balanced 1 : background 0
  *     FastMax=        the cap, and no floor is above it

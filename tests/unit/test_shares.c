@@ -63,6 +63,23 @@ static void test_shares_go_to_who_can_use_them(void **state)
 	assert_int_equal(shares[2].floor_bytes, 84 * MIB);
 }
 
+/* Where floors are more than there is, each has the same part of its own, whoever is named first.
+ */
+static void test_shares_fall_short_alike(void **state)
+{
+	struct config_job jobs[3] = { { .fast_min = bytes(90 * MIB) },
+				      { .fast_min = bytes(90 * MIB) },
+				      { .fast_min = bytes(20 * MIB) } };
+	struct share shares[3];
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		shares[i] = share_of(&jobs[i], 1000 * MIB);
+	shares_compute(shares, 3, FAST, FAST);
+	assert_int_equal(shares[0].floor_bytes, 45 * MIB);
+	assert_int_equal(shares[1].floor_bytes, 45 * MIB);
+	assert_int_equal(shares[2].floor_bytes, 10 * MIB);
+}
+
 /* Whatever is asked for: no more than there is, no floor above a cap or above what one has. */
 static void test_shares_never_promise_too_much(void **state)
 {
