@@ -471,6 +471,7 @@ static void berth_free(void *policy)
 		return;
 	folio_table_free(berth->table);
 	folio_table_free(berth->larges);
+	free(berth->worths);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		predict_fini(&berth->predict[i]);
 	free(berth->pasts);
@@ -524,6 +525,7 @@ static uint64_t berth_bytes(const void *policy)
 	const struct berth *berth = policy;
 	uint64_t bytes = sizeof(*berth) + folio_table_bytes(berth->table);
 	bytes += folio_table_bytes(berth->larges);
+	bytes += berth->max_worths * sizeof(*berth->worths);
 	bytes += berth->max_pasts * sizeof(*berth->pasts);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		bytes += predict_bytes(&berth->predict[i]);

@@ -33,7 +33,7 @@ static unsigned level_of(const struct berth *berth, const struct folio *folio)
 #define ALL_JOBS UINT32_MAX
 #define USED_AGO 8 /* rounds */
 /* Of a job at a time: a slow mover would else be busy with what goes, and nothing would come. */
-#define CLAIM_PAGES 2048
+#define CLAIM_PAGES 4096
 
 struct excess {
 	uint32_t job; /* ALL_JOBS: all that are above their floors */

@@ -19,8 +19,11 @@
  *
  * Folios of less than 2 MiB count as pages; of more, as several of 2 MiB.
  *
- * Cost: 28 bytes per large folio; its worth takes 512 values, once per folio and round.
+ * Cost: 60 bytes per large folio; its worth takes 512 values, once per folio and round.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "policy/memory/berth_state.h"
 
 #define SPLIT_PS (MOVE_PS + LARGE_PAGES * UINT64_C(40000))
@@ -129,7 +132,27 @@ uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 	return best;
 }
 
-void berth_value_unit(struct berth *berth, struct unit *unit)
+/* What was found in this round, or room for it; NULL: it is not a large folio, or out of memory. */
+static struct large_worth *kept_worth(struct berth *berth, const struct unit *unit)
+{
+	if (unit->nr_pages == 1)
+		return NULL;
+	uint32_t id = folio_find(berth->larges, unit->space, unit->page, LARGE_ORDER);
+	if (id == FOLIO_NONE)
+		return NULL;
+	if (id >= berth->max_worths) {
+		uint32_t max = MAX(berth->max_worths * 2, MAX(id + 1, 64));
+		struct large_worth *worths = realloc(berth->worths, max * sizeof(*worths));
+		if (!worths)
+			return NULL;
+		memset(worths + berth->max_worths, 0, (max - berth->max_worths) * sizeof(*worths));
+		berth->worths = worths;
+		berth->max_worths = max;
+	}
+	return &berth->worths[id];
+}
+
+static void add_up(struct berth *berth, struct unit *unit)
 {
 	unit->worth[SHORT] = unit->worth[LONG] = 0;
 	for (uint32_t i = 0; i < unit->nr_pages; i++) {
@@ -141,6 +164,21 @@ void berth_value_unit(struct berth *berth, struct unit *unit)
 		unit->worth[SHORT] += worth[SHORT];
 		unit->worth[LONG] += worth[LONG];
 	}
+}
+
+void berth_value_unit(struct berth *berth, struct unit *unit)
+{
+	struct large_worth *kept = kept_worth(berth, unit);
+	bool is_kept = kept && kept->at == berth->now && kept->page == unit->page;
+	if (is_kept)
+		memcpy(unit->worth, kept->worth, sizeof(kept->worth));
+	else
+		add_up(berth, unit);
+	if (!kept || is_kept)
+		return;
+	kept->at = berth->now;
+	kept->page = unit->page;
+	memcpy(kept->worth, unit->worth, sizeof(kept->worth));
 }
 
 /* The fixed part is paid once, however many pages move. */

@@ -102,11 +102,19 @@ struct unit {	       /* what moves as one: a page, or a large folio */
 	uint64_t worth[NR_HORIZONS]; /* of all of it */
 };
 
+/* Of a large folio, as it was in the round `at`. */
+struct large_worth {
+	uint64_t page, worth[NR_HORIZONS];
+	uint32_t at;
+};
+
 struct berth {
 	const struct machine *machine;
 	struct folio_table *table;  /* of pages */
 	struct folio_table *larges; /* large folios: what samples said; seen: round of the look */
-	struct candidate *ahead;    /* [AHEAD_MAX] taken from the heap of candidates */
+	struct large_worth *worths; /* [id of larges] */
+	uint32_t max_worths;
+	struct candidate *ahead; /* [AHEAD_MAX] taken from the heap of candidates */
 	uint32_t nr_heap, nr_ahead, ahead_at;
 	struct unit *leaving; /* [LARGE_PAGES] victims of the exchange at hand */
 	struct past *pasts;
