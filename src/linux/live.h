@@ -134,8 +134,9 @@ struct live_space *live_space(struct live *live, uint32_t space);
 int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret);
 /* Of a space, as the kernel counts them without looking; 0 when it ended. */
 uint64_t live_resident_pages(const struct live *live, uint32_t space);
-/* CPU time that a space had in its life, in ticks of USER_HZ; 0 when it ended. */
-uint64_t live_run_ticks(const struct live *live, uint32_t space);
+/* Grows when a space runs, by the ticks of USER_HZ of all its threads and the nanoseconds of the
+ * first; 0 when it ended. */
+uint64_t live_run_time(const struct live *live, uint32_t space);
 void live_areas_fini(struct live_areas *areas);
 
 /* As engine_config.look; world is the live world. */

@@ -36,7 +36,7 @@
  * bits of their own would have shown used.
  *
  * Where nobody who is watched has run since, there is nothing to look at, and neither checks nor
- * scouts come (CPU time is told in hundredths of a second).
+ * scouts come.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -572,7 +572,7 @@ static bool has_run(const struct accessed *accessed, uint64_t *ticks)
 		return true;
 	*ticks = live->nr_alive; /* one that ends or comes is a change */
 	for (uint32_t i = 0; i < live->nr_spaces; i++)
-		*ticks += live_run_ticks(live, i);
+		*ticks += live_run_time(live, i);
 	return *ticks != before;
 }
 

@@ -12,7 +12,7 @@ cat >"$TMP/guest" <<END
 echo 1 >/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages
 mkdir -m 700 /tmp/state
 $BERTH run --tier -M '$M' --state /tmp/state --report $TMP/report -- \\
-	$BUILD/lab/workloads/unmovable --seconds 5s
+	$BUILD/lab/workloads/unmovable --seconds 15s
 END
 lab_run -q --time icount -M "$M" -P none:thp=never --share "$TMP" -- bash "$TMP/guest" \
 	>"$TMP/out" 2>&1 || fail "the guest: status $?"
