@@ -16,8 +16,6 @@
 #define RECLAIM_NS   (250 * NS_PER_MS)
 #define RESULTS	     256
 #define PROBES	     8 /* neighbours in the table that are tried */
-#define PRESENT_BIT  ((uint64_t)1 << 63)
-#define FRAME_BITS   (((uint64_t)1 << 55) - 1)
 #define NEEDS_BLOCKS ADVICE_BIT(PLAN_COLLAPSE)
 
 const char *const advice_names[] = { "move", "cold", "pageout", "collapse", "reclaim", NULL };
@@ -186,13 +184,12 @@ void advice_note(struct advice *advice, const struct move_result *results, uint3
 bool advice_is_collapsible(const struct machine *machine, struct frames *frames,
 			   const uint64_t *entries)
 {
-	uint64_t first = entries[0] & FRAME_BITS;
+	uint64_t first = pagemap_frame(entries[0]);
 	bool is_huge = first % ADVICE_BLOCK_PAGES == 0;
 	uint32_t nr_fast = 0;
 	for (uint32_t i = 0; i < ADVICE_BLOCK_PAGES; i++) {
-		uint64_t frame = entries[i] & FRAME_BITS;
-		uint32_t node = entries[i] & PRESENT_BIT && frame ? frames_node(frames, frame)
-								  : FRAMES_NO_NODE;
+		uint64_t frame = pagemap_frame(entries[i]);
+		uint32_t node = frame ? frames_node(frames, frame) : FRAMES_NO_NODE;
 		if (node == FRAMES_NO_NODE)
 			return false; /* it would become larger */
 		nr_fast += machine->nodes[node].tier == 0;

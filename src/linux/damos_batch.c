@@ -9,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "linux/pagemap.h"
 #include "linux/process.h"
 
-#define PRESENT_BIT ((uint64_t)1 << 63)
-#define FRAME_BITS  (((uint64_t)1 << 55) - 1)
 #define INTERVAL_US 10000
 #define LOOK_NS	    NS_PER_MS
 #define LOOKS_MAX   500 /* half a second */
@@ -88,9 +87,8 @@ static void find_frames(struct damos_batch *batch)
 		struct damos_item *item = &batch->items[i];
 		uint64_t entry;
 		if (pread(fd, &entry, sizeof(entry), (off_t)(item->page * sizeof(entry))) ==
-			    (ssize_t)sizeof(entry) &&
-		    entry & PRESENT_BIT)
-			item->frame = entry & FRAME_BITS;
+		    (ssize_t)sizeof(entry))
+			item->frame = pagemap_frame(entry);
 	}
 	if (fd >= 0)
 		close(fd);

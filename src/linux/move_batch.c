@@ -11,15 +11,14 @@
 
 #include "base/error.h"
 #include "linux/numa.h"
+#include "linux/pagemap.h"
 #include "linux/process.h"
 
 #define TRIES_MAX	256 /* calls for one batch: each of its groups of 8 pages may fail */
 #define FOLIO_PAGES_MAX 512
-#define FRAME_BITS	55 /* of a pagemap entry */
-#define PRESENT_BIT	63
 #define PAGEMAP_ENTRIES 128 /* read at once */
 #define NO_ITEM		UINT32_MAX
-#define NO_FRAME	UINT64_MAX
+#define NO_FRAME	0 /* as pagemap_frame() */
 
 struct move_calls move_calls = { numa_where, numa_move };
 
@@ -153,12 +152,6 @@ static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
 	}
 }
 
-static uint64_t frame_of(uint64_t entry)
-{
-	uint64_t frame = entry & (((uint64_t)1 << FRAME_BITS) - 1);
-	return entry >> PRESENT_BIT && frame ? frame : NO_FRAME;
-}
-
 /* Items are in the order of pages: one read tells of all that are near each other. Returns the
  * first item that is further away. */
 static uint32_t find_frames_near(struct move_batch *batch, int pagemap_fd, uint32_t at)
@@ -173,7 +166,7 @@ static uint32_t find_frames_near(struct move_batch *batch, int pagemap_fd, uint3
 	for (uint32_t i = at; i < end; i++) {
 		struct move_item *item = &batch->items[i];
 		if (!item->is_held && item->page - first < nr)
-			item->frame = frame_of(entries[item->page - first]);
+			item->frame = pagemap_frame(entries[item->page - first]);
 	}
 	return end;
 }

@@ -8,9 +8,6 @@
 
 #include "linux/process.h"
 
-#define PRESENT_BIT ((uint64_t)1 << 63)
-#define FRAME_BITS  (((uint64_t)1 << 55) - 1)
-
 void pagemap_close(struct pagemap *pagemap)
 {
 	if (pagemap->fd >= 0)
@@ -43,10 +40,8 @@ uint64_t pagemap_read(struct pagemap *pagemap, uint64_t first, uint64_t nr)
 
 uint32_t pagemap_node(const struct pagemap *pagemap, struct frames *frames, uint64_t i)
 {
-	uint64_t entry = pagemap->entries[i];
-	if (!(entry & PRESENT_BIT) || !(entry & FRAME_BITS))
-		return FRAMES_NO_NODE;
-	return frames_node(frames, entry & FRAME_BITS);
+	uint64_t frame = pagemap_frame(pagemap->entries[i]);
+	return frame ? frames_node(frames, frame) : FRAMES_NO_NODE;
 }
 
 void census_init(struct census *census, struct live *live)

@@ -22,6 +22,12 @@
 
 #define PAGEMAP_CHUNK 512 /* pages read at once */
 
+/* The frame of an entry; 0: the page is not there, or its frame is not told. */
+static inline uint64_t pagemap_frame(uint64_t entry)
+{
+	return entry >> 63 ? entry & (((uint64_t)1 << 55) - 1) : 0;
+}
+
 struct pagemap {
 	int fd; /* -1: none */
 	uint32_t space;

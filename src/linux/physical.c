@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "linux/damon_pace.h"
+#include "linux/pagemap.h"
 
-#define PRESENT_BIT ((uint64_t)1 << 63)
-#define FRAME_BITS  (((uint64_t)1 << 55) - 1)
-#define NO_REGION   UINT32_MAX
+#define NO_REGION UINT32_MAX
 
 static int by_first(const void *a, const void *b)
 {
@@ -77,9 +76,8 @@ void physical_tell(struct physical_look *look, const struct physical_run *of,
 {
 	struct sample *run = NULL;
 	for (uint64_t i = 0; i < nr; i++) {
-		uint64_t frame = entries[i] & FRAME_BITS;
-		bool is_there = entries[i] & PRESENT_BIT && frame;
-		uint32_t at = is_there ? region_of(look, frame) : NO_REGION;
+		uint64_t frame = pagemap_frame(entries[i]);
+		uint32_t at = frame ? region_of(look, frame) : NO_REGION;
 		if (at == NO_REGION)
 			continue;
 		const struct damon_region *region = &look->snapshot->items[at];
