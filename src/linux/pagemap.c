@@ -44,35 +44,103 @@ uint32_t pagemap_node(const struct pagemap *pagemap, struct frames *frames, uint
 	return frame ? frames_node(frames, frame) : FRAMES_NO_NODE;
 }
 
+void pagemap_walk_init(struct pagemap_walk *walk, struct live *live)
+{
+	*walk = (struct pagemap_walk){ .live = live, .pagemap = PAGEMAP_NONE };
+}
+
+void pagemap_walk_fini(struct pagemap_walk *walk)
+{
+	live_areas_fini(&walk->areas);
+	pagemap_close(&walk->pagemap);
+}
+
+void pagemap_walk_restart(struct pagemap_walk *walk)
+{
+	pagemap_walk_fini(walk);
+	walk->space = 0;
+	walk->has_areas = false;
+}
+
+static int begin_space(struct pagemap_walk *walk)
+{
+	const struct live_space *space = live_space(walk->live, walk->space);
+	if (!space || !pagemap_open(&walk->pagemap, walk->live, walk->space))
+		return -ESRCH;
+	int error = live_areas(walk->live, space, &walk->areas);
+	walk->area = 0;
+	walk->page = 0;
+	walk->has_areas = !error;
+	return error;
+}
+
+static void end_space(struct pagemap_walk *walk)
+{
+	pagemap_walk_fini(walk);
+	walk->has_areas = false;
+	walk->space++;
+}
+
+/* Of this process; 0: there is no more, or it has ended. */
+static uint64_t read_next(struct pagemap_walk *walk)
+{
+	for (; walk->area < walk->areas.nr; walk->area++) {
+		const struct live_area *area = &walk->areas.items[walk->area];
+		walk->page = MAX(walk->page, area->first);
+		if (walk->page < area->end)
+			return pagemap_read(&walk->pagemap, walk->page, area->end - walk->page);
+	}
+	return 0;
+}
+
+int pagemap_walk_next(struct pagemap_walk *walk, uint64_t *ret_first, uint64_t *ret_nr)
+{
+	while (walk->space < walk->live->nr_spaces) {
+		int error = walk->has_areas ? 0 : begin_space(walk);
+		uint64_t nr = error ? 0 : read_next(walk);
+		if (nr > 0) {
+			*ret_first = walk->page;
+			*ret_nr = nr;
+			walk->page += nr;
+			return 1;
+		}
+		end_space(walk);
+		if (error == -ENOMEM)
+			return error;
+	}
+	walk->space = 0;
+	return 0;
+}
+
 void census_init(struct census *census, struct live *live)
 {
-	*census = (struct census){ .live = live, .pagemap = PAGEMAP_NONE };
+	*census = (struct census){ .seen = { 0 } };
+	pagemap_walk_init(&census->walk, live);
 }
 
 void census_fini(struct census *census)
 {
 	seen_fini(&census->seen);
-	live_areas_fini(&census->areas);
-	pagemap_close(&census->pagemap);
+	pagemap_walk_fini(&census->walk);
 }
 
 /* The pages of a chunk that were never told of. */
-static void tell_new(struct census *census, uint64_t nr, uint64_t now_ns,
+static void tell_new(struct census *census, uint64_t first, uint64_t nr, uint64_t now_ns,
 		     struct sample_batch *batch)
 {
+	const struct pagemap *pagemap = &census->walk.pagemap;
 	struct sample *run = NULL;
-	for (uint64_t i = 0; i < nr; i++) {
-		uint64_t page = census->page + i;
-		uint32_t node = pagemap_node(&census->pagemap, &census->live->frames, i);
+	for (uint64_t page = first; page < first + nr; page++) {
+		uint32_t node = pagemap_node(pagemap, &census->walk.live->frames, page - first);
 		if (node != FRAMES_NO_NODE)
-			seen_mark(&census->seen, census->space, page);
-		if (node == FRAMES_NO_NODE || !seen_take_new(&census->seen, census->space, page)) {
+			seen_mark(&census->seen, pagemap->space, page);
+		if (node == FRAMES_NO_NODE || !seen_take_new(&census->seen, pagemap->space, page)) {
 			run = NULL;
 			continue;
 		}
 		if (!run || run->node != node) {
 			run = &batch->samples[batch->nr++];
-			*run = sample_of_page(SAMPLE_HITS, now_ns, census->space, page);
+			*run = sample_of_page(SAMPLE_HITS, now_ns, pagemap->space, page);
 			run->nr_pages = 0;
 			run->hits = run->checks = 1;
 			run->node = node;
@@ -81,48 +149,15 @@ static void tell_new(struct census *census, uint64_t nr, uint64_t now_ns,
 	}
 }
 
-static bool begin_space(struct census *census)
-{
-	const struct live_space *space = live_space(census->live, census->space);
-	live_areas_fini(&census->areas);
-	census->area = 0;
-	census->page = 0;
-	census->has_areas = space && live_areas(census->live, space, &census->areas) == 0 &&
-			    pagemap_open(&census->pagemap, census->live, census->space);
-	return census->has_areas;
-}
-
-static void end_space(struct census *census)
-{
-	census->has_areas = false;
-	census->space++;
-	pagemap_close(&census->pagemap);
-}
-
 bool census_go_on(struct census *census, uint64_t now_ns, uint64_t nr_pages,
 		  struct sample_batch *batch)
 {
-	for (uint64_t done = 0; done < nr_pages && batch->max - batch->nr >= PAGEMAP_CHUNK;) {
-		if (census->space >= census->live->nr_spaces) {
-			census->space = 0;
+	uint64_t first, nr;
+	for (uint64_t done = 0; done < nr_pages && batch->max - batch->nr >= PAGEMAP_CHUNK;
+	     done += nr) {
+		if (pagemap_walk_next(&census->walk, &first, &nr) != 1)
 			return true;
-		}
-		if (!census->has_areas && !begin_space(census)) {
-			census->space++;
-			continue;
-		}
-		if (census->area == census->areas.nr) {
-			end_space(census);
-			continue;
-		}
-		const struct live_area *area = &census->areas.items[census->area];
-		census->page = MAX(census->page, area->first);
-		uint64_t nr = MIN(area->end - census->page, PAGEMAP_CHUNK);
-		tell_new(census, pagemap_read(&census->pagemap, census->page, nr), now_ns, batch);
-		census->page += nr;
-		done += nr;
-		if (census->page >= area->end)
-			census->area++;
+		tell_new(census, first, nr, now_ns, batch);
 	}
 	return false;
 }

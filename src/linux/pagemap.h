@@ -44,15 +44,28 @@ uint64_t pagemap_read(struct pagemap *pagemap, uint64_t first, uint64_t nr);
 /* Index of the node of entry `i`; FRAMES_NO_NODE: not there. */
 uint32_t pagemap_node(const struct pagemap *pagemap, struct frames *frames, uint64_t i);
 
-struct census {
-	struct live *live;
-	struct seen seen;
-	struct pagemap pagemap;
+/* Through all pages of all watched processes, a chunk at a time. */
+struct pagemap_walk {
+	struct live *live;	/* borrowed */
+	struct pagemap pagemap; /* entries of the last chunk, and whose they are */
 	struct live_areas areas;
 	size_t area;
 	uint32_t space;
 	uint64_t page;
 	bool has_areas;
+};
+
+void pagemap_walk_init(struct pagemap_walk *walk, struct live *live);
+void pagemap_walk_fini(struct pagemap_walk *walk);
+/* From the first page of the first process again. */
+void pagemap_walk_restart(struct pagemap_walk *walk);
+/* 1: the next chunk was read, `nr` pages from `first` on. 0: that was all, and the next is the
+ * first one again. -ENOMEM: for one process, which is left out. */
+int pagemap_walk_next(struct pagemap_walk *walk, uint64_t *ret_first, uint64_t *ret_nr);
+
+struct census {
+	struct seen seen;
+	struct pagemap_walk walk;
 };
 
 void census_init(struct census *census, struct live *live);

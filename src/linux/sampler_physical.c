@@ -57,12 +57,7 @@ struct physical {
 	bool is_handing;
 	uint64_t due_ns, cost_ns;
 	struct physical_look look;
-	struct pagemap pagemap;
-	struct live_areas areas;
-	bool has_areas;
-	size_t area;
-	uint32_t space;
-	uint64_t page;
+	struct pagemap_walk walk;
 };
 
 static int probe_physical(void *world, struct printbuf *err)
@@ -97,8 +92,7 @@ static void close_physical(void *sampler)
 	ring_close(&physical->ring);
 	kdamond_remove(&physical->kdamond);
 	damon_events_fini(&physical->events);
-	pagemap_close(&physical->pagemap);
-	live_areas_fini(&physical->areas);
+	pagemap_walk_fini(&physical->walk);
 	free(physical);
 }
 
@@ -110,7 +104,7 @@ static int open_physical(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "damon-physical: out of memory");
 	physical->live = live;
 	physical->ring.fd = -1;
-	physical->pagemap = PAGEMAP_NONE;
+	pagemap_walk_init(&physical->walk, live);
 	damon_pace_init(&physical->pace);
 	physical->nr_ranges = physical_ranges(&live->frames, live->machine->page_bytes,
 					      physical->ranges);
@@ -196,52 +190,21 @@ static int keep_on(struct physical *physical, uint64_t now_ns)
 	return is_other ? start(physical, now_ns) : 0;
 }
 
-static bool begin_space(struct physical *physical)
-{
-	const struct live_space *space = live_space(physical->live, physical->space);
-	live_areas_fini(&physical->areas);
-	physical->area = 0;
-	physical->page = 0;
-	physical->has_areas = space && live_areas(physical->live, space, &physical->areas) == 0 &&
-			      pagemap_open(&physical->pagemap, physical->live, physical->space);
-	return physical->has_areas;
-}
-
-static void tell_chunk(struct physical *physical, uint64_t nr, struct sample_batch *batch)
-{
-	struct physical_run run = { .page = physical->page, .space = physical->space };
-	nr = pagemap_read(&physical->pagemap, physical->page, nr);
-	physical_tell(&physical->look, &run, physical->pagemap.entries, nr, batch);
-}
-
 /* All pages of all processes; 1: the batch is full and there is more. */
 static int hand_out(struct physical *physical, struct sample_batch *batch)
 {
-	struct live *live = physical->live;
-	while (physical->space < live->nr_spaces) {
-		if (batch->max - batch->nr < PAGEMAP_CHUNK)
-			return 1;
-		if (!physical->has_areas && !begin_space(physical)) {
-			physical->space++;
-			continue;
+	struct pagemap_walk *walk = &physical->walk;
+	uint64_t first, nr;
+	while (batch->max - batch->nr >= PAGEMAP_CHUNK) {
+		if (pagemap_walk_next(walk, &first, &nr) != 1) {
+			physical->is_handing = false;
+			physical->live->nr_foreign_pages = physical_foreign_pages(&physical->look);
+			return 0;
 		}
-		if (physical->area == physical->areas.nr) {
-			physical->has_areas = false;
-			physical->space++;
-			continue;
-		}
-		const struct live_area *area = &physical->areas.items[physical->area];
-		physical->page = MAX(physical->page, area->first);
-		uint64_t nr = MIN(area->end - physical->page, PAGEMAP_CHUNK);
-		tell_chunk(physical, nr, batch);
-		physical->page += nr;
-		if (physical->page >= area->end)
-			physical->area++;
+		struct physical_run run = { .page = first, .space = walk->pagemap.space };
+		physical_tell(&physical->look, &run, walk->pagemap.entries, nr, batch);
 	}
-	pagemap_close(&physical->pagemap);
-	physical->is_handing = false;
-	live->nr_foreign_pages = physical_foreign_pages(&physical->look);
-	return 0;
+	return 1;
 }
 
 /* The newest one; false: none since the last. */
@@ -260,8 +223,7 @@ static bool take_snapshot(struct physical *physical, uint64_t now_ns)
 		.frames = &live->frames,
 		.window_ns = physical->pace.sample_us * NS_PER_US,
 	};
-	physical->space = 0;
-	physical->has_areas = false;
+	pagemap_walk_restart(&physical->walk);
 	physical->is_handing = true;
 	return true;
 }

@@ -31,97 +31,58 @@ static int add_page(struct whereabouts *whereabouts, uint32_t space, uint64_t pa
 	return 0;
 }
 
-/* What is read twice: pages from `first` on, of which `take` hears those that are there. */
-struct reading {
-	struct live *live;
-	struct pagemap pagemap;
-	int (*take)(void *context, uint32_t space, uint64_t page, uint32_t node);
-	void *context;
-};
-
-static int read_range(struct reading *reading, uint32_t space, uint64_t first, uint64_t end)
-{
-	int error = 0;
-	while (first < end && !error) {
-		uint64_t nr = pagemap_read(&reading->pagemap, first, end - first);
-		for (uint64_t i = 0; i < nr && !error; i++) {
-			uint32_t node = pagemap_node(&reading->pagemap, &reading->live->frames, i);
-			if (node != FRAMES_NO_NODE)
-				error = reading->take(reading->context, space, first + i, node);
-		}
-		if (nr == 0)
-			break; /* it has ended, or nothing is mapped there any more */
-		first += nr;
-	}
-	return error;
-}
-
-static int take(void *context, uint32_t space, uint64_t page, uint32_t node)
-{
-	return add_page(context, space, page, node);
-}
-
-static int read_space(struct reading *reading, uint32_t space)
-{
-	struct live_areas areas = { 0 };
-	const struct live_space *process = live_space(reading->live, space);
-	if (!process || !pagemap_open(&reading->pagemap, reading->live, space))
-		return 0;
-	int error = live_areas(reading->live, process, &areas);
-	if (error == -ENOMEM)
-		return error;
-	error = 0;
-	for (size_t i = 0; i < areas.nr && !error; i++)
-		error = read_range(reading, space, areas.items[i].first, areas.items[i].end);
-	live_areas_fini(&areas);
-	return error;
-}
-
 int whereabouts_take(struct whereabouts *whereabouts, struct live *live)
 {
-	struct reading reading = { live, PAGEMAP_NONE, take, whereabouts };
-	int error = 0;
+	struct pagemap_walk walk;
+	uint64_t first = 0, nr = 0;
+	int more, error = 0;
 	whereabouts->nr = 0;
-	for (uint32_t space = 0; space < live->nr_spaces && !error; space++)
-		error = read_space(&reading, space);
-	pagemap_close(&reading.pagemap);
+	pagemap_walk_init(&walk, live);
+	while (!error && (more = pagemap_walk_next(&walk, &first, &nr)) != 0) {
+		if (more < 0)
+			error = more;
+		for (uint64_t i = 0; i < nr && !error; i++) {
+			uint32_t node = pagemap_node(&walk.pagemap, &live->frames, i);
+			if (node != FRAMES_NO_NODE)
+				error = add_page(whereabouts, walk.pagemap.space, first + i, node);
+		}
+	}
+	pagemap_walk_fini(&walk);
 	return error;
 }
 
-struct comparing {
-	const struct whereabouts_run *run;
-	struct takeback *takeback;
-};
-
-static int compare(void *context, uint32_t space, uint64_t page, uint32_t node)
+/* What of it is elsewhere now. */
+static int compare(const struct whereabouts_run *run, struct pagemap *pagemap, struct live *live,
+		   struct takeback *ret)
 {
-	const struct comparing *comparing = context;
-	const struct move_result moved = { .page = page,
-					   .nr_pages = 1,
-					   .space = space,
-					   .from = comparing->run->node,
-					   .to = node,
-					   .node = node,
-					   .outcome = MOVE_DONE };
-	if (node != comparing->run->node)
-		takeback_note(comparing->takeback, &moved, 1);
-	return comparing->takeback->error;
+	uint64_t end = run->page + run->nr_pages, nr;
+	for (uint64_t first = run->page; first < end && !ret->error; first += nr) {
+		nr = pagemap_read(pagemap, first, end - first);
+		if (nr == 0)
+			break; /* it has ended */
+		for (uint64_t i = 0; i < nr && !ret->error; i++) {
+			struct move_result moved = { .page = first + i,
+						     .nr_pages = 1,
+						     .space = run->space,
+						     .from = run->node,
+						     .outcome = MOVE_DONE };
+			moved.to = moved.node = pagemap_node(pagemap, &live->frames, i);
+			if (moved.node != FRAMES_NO_NODE && moved.node != run->node)
+				takeback_note(ret, &moved, 1);
+		}
+	}
+	return ret->error;
 }
 
 int whereabouts_compare(const struct whereabouts *whereabouts, struct live *live,
 			struct takeback *ret)
 {
-	struct comparing comparing = { .takeback = ret };
-	struct reading reading = { live, PAGEMAP_NONE, compare, &comparing };
+	struct pagemap pagemap = PAGEMAP_NONE;
 	int error = 0;
-	for (size_t i = 0; i < whereabouts->nr && !error; i++) {
-		const struct whereabouts_run *run = &whereabouts->runs[i];
-		comparing.run = run;
-		if (pagemap_open(&reading.pagemap, live, run->space))
-			error = read_range(&reading, run->space, run->page,
-					   run->page + run->nr_pages);
-	}
-	pagemap_close(&reading.pagemap);
+	for (size_t i = 0; i < whereabouts->nr && !error; i++)
+		if (pagemap_open(&pagemap, live, whereabouts->runs[i].space))
+			error = compare(&whereabouts->runs[i], &pagemap, live, ret);
+	pagemap_close(&pagemap);
 	return error;
 }
 
