@@ -82,6 +82,8 @@ for how in --no-cgroup --engine=user; do
 	program=$(cat "$TMP/pid"); : >"$TMP/pid"
 	# The program may speak before berth has told of it.
 	for _ in $(seq 200); do [ "$("$BERTH" status --state "$state")" != "no jobs" ] && break; sleep 0.05; done
+	# On a busy machine it may have waited, and be on its way home yet.
+	for _ in $(seq 200); do "$BERTH" status --state "$state" --format json | grep -q '"now": "'"$first"'",' && break; sleep 0.05; done
 	says "status" 0 '"now": "'"$first"'",' -- status --state "$state" --format json
 	says "status in text" 0 "sh" -- status --state "$state"
 	says "running" 0 "1 still running" -- restore --state "$state"

@@ -74,7 +74,8 @@ static void test_a_look_at_10000_threads_is_bounded(void **state)
 	begin(pid);
 	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
 	uint64_t cost_ns = UINT64_MAX;
-	for (int i = 0; i < 5; i++) {
+	/* Where the machine is busy it does not run between two looks, and then nobody is asked. */
+	for (int i = 0; i < 5 || (job.meter.nr_waiters == 0 && i < 1000); i++) {
 		usleep(20000);
 		uint64_t began_ns = clock_thread_cpu_ns();
 		job_measure(&job, 20 * NS_PER_MS, &ran_ns, &waited_ns);
