@@ -31,37 +31,24 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "linux/damon_event.h"
-#include "linux/damon_pace.h"
-#include "linux/kdamond.h"
+#include "linux/damon_monitor.h"
 #include "linux/pagemap.h"
 #include "linux/samplers.h"
-#include "linux/translations.h"
 
 #define REGIONS_MIN_EACH 10 /* with many processes */
-#define RING_ORDER	 7  /* 512 KiB: seven aggregations of a thousand regions */
-#define RESTART_NS	 (2 * NS_PER_S)
-#define READ_MIN_NS	 (200 * NS_PER_MS)
-#define SHARE_MAX_BP	 10000
-#define OWN_PARTS	 3 /* census, nodes and the rest of what is handed out */
+#define OWN_PARTS	 3  /* census, nodes and the rest of what is handed out */
 #define NODE_NOT_ASKED	 (FRAMES_NO_NODE - 1)
 #define CENSUS_NS	 (2 * NS_PER_S)
 #define CENSUS_PAGES	 65536 /* each time */
 
 struct damon {
 	struct live *live;
-	struct kdamond kdamond;
-	struct damon_events events;
-	struct ring ring;
-	struct translations translations;
-	struct damon_pace pace;
+	struct damon_monitor monitor;
 	uint32_t targets[KDAMOND_TARGETS_MAX]; /* spaces, in the order given */
 	uint32_t nr_targets;
 	uint64_t turn; /* live's, when it was last looked for newcomers */
-	uint64_t flushed_ns;
-	uint64_t started_ns, kernel_ns; /* CPU time of its thread, counted so far */
 	/* handing out */
-	uint64_t due_ns, cost_ns, nr_read;
+	uint64_t due_ns, cost_ns;
 	uint32_t region;
 	uint64_t page;	   /* in it; 0: at its beginning */
 	uint64_t nodes_ns; /* when they may be asked for again */
@@ -73,18 +60,7 @@ struct damon {
 
 static int probe_damon(void *world, struct printbuf *err)
 {
-	const struct live *live = world;
-	struct damon_events events;
-	int error = kdamond_probe(live->root, &live->kdamonds, err);
-	if (error)
-		return error;
-	error = damon_events_find(live->root, live->machine->page_bytes, &events);
-	if (error)
-		return error_set(err, error == -EACCES ? -EPERM : -EOPNOTSUPP,
-				 "the tracepoint " DAMON_EVENT " cannot be found: %s; mount "
-				 "tracefs, or use a kernel with CONFIG_FTRACE",
-				 error_text(error));
-	return 0;
+	return damon_monitor_probe(world, err);
 }
 
 static void close_damon(void *sampler)
@@ -92,10 +68,7 @@ static void close_damon(void *sampler)
 	struct damon *damon = sampler;
 	if (!damon)
 		return;
-	translations_fini(&damon->translations);
-	ring_close(&damon->ring);
-	kdamond_remove(&damon->kdamond);
-	damon_events_fini(&damon->events);
+	damon_monitor_fini(&damon->monitor);
 	pagemap_close(&damon->pagemap);
 	census_fini(&damon->census);
 	free(damon);
@@ -108,38 +81,15 @@ static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
 	if (!damon)
 		return error_set(err, -ENOMEM, "damon: out of memory");
 	damon->live = live;
-	damon->ring.fd = damon->pagemap.fd = -1;
+	damon->pagemap = PAGEMAP_NONE;
 	census_init(&damon->census, live);
-	damon_pace_init(&damon->pace);
-	int error = damon_events_find(live->root, live->machine->page_bytes, &damon->events);
-	if (error)
-		error_set(err, error, "the tracepoint " DAMON_EVENT " cannot be found: %s",
-			  error_text(error));
-	if (!error)
-		error = translations_init(&damon->translations, live->root);
-	if (!error)
-		error = kdamond_make(&live->kdamonds, live->root, live->journal, &damon->kdamond,
-				     err);
+	int error = damon_monitor_init(&damon->monitor, live, live_sampler_damon.name, err);
 	if (error) {
 		close_damon(damon);
 		return error;
 	}
 	*ret_sampler = damon;
 	return 0;
-}
-
-/* What its thread took since last asked. */
-static void account(struct damon *damon)
-{
-	uint64_t all_ns = kdamond_cpu_ns(&damon->kdamond);
-	uint64_t flushed_ns = translations_cpu_ns(&damon->translations);
-	struct live_cost cost = { .own_ns = flushed_ns - damon->flushed_ns };
-	if (all_ns > damon->kernel_ns) {
-		cost.kernel_ns = all_ns - damon->kernel_ns;
-		damon->kernel_ns = all_ns;
-	}
-	damon->flushed_ns = flushed_ns;
-	live_charge(damon->live, live_sampler_damon.name, &cost);
 }
 
 static bool is_target(const struct damon *damon, uint32_t space)
@@ -178,63 +128,31 @@ static uint32_t gather_targets(struct damon *damon, pid_t *ret_pids)
 	return damon->nr_targets;
 }
 
-static uint64_t half_share_bp(const struct damon *damon)
-{
-	return MAX(MIN(damon->live->sampling_share_bp, SHARE_MAX_BP) / 2, 1);
-}
-
-static int listen_to_it(struct damon *damon)
-{
-	struct perf_event_attr attr;
-	damon_events_attr(&damon->events, &attr);
-	return ring_open(&attr, damon->kdamond.pid, -1, -1, RING_ORDER, &damon->ring);
-}
-
 /* 0 also where all processes have just ended: there is nothing to tell. */
 static int start(struct damon *damon, uint64_t now_ns)
 {
 	pid_t pids[KDAMOND_TARGETS_MAX];
-	uint32_t nr = gather_targets(damon, pids);
-	account(damon);
-	ring_close(&damon->ring);
-	damon_events_clear(&damon->events);
-	damon->is_handing = false;
-	damon->started_ns = now_ns;
-	damon->kernel_ns = 0;
-	if (nr == 0)
-		return 0;
+	uint32_t nr = gather_targets(damon, pids), max = damon->monitor.pace.max_regions;
 	struct kdamond_settings settings = {
-		.sample_us = damon->pace.sample_us,
-		.aggregation_us = damon->pace.sample_us * DAMON_CHECKS,
-		.min_regions = MAX(damon->pace.max_regions / 4 / nr, REGIONS_MIN_EACH),
-		.max_regions = MAX(damon->pace.max_regions, nr * 2 * REGIONS_MIN_EACH),
+		.min_regions = MAX(max / 4 / MAX(nr, 1), REGIONS_MIN_EACH),
+		.max_regions = MAX(max, nr * 2 * REGIONS_MIN_EACH),
 		.targets = pids,
 		.nr_targets = nr,
 	};
-	int error = kdamond_start(&damon->kdamond, &settings, NULL);
-	if (!error)
-		error = listen_to_it(damon);
-	if (!error)
-		error = translations_begin(&damon->translations, damon->pace.sample_us * NS_PER_US,
-					   half_share_bp(damon));
-	damon->kernel_ns = kdamond_cpu_ns(&damon->kdamond);
-	damon_pace_begin(&damon->pace, now_ns, damon->kernel_ns);
+	if (nr == 0) {
+		damon_monitor_pause(&damon->monitor, now_ns);
+		return 0;
+	}
+	int error = damon_monitor_start(&damon->monitor, &settings, now_ns);
 	return error == -ESRCH ? 0 : error;
 }
 
 /* On, with the processes that there are. */
 static int keep_on(struct damon *damon, uint64_t now_ns)
 {
-	account(damon);
-	if (damon->nr_targets > 0)
-		translations_begin(&damon->translations, damon->pace.sample_us * NS_PER_US,
-				   half_share_bp(damon));
-	bool is_due = damon->started_ns == 0 || now_ns - damon->started_ns >= RESTART_NS;
-	if (!is_due)
+	if (!damon_monitor_keep(&damon->monitor, now_ns))
 		return 0;
-	bool is_wanted = damon->nr_read > 0 &&
-			 damon_pace_adapt(&damon->pace, &damon->events.ready, now_ns,
-					  damon->kernel_ns, half_share_bp(damon));
+	bool is_wanted = damon_monitor_adapt(&damon->monitor, now_ns);
 	if (damon->turn != damon->live->turn)
 		is_wanted |= has_newcomers(damon);
 	damon->turn = damon->live->turn;
@@ -284,7 +202,7 @@ static bool tell_region(struct damon *damon, const struct damon_region *region,
 	sample.hits = MIN(region->hits, DAMON_CHECKS);
 	sample.checks = DAMON_CHECKS;
 	sample.age = region->age;
-	sample.window_ns = damon->pace.sample_us * NS_PER_US;
+	sample.window_ns = damon->monitor.pace.sample_us * NS_PER_US;
 	if (sample.hits == 0) {
 		if (batch->nr == batch->max)
 			return false;
@@ -308,7 +226,7 @@ static bool tell_region(struct damon *damon, const struct damon_region *region,
 /* 1: the batch is full and there is more. */
 static int hand_out(struct damon *damon, struct sample_batch *batch)
 {
-	const struct damon_snapshot *ready = &damon->events.ready;
+	const struct damon_snapshot *ready = &damon->monitor.events.ready;
 	for (; damon->region < ready->nr; damon->region++)
 		if (!tell_region(damon, &ready->items[damon->region], batch))
 			return 1;
@@ -320,7 +238,7 @@ static int hand_out(struct damon *damon, struct sample_batch *batch)
 /* When a thing that took so long may be done again, as a part of the share. */
 static uint64_t next_ns(const struct damon *damon, uint64_t now_ns, uint64_t cost_ns)
 {
-	return now_ns + cost_ns * OWN_PARTS * SHARE_MAX_BP / half_share_bp(damon);
+	return now_ns + damon_monitor_rest_ns(&damon->monitor, cost_ns * OWN_PARTS);
 }
 
 /* Some pages at a time; when a round is over none is begun for a while. */
@@ -335,21 +253,13 @@ static void take_census(struct damon *damon, uint64_t now_ns, struct sample_batc
 		damon->census_ns = MAX(damon->census_ns, now_ns + CENSUS_NS);
 }
 
-/* The newest one; false: none since the last. */
-static bool take_snapshot(struct damon *damon, uint64_t now_ns)
+static void begin_handing(struct damon *damon, uint64_t now_ns)
 {
-	ring_read(&damon->ring, damon_events_take, &damon->events);
-	damon->live->nr_lost += damon->ring.nr_lost;
-	damon->ring.nr_lost = 0;
-	damon_events_settle(&damon->events, now_ns, DAMON_SAMPLE_MIN_US * NS_PER_US);
-	if (damon->nr_read == damon->events.nr_snapshots)
-		return false;
-	damon->nr_read = damon->events.nr_snapshots;
 	damon->region = 0;
 	damon->page = 0;
 	damon->asks_nodes = now_ns >= damon->nodes_ns;
 	damon->is_handing = true;
-	return true;
+	damon->cost_ns = 0;
 }
 
 /* While a snapshot is handed out the next one stays in the ring. */
@@ -360,16 +270,17 @@ static int go_on(struct damon *damon, uint64_t now_ns, struct sample_batch *batc
 		if (error)
 			return error;
 		take_census(damon, now_ns, batch);
-		if (now_ns < damon->due_ns || !take_snapshot(damon, now_ns))
+		if (now_ns < damon->due_ns || !damon_monitor_read(&damon->monitor, now_ns))
 			return 0;
-		damon->cost_ns = 0;
+		begin_handing(damon, now_ns);
 	}
 	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more = hand_out(damon, batch);
 	damon->cost_ns += clock_thread_cpu_ns() - begin_ns;
 	if (more == 1)
 		return more;
-	uint64_t wait_ns = MAX(READ_MIN_NS, damon->pace.sample_us * NS_PER_US * DAMON_CHECKS);
+	uint64_t wait_ns = MAX(DAMON_READ_MIN_NS,
+			       damon->monitor.pace.sample_us * NS_PER_US * DAMON_CHECKS);
 	damon->due_ns = now_ns + wait_ns;
 	if (damon->asks_nodes)
 		damon->nodes_ns = next_ns(damon, now_ns, damon->cost_ns);
@@ -386,9 +297,9 @@ static int poll_damon(void *sampler, uint64_t now_ns, struct sample_batch *batch
 	int more = go_on(damon, now_ns, batch);
 	uint64_t cost_ns = clock_thread_cpu_ns() - begin_ns;
 	live_charge(live, live_sampler_damon.name, &(struct live_cost){ .own_ns = cost_ns });
-	uint64_t due_ns = MAX(damon->due_ns, now_ns + READ_MIN_NS);
+	uint64_t due_ns = MAX(damon->due_ns, now_ns + DAMON_READ_MIN_NS);
 	live->wake_ns = MIN(live->wake_ns,
-			    MIN(due_ns, MAX(damon->census_ns, now_ns + READ_MIN_NS)));
+			    MIN(due_ns, MAX(damon->census_ns, now_ns + DAMON_READ_MIN_NS)));
 	return more;
 }
 

@@ -29,30 +29,18 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "linux/damon_event.h"
-#include "linux/damon_pace.h"
-#include "linux/kdamond.h"
+#include "linux/damon_monitor.h"
 #include "linux/pagemap.h"
 #include "linux/physical.h"
 #include "linux/samplers.h"
-#include "linux/translations.h"
 
-#define RING_ORDER   7 /* 512 KiB: seven aggregations of a thousand regions */
-#define READ_MIN_NS  (200 * NS_PER_MS)
-#define RESTART_NS   (2 * NS_PER_S)
-#define SHARE_MAX_BP 10000
 #define REGIONS_PART 4 /* a region is at most so many times as large as if all were equal */
 
 struct physical {
 	struct live *live;
-	struct kdamond kdamond;
-	struct damon_events events;
-	struct ring ring;
-	struct translations translations;
-	struct damon_pace pace;
+	struct damon_monitor monitor;
 	struct kdamond_range ranges[PHYSICAL_RANGES_MAX];
 	uint32_t nr_ranges;
-	uint64_t started_ns, flushed_ns, kernel_ns, nr_read;
 	/* handing out */
 	bool is_handing;
 	uint64_t due_ns, cost_ns;
@@ -64,16 +52,9 @@ static int probe_physical(void *world, struct printbuf *err)
 {
 	struct live *live = world;
 	struct kdamond_range ranges[PHYSICAL_RANGES_MAX];
-	struct damon_events events;
-	int error = kdamond_probe(live->root, &live->kdamonds, err);
+	int error = damon_monitor_probe(live, err);
 	if (error)
 		return error;
-	error = damon_events_find(live->root, live->machine->page_bytes, &events);
-	if (error)
-		return error_set(err, error == -EACCES ? -EPERM : -EOPNOTSUPP,
-				 "the tracepoint " DAMON_EVENT " cannot be found: %s; mount "
-				 "tracefs, or use a kernel with CONFIG_FTRACE",
-				 error_text(error));
 	if (physical_ranges(&live->frames, live->machine->page_bytes, ranges) == 0)
 		return error_set(
 			err, -EOPNOTSUPP,
@@ -88,10 +69,7 @@ static void close_physical(void *sampler)
 	struct physical *physical = sampler;
 	if (!physical)
 		return;
-	translations_fini(&physical->translations);
-	ring_close(&physical->ring);
-	kdamond_remove(&physical->kdamond);
-	damon_events_fini(&physical->events);
+	damon_monitor_fini(&physical->monitor);
 	pagemap_walk_fini(&physical->walk);
 	free(physical);
 }
@@ -103,20 +81,11 @@ static int open_physical(void *world, void **ret_sampler, struct printbuf *err)
 	if (!physical)
 		return error_set(err, -ENOMEM, "damon-physical: out of memory");
 	physical->live = live;
-	physical->ring.fd = -1;
 	pagemap_walk_init(&physical->walk, live);
-	damon_pace_init(&physical->pace);
 	physical->nr_ranges = physical_ranges(&live->frames, live->machine->page_bytes,
 					      physical->ranges);
-	int error = damon_events_find(live->root, live->machine->page_bytes, &physical->events);
-	if (error)
-		error_set(err, error, "the tracepoint " DAMON_EVENT " cannot be found: %s",
-			  error_text(error));
-	if (!error)
-		error = translations_init(&physical->translations, live->root);
-	if (!error)
-		error = kdamond_make(&live->kdamonds, live->root, live->journal, &physical->kdamond,
-				     err);
+	int error = damon_monitor_init(&physical->monitor, live, live_sampler_damon_physical.name,
+				       err);
 	if (error) {
 		close_physical(physical);
 		return error;
@@ -125,69 +94,26 @@ static int open_physical(void *world, void **ret_sampler, struct printbuf *err)
 	return 0;
 }
 
-/* What its thread took since last asked. */
-static void account(struct physical *physical)
-{
-	uint64_t all_ns = kdamond_cpu_ns(&physical->kdamond);
-	uint64_t flushed_ns = translations_cpu_ns(&physical->translations);
-	struct live_cost cost = { .own_ns = flushed_ns - physical->flushed_ns };
-	if (all_ns > physical->kernel_ns) {
-		cost.kernel_ns = all_ns - physical->kernel_ns;
-		physical->kernel_ns = all_ns;
-	}
-	physical->flushed_ns = flushed_ns;
-	live_charge(physical->live, live_sampler_damon_physical.name, &cost);
-}
-
-static uint64_t half_share_bp(const struct physical *physical)
-{
-	return MAX(MIN(physical->live->sampling_share_bp, SHARE_MAX_BP) / 2, 1);
-}
-
-static int listen_to_it(struct physical *physical)
-{
-	struct perf_event_attr attr;
-	damon_events_attr(&physical->events, &attr);
-	return ring_open(&attr, physical->kdamond.pid, -1, -1, RING_ORDER, &physical->ring);
-}
-
 static int start(struct physical *physical, uint64_t now_ns)
 {
-	const struct damon_pace *pace = &physical->pace;
+	uint32_t max = physical->monitor.pace.max_regions;
 	struct kdamond_settings settings = {
-		.sample_us = pace->sample_us,
-		.aggregation_us = pace->sample_us * DAMON_CHECKS,
-		.min_regions = MAX(pace->max_regions / REGIONS_PART, 3),
-		.max_regions = pace->max_regions,
+		.min_regions = MAX(max / REGIONS_PART, 3),
+		.max_regions = max,
 		.is_physical = true,
 		.ranges = physical->ranges,
 		.nr_ranges = physical->nr_ranges,
 	};
-	account(physical);
-	ring_close(&physical->ring);
-	damon_events_clear(&physical->events);
-	physical->started_ns = now_ns;
-	physical->kernel_ns = 0;
-	int error = kdamond_start(&physical->kdamond, &settings, NULL);
-	if (!error)
-		error = listen_to_it(physical);
-	physical->kernel_ns = kdamond_cpu_ns(&physical->kdamond);
-	damon_pace_begin(&physical->pace, now_ns, physical->kernel_ns);
-	return error;
+	return damon_monitor_start(&physical->monitor, &settings, now_ns);
 }
 
 static int keep_on(struct physical *physical, uint64_t now_ns)
 {
-	account(physical);
-	translations_begin(&physical->translations, physical->pace.sample_us * NS_PER_US,
-			   half_share_bp(physical));
-	if (physical->started_ns == 0)
-		return start(physical, now_ns);
-	if (now_ns - physical->started_ns < RESTART_NS || physical->nr_read == 0)
+	struct damon_monitor *monitor = &physical->monitor;
+	if (!damon_monitor_keep(monitor, now_ns))
 		return 0;
-	bool is_other = damon_pace_adapt(&physical->pace, &physical->events.ready, now_ns,
-					 physical->kernel_ns, half_share_bp(physical));
-	return is_other ? start(physical, now_ns) : 0;
+	bool is_wanted = monitor->started_ns == 0 || damon_monitor_adapt(monitor, now_ns);
+	return is_wanted ? start(physical, now_ns) : 0;
 }
 
 /* All pages of all processes; 1: the batch is full and there is more. */
@@ -207,25 +133,16 @@ static int hand_out(struct physical *physical, struct sample_batch *batch)
 	return 1;
 }
 
-/* The newest one; false: none since the last. */
-static bool take_snapshot(struct physical *physical, uint64_t now_ns)
+static void begin_handing(struct physical *physical)
 {
-	struct live *live = physical->live;
-	ring_read(&physical->ring, damon_events_take, &physical->events);
-	live->nr_lost += physical->ring.nr_lost;
-	physical->ring.nr_lost = 0;
-	damon_events_settle(&physical->events, now_ns, DAMON_SAMPLE_MIN_US * NS_PER_US);
-	if (physical->nr_read == physical->events.nr_snapshots)
-		return false;
-	physical->nr_read = physical->events.nr_snapshots;
 	physical->look = (struct physical_look){
-		.snapshot = &physical->events.ready,
-		.frames = &live->frames,
-		.window_ns = physical->pace.sample_us * NS_PER_US,
+		.snapshot = &physical->monitor.events.ready,
+		.frames = &physical->live->frames,
+		.window_ns = physical->monitor.pace.sample_us * NS_PER_US,
 	};
 	pagemap_walk_restart(&physical->walk);
 	physical->is_handing = true;
-	return true;
+	physical->cost_ns = 0;
 }
 
 /* While a snapshot is handed out the next one stays in the ring. */
@@ -235,16 +152,17 @@ static int go_on(struct physical *physical, uint64_t now_ns, struct sample_batch
 		int error = keep_on(physical, now_ns);
 		if (error)
 			return error;
-		if (now_ns < physical->due_ns || !take_snapshot(physical, now_ns))
+		if (now_ns < physical->due_ns || !damon_monitor_read(&physical->monitor, now_ns))
 			return 0;
-		physical->cost_ns = 0;
+		begin_handing(physical);
 	}
 	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more = hand_out(physical, batch);
 	physical->cost_ns += clock_thread_cpu_ns() - begin_ns;
 	if (more == 0)
-		physical->due_ns = now_ns + MAX(READ_MIN_NS, physical->cost_ns * SHARE_MAX_BP /
-								     half_share_bp(physical));
+		physical->due_ns = now_ns +
+				   MAX(DAMON_READ_MIN_NS, damon_monitor_rest_ns(&physical->monitor,
+										physical->cost_ns));
 	return more;
 }
 
@@ -257,7 +175,7 @@ static int poll_physical(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	uint64_t cost_ns = clock_thread_cpu_ns() - begin_ns;
 	live_charge(live, live_sampler_damon_physical.name,
 		    &(struct live_cost){ .own_ns = cost_ns });
-	live->wake_ns = MIN(live->wake_ns, MAX(physical->due_ns, now_ns + READ_MIN_NS));
+	live->wake_ns = MIN(live->wake_ns, MAX(physical->due_ns, now_ns + DAMON_READ_MIN_NS));
 	return more;
 }
 
