@@ -23,19 +23,12 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "linux/mover_at_once.h"
 #include "linux/movers.h"
-
-#define RESULTS_MAX 1024
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
-
-struct madvise {
-	struct live *live;
-	struct move_result results[RESULTS_MAX];
-	uint32_t nr_results;
-};
 
 static int advice_of(uint8_t kind)
 {
@@ -68,54 +61,21 @@ static enum move_outcome outcome_of(int error)
 	}
 }
 
-static enum move_outcome advise(struct madvise *madvise, const struct plan_move *move)
+static void advise(struct live *live, const struct plan_move *move, struct move_result *ret)
 {
-	const struct live_space *space = live_space(madvise->live, move->space);
-	uint64_t page_bytes = madvise->live->machine->page_bytes;
+	const struct live_space *space = live_space(live, move->space);
+	uint64_t page_bytes = live->machine->page_bytes;
 	struct iovec range = { (void *)(uintptr_t)(move->page * page_bytes),
 			       move->nr_pages * page_bytes };
 	int advice = advice_of(move->kind);
 	if (!space)
-		return MOVE_REFUSED_GONE;
-	if (advice < 0)
-		return MOVE_REFUSED_DENIED; /* not what it is for */
+		ret->outcome = MOVE_REFUSED_GONE;
+	if (!space || advice < 0)
+		return; /* denied: not what it is for */
 	long nr = syscall(SYS_process_madvise, space->pidfd, &range, 1, advice, 0);
-	if (nr < 0)
-		return outcome_of(errno);
-	return (uint64_t)nr == range.iov_len ? MOVE_DONE : MOVE_REFUSED_BUSY;
-}
-
-static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint64_t now_ns)
-{
-	struct madvise *madvise = state;
-	uint32_t taken = 0;
-	(void)now_ns;
-	for (; taken < nr && madvise->nr_results < RESULTS_MAX; taken++) {
-		const struct plan_move *move = &moves[taken];
-		madvise->results[madvise->nr_results++] = (struct move_result){
-			.page = move->page,
-			.nr_pages = move->nr_pages,
-			.space = move->space,
-			.from = move->from,
-			.to = move->to,
-			.node = PLAN_NODE_ANY,
-			.outcome = (uint8_t)advise(madvise, move),
-		};
-	}
-	return (int)taken;
-}
-
-static int complete(void *state, struct move_result *results, uint32_t max, uint64_t now_ns)
-{
-	struct madvise *madvise = state;
-	uint32_t nr = MIN(max, madvise->nr_results), left = madvise->nr_results - nr;
-	(void)now_ns;
-	for (uint32_t i = 0; i < nr; i++)
-		results[i] = madvise->results[i];
-	for (uint32_t i = 0; i < left; i++)
-		madvise->results[i] = madvise->results[nr + i];
-	madvise->nr_results = left;
-	return (int)nr;
+	ret->outcome = nr < 0			       ? outcome_of(errno)
+		       : (uint64_t)nr == range.iov_len ? MOVE_DONE
+						       : MOVE_REFUSED_BUSY;
 }
 
 /* Asks about nothing of our own: a filter of system calls would refuse that too. */
@@ -139,20 +99,15 @@ static int probe(void *world, struct printbuf *err)
 
 static int madvise_new(struct live *live, void **ret_mover, struct printbuf *err)
 {
-	struct madvise *madvise = calloc(1, sizeof(*madvise));
-	if (!madvise)
-		return error_set(err, -ENOMEM, "process_madvise: out of memory");
-	madvise->live = live;
-	*ret_mover = madvise;
-	return 0;
+	return mover_at_once_new(live, advise, "process_madvise", ret_mover, err);
 }
 
 static const struct mover_ops madvise_ops = {
 	.name = "process_madvise",
 	.summary = "pages made cold, paged out or collapsed, by pidfd",
 	.probe = probe,
-	.submit = submit,
-	.complete = complete,
+	.submit = mover_at_once_submit,
+	.complete = mover_at_once_complete,
 };
 
 const struct live_mover live_mover_madvise = { &madvise_ops, madvise_new, NULL, NULL, free };

@@ -24,17 +24,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "linux/mover_at_once.h"
 #include "linux/movers.h"
 #include "linux/process.h"
 
-#define RESULTS_MAX 64
-#define NODE_FILE   "sys/devices/system/node/node%u/reclaim"
-
-struct reclaim {
-	struct live *live;
-	struct move_result results[RESULTS_MAX];
-	uint32_t nr_results;
-};
+#define NODE_FILE "sys/devices/system/node/node%u/reclaim"
 
 static bool path_for(const struct live *live, uint32_t node, char *ret, size_t size)
 {
@@ -63,54 +57,22 @@ static uint64_t free_pages(const struct live *live, uint32_t node)
 }
 
 /* How many of the pages became free: as the kernel says, and at most as many as there are more. */
-static struct move_result make_room(struct reclaim *reclaim, const struct plan_move *move)
+static void make_room(struct live *live, const struct plan_move *move, struct move_result *ret)
 {
-	const struct live *live = reclaim->live;
 	char path[256], wish[64];
-	struct move_result result = {
-		.page = move->page,
-		.nr_pages = move->nr_pages,
-		.space = move->space,
-		.from = move->from,
-		.to = move->to,
-		.node = PLAN_NODE_ANY,
-		.outcome = MOVE_REFUSED_DENIED,
-	};
 	if (move->kind != PLAN_RECLAIM || move->from >= live->machine->nr_nodes ||
 	    !path_for(live, move->from, path, sizeof(path)))
-		return result;
+		return;
 	uint64_t before = free_pages(live, move->from);
 	snprintf(wish, sizeof(wish), "%llu swappiness=0",
 		 (unsigned long long)(move->nr_pages * live->machine->page_bytes));
 	int error = rootfile_write(live->root, path, wish);
 	uint64_t after = free_pages(live, move->from);
-	result.outcome = !error || (error == -EAGAIN && after > before) ? MOVE_DONE
-			 : error == -EACCES || error == -EPERM		? MOVE_REFUSED_DENIED
-									: MOVE_REFUSED_BUSY;
+	ret->outcome = !error || (error == -EAGAIN && after > before) ? MOVE_DONE
+		       : error == -EACCES || error == -EPERM	      ? MOVE_REFUSED_DENIED
+								      : MOVE_REFUSED_BUSY;
 	if (error == -EAGAIN && after > before)
-		result.nr_pages = MIN(move->nr_pages, after - before);
-	return result;
-}
-
-static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint64_t now_ns)
-{
-	struct reclaim *reclaim = state;
-	uint32_t taken = 0;
-	(void)now_ns;
-	for (; taken < nr && reclaim->nr_results < RESULTS_MAX; taken++)
-		reclaim->results[reclaim->nr_results++] = make_room(reclaim, &moves[taken]);
-	return (int)taken;
-}
-
-static int complete(void *state, struct move_result *results, uint32_t max, uint64_t now_ns)
-{
-	struct reclaim *reclaim = state;
-	uint32_t nr = MIN(max, reclaim->nr_results), left = reclaim->nr_results - nr;
-	(void)now_ns;
-	memcpy(results, reclaim->results, nr * sizeof(*results));
-	memmove(reclaim->results, reclaim->results + nr, left * sizeof(*results));
-	reclaim->nr_results = left;
-	return (int)nr;
+		ret->nr_pages = MIN(move->nr_pages, after - before);
 }
 
 /* A cgroup may still come to be watched: without one the kernel's file for nodes is needed. */
@@ -129,20 +91,15 @@ static int probe(void *world, struct printbuf *err)
 
 static int reclaim_new(struct live *live, void **ret_mover, struct printbuf *err)
 {
-	struct reclaim *reclaim = calloc(1, sizeof(*reclaim));
-	if (!reclaim)
-		return error_set(err, -ENOMEM, "node-reclaim: out of memory");
-	reclaim->live = live;
-	*ret_mover = reclaim;
-	return 0;
+	return mover_at_once_new(live, make_room, "node-reclaim", ret_mover, err);
 }
 
 static const struct mover_ops reclaim_ops = {
 	.name = "node-reclaim",
 	.summary = "room on a full node, by the kernel's reclaim of file pages",
 	.probe = probe,
-	.submit = submit,
-	.complete = complete,
+	.submit = mover_at_once_submit,
+	.complete = mover_at_once_complete,
 };
 
 const struct live_mover live_mover_reclaim = { &reclaim_ops, reclaim_new, NULL, NULL, free };
