@@ -141,6 +141,9 @@ void live_areas_fini(struct live_areas *areas);
 
 /* As engine_config.look; world is the live world. */
 int live_look(void *world, struct policy_node *nodes, uint32_t nr_nodes);
+/* Of a node's memory, now; 0 and 0 where it went offline. */
+int live_node_pages(const struct live *live, uint32_t node, uint64_t *ret_capacity,
+		    uint64_t *ret_free);
 /* Adds the pages that a process has on each node; nothing where it has ended. Walks its page
  * tables. */
 void live_count_process(const struct root *root, const struct machine *machine, pid_t pid,

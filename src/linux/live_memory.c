@@ -222,26 +222,33 @@ static uint64_t meminfo_pages(const char *text, const char *name, uint32_t page_
 	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 / page_bytes : 0;
 }
 
-static int look_at_node(const struct live *live, uint32_t index, struct policy_node *ret)
+int live_node_pages(const struct live *live, uint32_t node, uint64_t *ret_capacity,
+		    uint64_t *ret_free)
 {
 	const struct machine *machine = live->machine;
-	char path[64], *text;
-	*ret = (struct policy_node){ .nr_misses = POLICY_UNKNOWN, .loaded_ps = POLICY_UNKNOWN };
-	if (machine->nodes[index].tier == UINT32_MAX)
-		return 0;
+	char path[64], *text = NULL;
 	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
-		 machine->nodes[index].id);
+		 machine->nodes[node].id);
 	int error = root_read(live->root, path, &text);
-	if (error == -ENOENT)
-		return 0; /* it went offline: no capacity */
-	if (error)
+	if (error && error != -ENOENT)
 		return error;
-	ret->capacity_pages = meminfo_pages(text, " MemTotal:", machine->page_bytes);
-	ret->free_pages = meminfo_pages(text, " MemFree:", machine->page_bytes);
+	*ret_capacity = error ? 0 : meminfo_pages(text, " MemTotal:", machine->page_bytes);
+	*ret_free = error ? 0 : meminfo_pages(text, " MemFree:", machine->page_bytes);
+	free(text);
+	return 0;
+}
+
+static int look_at_node(const struct live *live, uint32_t index, struct policy_node *ret)
+{
+	*ret = (struct policy_node){ .nr_misses = POLICY_UNKNOWN, .loaded_ps = POLICY_UNKNOWN };
+	if (live->machine->nodes[index].tier == UINT32_MAX)
+		return 0;
+	int error = live_node_pages(live, index, &ret->capacity_pages, &ret->free_pages);
+	if (error || ret->capacity_pages == 0)
+		return error;
 	ret->min_pages = live->frames.min_pages[index];
 	ret->low_pages = live->frames.low_pages[index];
 	ret->job_pages = live->job_pages[index];
-	free(text);
 	return 0;
 }
 

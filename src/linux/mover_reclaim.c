@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "linux/mover_at_once.h"
@@ -41,19 +40,10 @@ static bool path_for(const struct live *live, uint32_t node, char *ret, size_t s
 	return root_has(live->root, ret);
 }
 
-/* "Node 1 MemFree:  123456 kB" */
 static uint64_t free_pages(const struct live *live, uint32_t node)
 {
-	char path[96], *text = NULL;
-	uint64_t kib = 0;
-	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
-		 live->machine->nodes[node].id);
-	if (root_read(live->root, path, &text) == 0) {
-		const char *at = strstr(text, "MemFree:");
-		kib = at ? strtoull(at + strlen("MemFree:"), NULL, 10) : 0;
-	}
-	free(text);
-	return kib * KIB / live->machine->page_bytes;
+	uint64_t capacity_pages, nr = 0;
+	return live_node_pages(live, node, &capacity_pages, &nr) ? 0 : nr;
 }
 
 /* How many of the pages became free: as the kernel says, and at most as many as there are more. */
