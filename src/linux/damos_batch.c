@@ -3,7 +3,6 @@
 #include "linux/damos_batch.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -49,31 +48,22 @@ uint32_t damos_ranges(uint64_t *places, uint32_t nr, uint32_t page_bytes, struct
 	return nr_ranges;
 }
 
-static bool has_ended(const struct move_target *target)
-{
-	struct pollfd ask = { .fd = target->pidfd, .events = POLLIN };
-	return target->pidfd < 0 || poll(&ask, 1, 0) != 0;
-}
-
 /* Where each page is, into before or after, a part at a time. */
 static void ask_where(struct damos_batch *batch, bool is_before)
 {
 	void *addresses[MOVE_BATCH_PAGES];
 	int nodes[MOVE_BATCH_PAGES];
-	bool is_over = has_ended(&batch->target);
+	bool is_over = move_target_has_ended(&batch->target);
 	for (uint32_t first = 0; first < batch->nr; first += MOVE_BATCH_PAGES) {
 		uint32_t nr = MIN(batch->nr - first, MOVE_BATCH_PAGES);
 		for (uint32_t i = 0; i < nr; i++)
 			addresses[i] = (void *)(uintptr_t)(batch->items[first + i].page *
 							   batch->machine->page_bytes);
-		int error = is_over ? -ESRCH
-				    : move_calls.where(batch->target.pid, nr, addresses, nodes);
+		if (!is_over)
+			move_target_where(&batch->target, nr, addresses, nodes);
 		for (uint32_t i = 0; i < nr; i++) {
 			struct damos_item *item = &batch->items[first + i];
-			int node = error == -ESRCH || error == -EINVAL ? -ESRCH
-				   : error			       ? -EIO
-								       : nodes[i];
-			*(is_before ? &item->before : &item->after) = node;
+			*(is_before ? &item->before : &item->after) = is_over ? -ESRCH : nodes[i];
 		}
 	}
 }
@@ -163,12 +153,6 @@ static int move_to(struct damos_batch *batch, struct kdamond *kdamond, uint32_t 
 	return error;
 }
 
-static uint32_t index_of(const struct damos_batch *batch, int node)
-{
-	int64_t index = node < 0 ? -1 : machine_node_index(batch->machine, (uint32_t)node);
-	return index < 0 ? PLAN_NODE_ANY : (uint32_t)index;
-}
-
 static void push_result(struct damos_batch *batch, const struct damos_item *item)
 {
 	struct move_attempt attempt = {
@@ -181,18 +165,12 @@ static void push_result(struct damos_batch *batch, const struct damos_item *item
 		.page = item->page,
 		.nr_pages = 1,
 		.space = batch->target.space,
-		.from = index_of(batch, item->before),
+		.from = move_node_index(batch->machine, item->before),
 		.to = item->to,
-		.node = index_of(batch, item->after),
+		.node = move_node_index(batch->machine, item->after),
 		.outcome = (uint8_t)move_outcome_of(&attempt),
 	};
-	struct move_result *last = batch->nr_results ? &batch->results[batch->nr_results - 1]
-						     : NULL;
-	if (last && last->page + last->nr_pages == result.page && last->from == result.from &&
-	    last->to == result.to && last->node == result.node && last->outcome == result.outcome)
-		last->nr_pages++;
-	else
-		batch->results[batch->nr_results++] = result;
+	batch->nr_results = move_result_append(batch->results, batch->nr_results, &result);
 }
 
 int damos_batch_run(struct damos_batch *batch, struct kdamond *kdamond)

@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <linux/kernel-page-flags.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -90,30 +89,6 @@ enum move_outcome move_outcome_of(const struct move_attempt *attempt)
 	return MOVE_REFUSED_BUSY;
 }
 
-static bool continues(const struct move_result *last, const struct move_result *next)
-{
-	return last->space == next->space && last->page + last->nr_pages == next->page &&
-	       last->from == next->from && last->to == next->to && last->node == next->node &&
-	       last->outcome == next->outcome;
-}
-
-/* There is room for one of each page. */
-static void push_result(struct move_batch *batch, const struct move_result *result)
-{
-	struct move_result *last = batch->nr_results ? &batch->results[batch->nr_results - 1]
-						     : NULL;
-	if (last && continues(last, result))
-		last->nr_pages += result->nr_pages;
-	else
-		batch->results[batch->nr_results++] = *result;
-}
-
-static uint32_t index_of(const struct move_batch *batch, int node)
-{
-	int64_t index = node < 0 ? -1 : machine_node_index(batch->machine, (uint32_t)node);
-	return index < 0 ? PLAN_NODE_ANY : (uint32_t)index;
-}
-
 static void push_item(struct move_batch *batch, const struct move_item *item,
 		      enum move_outcome outcome)
 {
@@ -121,18 +96,17 @@ static void push_item(struct move_batch *batch, const struct move_item *item,
 		.page = item->page,
 		.nr_pages = 1,
 		.space = batch->target->space,
-		.from = index_of(batch, item->before),
+		.from = move_node_index(batch->machine, item->before),
 		.to = item->to,
-		.node = index_of(batch, item->after),
+		.node = move_node_index(batch->machine, item->after),
 		.outcome = (uint8_t)outcome,
 	};
-	push_result(batch, &result);
+	batch->nr_results = move_result_append(batch->results, batch->nr_results, &result);
 	batch->nr_moved_pages += outcome == MOVE_DONE;
 }
 
-/* Where each page is, into before or after. A process that ended has no pages any more; -EINVAL is
- * what the kernel says of one that is ending. */
-static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
+/* Where each page is, into before or after. */
+static void ask_where(struct move_batch *batch, bool is_before)
 {
 	uint64_t page_bytes = batch->machine->page_bytes;
 	uint32_t nr = 0;
@@ -140,15 +114,12 @@ static void ask_where(struct move_batch *batch, pid_t pid, bool is_before)
 		if (batch->items[i].is_held)
 			continue; /* nothing has changed: not worth a question */
 		batch->addresses[nr] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
-		batch->statuses[nr] = -EIO;
 		batch->asked[nr++] = i;
 	}
-	int error = nr > 0 ? move_calls.where(pid, nr, batch->addresses, batch->statuses) : 0;
+	move_target_where(batch->target, nr, batch->addresses, batch->statuses);
 	for (uint32_t i = 0; i < nr; i++) {
 		struct move_item *item = &batch->items[batch->asked[i]];
-		bool is_over = error == -ESRCH || error == -EINVAL;
-		int node = is_over ? -ESRCH : error ? -EIO : batch->statuses[i];
-		*(is_before ? &item->before : &item->after) = node;
+		*(is_before ? &item->before : &item->after) = batch->statuses[i];
 	}
 }
 
@@ -366,17 +337,10 @@ static enum move_outcome outcome_of(struct move_batch *batch, const struct move_
 	return never ? MOVE_REFUSED_BUSY : outcome;
 }
 
-/* Its pid may be another's by now: a pidfd that has something to read is of one that ended. */
-static bool has_ended(const struct move_target *target)
-{
-	struct pollfd ask = { .fd = target->pidfd, .events = POLLIN };
-	return target->pidfd < 0 || poll(&ask, 1, 0) != 0;
-}
-
 /* What is known of a process stays known when it ends: it is told at the end. */
 static void report_items(struct move_batch *batch, uint64_t now_ns)
 {
-	bool is_over = has_ended(batch->target);
+	bool is_over = move_target_has_ended(batch->target);
 	struct unmovable *unmovable = &batch->unmovable;
 	uint32_t space = batch->target->space;
 	struct fate fate = { 0 };
@@ -429,14 +393,14 @@ void move_batch_run(struct move_batch *batch, uint64_t now_ns)
 	batch->nr_moved_pages = batch->nr_tried_pages = 0;
 	batch->has_devices = false;
 	qsort(batch->items, batch->nr_items, sizeof(*batch->items), compare_items);
-	if (has_ended(target)) {
+	if (move_target_has_ended(target)) {
 		for (uint32_t i = 0; i < batch->nr_items; i++)
 			batch->items[i].before = batch->items[i].after = -ESRCH;
 	} else {
-		ask_where(batch, target->pid, true);
+		ask_where(batch, true);
 		find_frames(batch, target->pid);
 		move_items(batch, target->pid);
-		ask_where(batch, target->pid, false);
+		ask_where(batch, false);
 	}
 	report_items(batch, now_ns);
 }

@@ -27,6 +27,7 @@
 #include <sys/types.h>
 
 #include "linux/devices.h"
+#include "linux/move_target.h"
 #include "linux/mover_move_pages.h"
 #include "linux/unmovable.h"
 #include "machine/machine.h"
@@ -36,12 +37,6 @@
 #define MOVE_APART_MIN	 8 /* pages that the kernel takes away at a time, or one folio */
 #define MOVE_APART_MAX	 256
 #define MOVE_NAMES	 (MOVE_BATCH_PAGES + MOVE_BATCH_PAGES / MOVE_APART_MIN)
-
-struct move_target { /* a process, as the mover keeps it: the live world is the engine's thread's */
-	uint32_t space;
-	pid_t pid;
-	int pidfd; /* -1: it had ended */
-};
 
 struct move_item { /* a page of the batch */
 	uint64_t page, frame;

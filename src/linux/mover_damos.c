@@ -20,7 +20,6 @@
  * Cost: that of damos_batch.h; the CPU time of the kernel's thread counts as the mover's.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -120,21 +119,14 @@ static void *work(void *context)
 
 /* ---- the engine's thread ---- */
 
-static void release_target(struct damos *damos)
-{
-	if (damos->batch.target.pidfd >= 0)
-		close(damos->batch.target.pidfd);
-	damos->batch.target.pidfd = -1;
-}
-
 static int take_target(struct damos *damos, uint32_t space)
 {
-	const struct live_space *alive = live_space(damos->live, space);
-	int pidfd = alive ? fcntl(alive->pidfd, F_DUPFD_CLOEXEC, 3) : -1;
-	if (alive && pidfd < 0)
-		return -errno;
-	release_target(damos);
-	damos->batch.target = (struct move_target){ space, alive ? alive->pid : 0, pidfd };
+	struct move_target target;
+	int error = move_target_open(damos->live, space, &target);
+	if (error)
+		return error;
+	move_target_close(&damos->batch.target);
+	damos->batch.target = target;
 	return 0;
 }
 
@@ -259,7 +251,7 @@ static void damos_free(void *state)
 		pthread_join(damos->worker, NULL);
 	}
 	kdamond_remove(&damos->kdamond);
-	release_target(damos);
+	move_target_close(&damos->batch.target);
 	if (damos->done_fd >= 0)
 		close(damos->done_fd);
 	pthread_cond_destroy(&damos->changed);

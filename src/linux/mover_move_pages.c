@@ -151,10 +151,8 @@ static void release_target(struct mover *mover, uint32_t index)
 {
 	struct target *target = &mover->targets[index];
 	target->nr_runs -= mover->used_runs[index];
-	if (target->nr_runs > 0 || target->is.pidfd < 0)
-		return;
-	close(target->is.pidfd);
-	target->is.pidfd = -1;
+	if (target->nr_runs == 0)
+		move_target_close(&target->is);
 }
 
 /* False: it is to end, nobody asks for the results any more. */
@@ -264,11 +262,9 @@ static int find_target(struct mover *mover, uint32_t space, uint32_t *ret)
 	}
 	if (unused == NO_TARGET)
 		return -ENOSPC;
-	const struct live_space *alive = live_space(mover->live, space);
-	int pidfd = alive ? fcntl(alive->pidfd, F_DUPFD_CLOEXEC, 3) : -1;
-	if (alive && pidfd < 0)
-		return -errno;
-	mover->targets[unused].is = (struct move_target){ space, alive ? alive->pid : 0, pidfd };
+	int error = move_target_open(mover->live, space, &mover->targets[unused].is);
+	if (error)
+		return error;
 	*ret = mover->last_target = unused;
 	return 0;
 }
@@ -432,8 +428,7 @@ static void mover_free(void *state)
 		return;
 	stop_worker(mover);
 	for (uint32_t i = 0; i < TARGETS_MAX; i++)
-		if (mover->targets[i].is.pidfd >= 0)
-			close(mover->targets[i].is.pidfd);
+		move_target_close(&mover->targets[i].is);
 	if (mover->done_fd >= 0)
 		close(mover->done_fd);
 	if (mover->pressure_fd >= 0)
