@@ -63,14 +63,6 @@ enum config_value doctor_config(const struct doctor *doctor, const char *option)
 	return CONFIG_NOT_SET;
 }
 
-static uint32_t parse_version(const char *release)
-{
-	unsigned major = 0, minor = 0;
-	if (sscanf(release, "%3u.%3u", &major, &minor) != 2 || minor > 999)
-		return 0;
-	return major * 1000 + minor;
-}
-
 static uint64_t status_number(const char *status, const char *key, int base, bool *ret_known)
 {
 	const char *at = strstr(status, key);
@@ -124,7 +116,7 @@ void doctor_read_facts(struct doctor *doctor)
 	char *release = NULL;
 	if (root_read(doctor->root, "proc/sys/kernel/osrelease", &release) == 0) {
 		doctor->release = release;
-		doctor->version = parse_version(release);
+		doctor->version = kernel_version_of(release);
 	}
 	find_config(doctor);
 	read_status(doctor);

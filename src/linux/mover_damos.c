@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -31,10 +30,10 @@
 #include "base/error.h"
 #include "linux/damos_batch.h"
 #include "linux/movers.h"
+#include "linux/process.h"
 
 #define SINCE_MIGRATE 6011 /* 6.11, written as a number */
 #define SINCE_VIRTUAL 6017
-#define RELEASE	      "proc/sys/kernel/osrelease"
 
 enum stage { IDLE, MOVING, DONE };
 
@@ -55,18 +54,6 @@ struct damos {
 	struct mover_figures figures;
 	struct damos_batch batch;
 };
-
-/* 6012 for 6.12; 0: not known. */
-static uint32_t kernel_version(const struct root *root)
-{
-	unsigned major = 0, minor = 0;
-	char *release = NULL;
-	if (root_read(root, RELEASE, &release) == 0 &&
-	    sscanf(release, "%u.%u", &major, &minor) != 2)
-		major = minor = 0;
-	free(release);
-	return major * 1000 + minor;
-}
 
 static int probe(void *world, struct printbuf *err)
 {

@@ -25,7 +25,6 @@
 #include "linux/mover_move_pages.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>

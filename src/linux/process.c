@@ -31,6 +31,23 @@ int rootfile_open(const struct root *root, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+uint32_t kernel_version_of(const char *release)
+{
+	unsigned major = 0, minor = 0;
+	if (sscanf(release, "%3u.%3u", &major, &minor) != 2)
+		return 0;
+	return major * 1000 + minor;
+}
+
+uint32_t kernel_version(const struct root *root)
+{
+	char *release = NULL;
+	int error = root_read(root, "proc/sys/kernel/osrelease", &release);
+	uint32_t version = error ? 0 : kernel_version_of(release);
+	free(release);
+	return version;
+}
+
 int rootfile_write(const struct root *root, const char *path, const char *text)
 {
 	/* Cut only where it is an ordinary file, of a captured root: the kernel's take no notice.

@@ -45,6 +45,10 @@ void task_list_fini(struct task_list *list);
 int affinity_get(pid_t tid, struct set *ret);
 int affinity_set(pid_t tid, const struct set *cpus);
 
+/* 6012 for 6.12; 0: not known. */
+uint32_t kernel_version(const struct root *root);
+uint32_t kernel_version_of(const char *release); /* "6.12.0-rc1" */
+
 /* Writing below a root: never creates a file. */
 int rootfile_write(const struct root *root, const char *path, const char *text);
 int rootfile_open(const struct root *root, const char *path, int flags);
