@@ -25,3 +25,9 @@ uint64_t clock_process_cpu_ns(void)
 {
 	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
+
+void clock_sleep_ns(uint64_t ns)
+{
+	const struct timespec left = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
+	nanosleep(&left, NULL);
+}

@@ -13,5 +13,7 @@
 uint64_t clock_now_ns(void);	     /* CLOCK_MONOTONIC: only differences mean something */
 uint64_t clock_thread_cpu_ns(void);  /* what the calling thread has run */
 uint64_t clock_process_cpu_ns(void); /* what all threads of this process have run */
+/* Does nothing for so long, or until a signal. */
+void clock_sleep_ns(uint64_t ns);
 
 #endif

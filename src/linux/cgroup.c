@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/process.h"
 
@@ -310,7 +310,6 @@ static int move_back(const struct root *root, const char *path, const char *back
 
 int cgroup_remove(const struct root *root, const char *path, const char *back)
 {
-	const struct timespec wait = { .tv_nsec = REMOVE_WAIT_NS };
 	const char *name = strrchr(path, '/');
 	int left = 1, error = -EBUSY;
 	if (!name || strncmp(name + 1, CGROUP_PREFIX, strlen(CGROUP_PREFIX)) != 0)
@@ -321,7 +320,7 @@ int cgroup_remove(const struct root *root, const char *path, const char *back)
 		left = move_back(root, path, back);
 	for (int try = 0; error == -EBUSY && try < REMOVE_TRIES; try++) {
 		if (try > 0)
-			nanosleep(&wait, NULL);
+			clock_sleep_ns(REMOVE_WAIT_NS);
 		error = at_parent(root, path, remove_folder);
 	}
 	return error == -EBUSY && left < 0 ? left : error;

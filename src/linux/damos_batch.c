@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "linux/pagemap.h"
 #include "linux/process.h"
 
@@ -16,12 +16,6 @@
 #define LOOKS_MAX   500 /* half a second */
 #define STATS_TRIES 8
 #define REGIONS_MIN 3 /* the kernel's least */
-
-static void pause_ns(uint64_t ns)
-{
-	struct timespec time = { .tv_nsec = (long)ns };
-	nanosleep(&time, NULL);
-}
 
 static int by_place(const void *a, const void *b)
 {
@@ -88,13 +82,13 @@ static void find_frames(struct damos_batch *batch)
 static void wait_for_kdamond(struct damos_batch *batch, const struct kdamond *kdamond)
 {
 	uint64_t last_ns = 0, now_ns = 0;
-	pause_ns(INTERVAL_US * NS_PER_US + LOOK_NS);
+	clock_sleep_ns(INTERVAL_US * NS_PER_US + LOOK_NS);
 	for (unsigned i = 0; i < LOOKS_MAX; i++) {
 		now_ns = kdamond_cpu_ns(kdamond);
 		if (now_ns == 0 || now_ns == last_ns)
 			break;
 		last_ns = now_ns;
-		pause_ns(LOOK_NS);
+		clock_sleep_ns(LOOK_NS);
 	}
 	batch->stats.kernel_ns += MAX(last_ns, now_ns);
 }

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "linux/process.h"
 
@@ -82,12 +82,6 @@ int kdamond_probe(const struct root *root, const struct kdamond_list *list, stru
 	return refuse_exclusive(root, err);
 }
 
-static void pause_ns(uint64_t ns)
-{
-	struct timespec time = { .tv_nsec = (long)ns };
-	nanosleep(&time, NULL);
-}
-
 /* The kernel's lock is only tried: whoever reads a file of the list at the same time makes a write
  * fail. */
 static int write_again(const struct root *root, const char *path, const char *value)
@@ -95,7 +89,7 @@ static int write_again(const struct root *root, const char *path, const char *va
 	int error = -EBUSY;
 	for (unsigned i = 0; i < TRIES && error == -EBUSY; i++) {
 		if (i > 0)
-			pause_ns(TRY_AGAIN_NS);
+			clock_sleep_ns(TRY_AGAIN_NS);
 		error = rootfile_write(root, path, value);
 	}
 	return error;
@@ -149,7 +143,7 @@ static int read_text(const struct root *root, const char *path, char **ret)
 	int error = -EBUSY;
 	for (unsigned i = 0; i < TRIES && error == -EBUSY; i++) {
 		if (i > 0)
-			pause_ns(TRY_AGAIN_NS);
+			clock_sleep_ns(TRY_AGAIN_NS);
 		error = root_read(root, path, ret);
 	}
 	return error;
@@ -224,7 +218,7 @@ static int turn_off(const struct root *root, uint32_t slot)
 	snprintf(path, sizeof(path), ADMIN "/%u/state", slot);
 	for (unsigned i = 0; i < TRIES && is_running(root, slot); i++) {
 		if (i > 0)
-			pause_ns(TRY_AGAIN_NS);
+			clock_sleep_ns(TRY_AGAIN_NS);
 		rootfile_write(root, path, "off"); /* refused: it has just ended */
 	}
 	return is_running(root, slot) ? -EBUSY : 0;

@@ -53,7 +53,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -442,9 +441,8 @@ static int is_huge_used(void *context, uint64_t number)
 
 static void wait_for(void *context, uint64_t ns)
 {
-	struct timespec left = { .tv_nsec = (long)ns };
 	(void)context;
-	nanosleep(&left, NULL);
+	clock_sleep_ns(ns);
 }
 
 static uint64_t glance_now(void *context)
@@ -558,9 +556,8 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 /* A short window is not left to the loop, which has other things to do and would make it longer. */
 static void sleep_through(uint64_t left_ns)
 {
-	struct timespec left = { .tv_nsec = (long)left_ns };
 	if (left_ns <= SLEEP_MAX_NS)
-		nanosleep(&left, NULL);
+		clock_sleep_ns(left_ns);
 }
 
 /* Who has not run has used nothing. Of many processes one always has. */
