@@ -161,17 +161,20 @@ static int turn(void *context, int *ret_wait_ms, struct printbuf *err)
 static int bring_back(struct subject *subject, struct live *live, struct printbuf *err)
 {
 	const struct live_mover *ops = live_movers[0];
-	struct takeback_counts counts = { 0 };
+	struct takeback_counts *back = &subject->trial->back;
+	uint64_t nr_stuck = 0; /* of the pass before: counted already */
 	void *state = NULL;
 	int error = ops->new (live, &state, err);
 	for (int pass = 0; pass < UNDO_PASSES && !error; pass++) {
 		const struct takeback_mover mover = { ops->ops, state, 0, clock_now_ns, UNDO_NS };
+		struct takeback_counts counts = { 0 };
 		error = whereabouts_compare(&subject->whereabouts, live, &subject->takeback);
 		if (!error)
 			error = takeback_undo(&subject->takeback, subject->machine, &mover,
 					      &counts);
-		subject->trial->back.nr_pages += counts.nr_pages;
-		subject->trial->back.nr_back += counts.nr_back;
+		back->nr_pages += counts.nr_pages - MIN(counts.nr_pages, nr_stuck);
+		back->nr_back += counts.nr_back;
+		nr_stuck = counts.nr_pages - counts.nr_back;
 	}
 	if (state)
 		ops->free(state);
