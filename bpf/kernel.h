@@ -22,6 +22,13 @@
 #include <stdbool.h>
 
 #include <linux/bpf.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0) /* Debian 12's own headers do not have it */
+struct bpf_iter_num {
+	__u64 __opaque[1];
+} __attribute__((aligned(8)));
+#endif
 
 typedef __u8 uint8_t;
 typedef __u32 uint32_t;
