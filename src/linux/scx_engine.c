@@ -111,8 +111,12 @@ static int threads_of(const struct job *job, const struct task_list *processes,
 {
 	int error = 0;
 	for (size_t i = 0; i < processes->nr && !error; i++) {
-		error = process_threads(job->root, processes->items[i], ret);
+		struct task_list threads = { NULL, 0 };
+		error = process_threads(job->root, processes->items[i], &threads);
 		error = error == -ENOENT || error == -ESRCH ? 0 : error;
+		for (size_t j = 0; j < threads.nr && !error; j++)
+			error = task_list_add(ret, threads.items[j]);
+		task_list_fini(&threads);
 	}
 	return error;
 }

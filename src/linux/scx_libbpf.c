@@ -284,7 +284,8 @@ static int load(struct scx *scx, struct printbuf *err)
 			  error_text(error));
 	free(path);
 	free(machine);
-	return error == -ENOENT ? -EOPNOTSUPP : error;
+	bool is_ours = error == 0 || error == -ENOMEM || error == -EPERM || error == -EBUSY;
+	return is_ours ? error : -EOPNOTSUPP; /* the kernel's reasons not to take it are many */
 }
 
 static void drop(struct scx *scx)

@@ -11,7 +11,14 @@ cd "$TMP"
 cat >inside <<'END'
 seen() { "$BERTH" status --format csv | tail -n 1 | cut -d, -f5,10,13; }
 "$BERTH" run --prefer 0 -- sh -c '
-	(while [ ! -e /tmp/stop ]; do :; done) & (while [ ! -e /tmp/stop ]; do :; done) &
+	work() { # who never sleeps is placed once, and a second time perhaps never
+		while [ ! -e /tmp/stop ]; do
+			n=0
+			while [ $n -lt 20000 ]; do n=$((n + 1)); done
+			sleep 0.02
+		done
+	}
+	work & work & work &
 	echo 0 >/sys/devices/system/cpu/cpu1/online
 	touch /tmp/offline
 	wait' &
@@ -24,8 +31,8 @@ echo 1 >/sys/devices/system/cpu/cpu1/online
 i=0
 while [ "$(cat /sys/kernel/sched_ext/enable_seq)" -lt 3 ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
 i=0 # a task of before the reload spills: it is still known
-while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i + 1)); done
-echo "spilled again $([ $i -lt 300 ] && echo yes || echo no)"
+while [ "$(seen | cut -d, -f3)" -le "$before" ] && [ $i -lt 30 ]; do sleep 1; i=$((i + 1)); done
+echo "spilled again $([ $i -lt 30 ] && echo yes || echo no)"
 echo "anew $(cat /sys/kernel/sched_ext/enable_seq) $(seen | cut -d, -f1,2)"
 echo S >/proc/sysrq-trigger
 i=0

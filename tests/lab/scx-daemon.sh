@@ -20,7 +20,7 @@ Match=command:right
 PreferCPUs=1
 SpillAt=hard
 END
-cat >"$TMP/guest" <<'END'
+lab_guest <<'END'
 berth=$1 folder=$2 state=/tmp/state
 mkdir -m 700 $state
 cp "$(command -v bash)" /tmp/left
@@ -31,14 +31,6 @@ fail() {
 	"$berth" status --state $state
 	cat $folder/err
 	exit 1
-}
-until_is() { # CONDITION...: for up to 40 s
-	local i
-	for i in $(seq 160); do
-		"$@" && return 0
-		sleep 0.25
-	done
-	return 1
 }
 is_scx() { [ "$(cat /sys/kernel/sched_ext/state)" = "$1" ]; }
 nr_of_scx() { "$berth" status --state $state --format json | grep -c '"engine": "scx"'; }
