@@ -96,6 +96,22 @@ static void add_part(struct record_image_parts *parts, uint64_t start, uint64_t 
 		};
 }
 
+/* What the file does not hold of it is memory of its own, anonymous and zero, from the next page
+ * on: a mapping by itself. */
+static void add_load(struct record_image_parts *parts, const Elf64_Phdr *header, uint64_t start,
+		     const char *name)
+{
+	uint32_t protection = (header->p_flags & PF_R ? PROT_READ : 0) |
+			      (header->p_flags & PF_W ? PROT_WRITE : 0) |
+			      (header->p_flags & PF_X ? PROT_EXEC : 0);
+	uint64_t file_bytes = MIN(header->p_filesz, header->p_memsz);
+	uint64_t bss = file_bytes ? (start + file_bytes + 4095) & ~(uint64_t)4095 : start;
+	if (file_bytes)
+		add_part(parts, start, start + file_bytes, protection, name);
+	if (bss < start + header->p_memsz)
+		add_part(parts, bss, start + header->p_memsz, protection, "[bss]");
+}
+
 /* What is to be added to the addresses in the headers: they say where they are themselves, or a
  * part of the file does that holds the file's beginning. */
 static uint64_t find_bias(const Elf64_Phdr *headers, size_t nr, uint64_t address)
@@ -123,12 +139,8 @@ static int add_loads(struct record_image_parts *parts, record_read_fn *read, uin
 		uint64_t start = bias + header->p_vaddr;
 		if (header->p_type == PT_INTERP)
 			*ret_interpreter = start;
-		if (header->p_type != PT_LOAD)
-			continue;
-		uint32_t protection = (header->p_flags & PF_R ? PROT_READ : 0) |
-				      (header->p_flags & PF_W ? PROT_WRITE : 0) |
-				      (header->p_flags & PF_X ? PROT_EXEC : 0);
-		add_part(parts, start, start + header->p_memsz, protection, name);
+		if (header->p_type == PT_LOAD)
+			add_load(parts, header, start, name);
 	}
 	return 0;
 }

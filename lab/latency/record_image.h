@@ -33,7 +33,7 @@ struct record_image {
 struct record_image_part {
 	uint64_t address, nr_bytes;
 	uint32_t protection;
-	const char *name; /* "[stack]", "[vdso]", or one of the two below */
+	const char *name; /* "[stack]", "[bss]", "[vdso]", or one of the two below */
 };
 
 struct record_image_parts {

@@ -35,8 +35,12 @@ const struct tunable cost_tunables[COST_NR_TUNABLES] = {
 			 "a sampler's look at one accessed bit, on another CPU" },
 	[COST_WALK] = { "walk", TUNABLE_NS, 40, 0, NS_PER_S,
 			"the kernel's walk over one page-table entry, to arm or to age it" },
+	[COST_COPY] = { "copy", TUNABLE_NS, 0, 0, NS_PER_S,
+			"copying one page, beside its bytes at the nodes' bandwidth" },
 	[COST_AGE] = { "age", TUNABLE_NS, 0, 0, NS_PER_S,
 		       "one entry that an ageing walk finds young, beside the walk" },
+	[COST_SCAN] = { "scan", TUNABLE_NS, 0, 0, NS_PER_S,
+			"one entry that the scan which arms looks at, beside the walk" },
 	[COST_SORT] = { "sort", TUNABLE_NS, 40, 0, NS_PER_S,
 			"reclaim's putting of one page on the list of a younger generation" },
 	[COST_ARM] = { "arm", TUNABLE_NS, 70, 0, NS_PER_S,
@@ -155,6 +159,8 @@ static void set_costs(struct cost_model *model)
 		for (uint32_t to = 0; to < nr; to++) {
 			uint64_t slower = MIN(model->bytes_per_s[from], model->bytes_per_s[to]);
 			uint64_t copy_ps = cost_scale(model->page_bytes, PS_PER_S, slower);
+			copy_ps = cost_add(copy_ps,
+					   cost_multiply(model->values[COST_COPY], COST_PS_PER_NS));
 			uint64_t fixed_ps = model->values[COST_MOVE_FIXED] * COST_PS_PER_NS;
 			model->move_ps[from * nr + to] = from == to ? 0 : copy_ps + fixed_ps;
 		}

@@ -35,7 +35,9 @@ enum cost_tunable {
 	COST_FAULT,	  /* ns per hint fault, beside what it moves */
 	COST_CHECK,	  /* ns of another CPU per accessed bit that a sampler looks at */
 	COST_WALK,	  /* ns of the kernel's per page-table entry it walks over */
+	COST_COPY,	  /* ns per page copied, beside its bytes at the nodes' bandwidth */
 	COST_AGE,     /* ns of the kernel's per entry that ageing finds young, beside the walk */
+	COST_SCAN,    /* ns of the kernel's per entry that the scan looks at, beside the walk */
 	COST_SORT,    /* ns of the kernel's per page put from one generation's list on another's */
 	COST_ARM,     /* ns of the kernel's per entry armed for a hint fault, beside the walk */
 	COST_RECLAIM, /* ns of the kernel's per page that reclaim looks at */

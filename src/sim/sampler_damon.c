@@ -14,8 +14,10 @@
  *
  * `node` is that of the pages of the region, where it is the same for all, else unknown: in life
  * monitoring of physical addresses knows it, and monitoring of virtual ones is told by move_pages
- * without a target. HMSDK's settings: sample_period=100ms,aggr_period=2s,min_regions=100,
- * max_regions=10000. A tick longer than the sampling interval takes its place.
+ * without a target. Who takes any kind of sample (berth) is told of pages and their nodes instead,
+ * as by berth's own use of DAMON (damon_pages.h). HMSDK's settings:
+ * sample_period=100ms,aggr_period=2s,min_regions=100,max_regions=10000. A tick longer than the
+ * sampling interval takes its place.
  *
  * Cost: one check per region and sample, counted; per aggregation O(pages) for their nodes.
  */
@@ -26,6 +28,7 @@
 
 #include "base/error.h"
 #include "sim/damon.h"
+#include "sim/damon_pages.h"
 #include "sim/layout.h"
 #include "sim/simulation.h"
 
@@ -38,8 +41,8 @@ struct damon_sampler {
 	uint64_t sample_ns, next_ns;
 	uint64_t nr_samples; /* sampling intervals passed */
 	uint64_t per_aggregation, per_update;
-	struct sample *snapshot;
-	size_t nr, max, at; /* in snapshot[]; the next to hand over */
+	struct damon_pages pages;
+	size_t at; /* in pages.samples[]; the next to hand over */
 };
 
 static int probe_damon(void *world, struct printbuf *err)
@@ -66,6 +69,8 @@ static int open_damon(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "sampler damon: out of memory");
 	uint64_t tick_ns = cost_multiply(simulation->cost->tick_ns, simulation->dilate);
 	sampler->simulation = simulation;
+	sampler->pages.simulation = simulation;
+	sampler->pages.layout = &sampler->layout;
 	sampler->sample_ns = MAX(MAX(sampling->period_ns, tick_ns), 1);
 	sampler->per_aggregation = MAX(sampling->aggr_ns / sampler->sample_ns, 1);
 	sampler->per_update = MAX(sampling->update_ns / sampler->sample_ns, 1);
@@ -89,7 +94,7 @@ static void close_damon(void *handle)
 	damon_fini(&sampler->damon);
 	layout_fini(&sampler->layout);
 	free(sampler->extents);
-	free(sampler->snapshot);
+	damon_pages_fini(&sampler->pages);
 	free(sampler);
 }
 
@@ -101,6 +106,12 @@ static struct kernel_page *page_at(const struct damon_sampler *sampler, uint32_t
 	if (number >= kernel->nr_pages || kernel->pages[number].node == KERNEL_NOWHERE)
 		return NULL;
 	return &kernel->pages[number];
+}
+
+/* For who knows of pages only what samples say. */
+static bool tells_pages(const struct damon_sampler *sampler)
+{
+	return sampler->simulation->sampling.tells_pages;
 }
 
 static void clear_bit(void *context, uint32_t space, uint64_t page)
@@ -185,19 +196,6 @@ static int update(struct damon_sampler *sampler)
 	return error;
 }
 
-/* The node that serves this page, SAMPLE_NONE: it is not there. Moves *page on to the last that the
- * same folio holds. */
-static uint32_t node_at(const struct damon_sampler *sampler, uint32_t space, uint64_t *page)
-{
-	struct kernel_folio folio;
-	if (kernel_folio_at(sampler->simulation->kernel, space, *page, &folio)) {
-		*page = folio.page + folio.nr_pages - 1;
-		return folio.node;
-	}
-	const struct kernel_page *entry = page_at(sampler, space, *page);
-	return entry ? entry->node : SAMPLE_NONE;
-}
-
 /* The node of all pages that lived in the range at the last update and do so now; SAMPLE_NONE when
  * they differ or there is none. `from`: the first extent that may reach into it; moves on. */
 static uint32_t node_of(const struct damon_sampler *sampler, uint32_t space,
@@ -213,7 +211,7 @@ static uint32_t node_of(const struct damon_sampler *sampler, uint32_t space,
 	     i++) {
 		uint64_t end = MIN(items[i].end, region->end);
 		for (uint64_t page = MAX(items[i].start, region->start); page < end; page++) {
-			uint32_t node = node_at(sampler, space, &page);
+			uint32_t node = damon_page_node(sampler->simulation, space, &page);
 			if (node != SAMPLE_NONE && all != SAMPLE_NONE && node != all)
 				return SAMPLE_NONE;
 			all = node == SAMPLE_NONE ? all : node;
@@ -236,25 +234,22 @@ static struct sample sample_of(const struct damon_sampler *sampler, uint32_t spa
 static int take_snapshot(struct damon_sampler *sampler, uint64_t now_ns)
 {
 	const struct damon *damon = &sampler->damon;
-	size_t nr = damon_nr_regions(damon), from = 0;
-	if (nr > sampler->max) {
-		struct sample *snapshot = realloc(sampler->snapshot, nr * sizeof(*snapshot));
-		if (!snapshot)
-			return -ENOMEM;
-		sampler->snapshot = snapshot;
-		sampler->max = nr;
-	}
-	sampler->nr = sampler->at = 0;
+	size_t from = 0;
+	int error = 0;
 	for (size_t i = 0; i < damon->nr_targets; i++) {
 		const struct damon_target *target = &damon->targets[i];
-		for (size_t j = 0; j < target->nr; j++) {
-			struct sample sample = sample_of(sampler, target->space,
-							 &target->regions[j], now_ns);
-			sample.node = node_of(sampler, target->space, &target->regions[j], &from);
-			sampler->snapshot[sampler->nr++] = sample;
+		for (size_t j = 0; j < target->nr && !error; j++) {
+			const struct damon_region *region = &target->regions[j];
+			struct sample sample = sample_of(sampler, target->space, region, now_ns);
+			if (tells_pages(sampler) && sample.hits > 0) {
+				error = damon_pages_add_region(&sampler->pages, &sample, &from);
+				continue;
+			}
+			sample.node = node_of(sampler, target->space, region, &from);
+			error = damon_pages_add(&sampler->pages, &sample);
 		}
 	}
-	return 0;
+	return error;
 }
 
 /* Intervals count from when there is something to monitor. */
@@ -271,6 +266,7 @@ static int run_interval(struct damon_sampler *sampler, uint64_t now_ns)
 {
 	struct damon *damon = &sampler->damon;
 	int error = 0;
+	sampler->pages.nr = sampler->at = 0;
 	if (damon->nr_targets == 0)
 		return begin(sampler);
 	sampler->simulation->sampling.nr_checks += damon_check(damon, &bit_ops, sampler);
@@ -283,8 +279,12 @@ static int run_interval(struct damon_sampler *sampler, uint64_t now_ns)
 	}
 	if (!error && sampler->nr_samples % sampler->per_update == 0)
 		error = update(sampler);
+	if (!error && tells_pages(sampler) && sampler->nr_samples % sampler->per_update == 0)
+		error = damon_pages_census(&sampler->pages, now_ns);
 	if (!error)
 		damon_prepare(damon, &bit_ops, sampler);
+	sampler->simulation->sampling.nr_checks += sampler->pages.nr_checks;
+	sampler->pages.nr_checks = 0;
 	return error;
 }
 
@@ -297,19 +297,21 @@ static int poll_damon(void *handle, uint64_t now_ns, struct sample_batch *batch)
 		if (error)
 			return error;
 	}
-	size_t nr = MIN(sampler->nr - sampler->at, (size_t)(batch->max - batch->nr));
+	const struct damon_pages *pages = &sampler->pages;
+	size_t nr = MIN(pages->nr - sampler->at, (size_t)(batch->max - batch->nr));
 	if (nr > 0)
-		memcpy(batch->samples + batch->nr, sampler->snapshot + sampler->at,
-		       nr * sizeof(*sampler->snapshot));
+		memcpy(batch->samples + batch->nr, pages->samples + sampler->at,
+		       nr * sizeof(*pages->samples));
 	batch->nr += (uint32_t)nr;
 	sampler->at += nr;
-	return sampler->at < sampler->nr;
+	return sampler->at < pages->nr;
 }
 
 uint64_t damon_sampler_bytes(const struct damon_sampler *sampler)
 {
 	return sizeof(*sampler) + damon_bytes(&sampler->damon) +
-	       sampler->max * sizeof(*sampler->snapshot) +
+	       sampler->pages.max * sizeof(*sampler->pages.samples) +
+	       sampler->pages.nr_told * sizeof(*sampler->pages.told) +
 	       sampler->max_extents * sizeof(*sampler->extents) +
 	       sampler->layout.max * sizeof(*sampler->layout.items);
 }

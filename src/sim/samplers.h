@@ -29,6 +29,7 @@ struct sampling {
 	uint64_t nr_checks; /* accessed bits looked at */
 	uint64_t cpu_ns;    /* of the sampler, beside the checks */
 	bool arms_all;	    /* hint faults: fast pages too */
+	bool tells_pages;   /* DAMON: pages and their nodes, not ranges alone (damon_pages.h) */
 	uint64_t aggr_ns, update_ns, min_regions, max_regions; /* DAMON */
 	uint64_t seed;
 };

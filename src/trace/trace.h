@@ -133,7 +133,7 @@ struct trace_info {
 };
 
 enum trace_mapping_op {
-	TRACE_MAP,     /* [page, +nr) is a new mapping; name: path, "[heap]", "[stack]", "[anon]" */
+	TRACE_MAP,     /* [page, +nr) is new; name: path, "[heap]", "[stack]", "[bss]", "[anon]" */
 	TRACE_UNMAP,   /* its pages are gone */
 	TRACE_REMAP,   /* the pages at from_page moved to page (mremap) */
 	TRACE_DISCARD, /* madvise(DONTNEED or FREE): pages gone, mapping stays */

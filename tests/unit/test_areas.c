@@ -99,6 +99,19 @@ static void test_areas_forget_what_was_noted_in_a_cut_one(void **state)
 	areas_fini(&areas);
 }
 
+/* The heap begins where the image's own memory ends, and is a mapping by itself. */
+static void test_areas_keep_bss_and_heap_apart(void **state)
+{
+	struct areas areas = { 0 };
+	areas_map(&areas, 100, 6, area_kind_of("[bss]"), 3);
+	areas_map(&areas, 106, 1, area_kind_of("[heap]"), 3);
+	areas_map(&areas, 107, 33, area_kind_of("[heap]"), 3);
+	assert_int_equal(areas.nr, 2);
+	assert_int_equal(areas.items[0].end, 106);
+	assert_int_equal(areas.items[1].end, 140);
+	areas_fini(&areas);
+}
+
 static void test_areas_know_what_the_scanner_passes_over(void **state)
 {
 	static const struct {
@@ -111,8 +124,10 @@ static void test_areas_know_what_the_scanner_passes_over(void **state)
 		{ "[anon]", 1, AREA_ANONYMOUS, false },
 		{ "[anon]", 0, AREA_ANONYMOUS, true }, /* a guard */
 		{ "[heap]", 3, AREA_ANONYMOUS, false },
+		{ "[bss]", 3, AREA_BSS, false },
 		{ "[stack]", 3, AREA_STACK, false },
 		{ "[shm]", 3, AREA_SHARED, false },
+		{ "[vdso]", 5, AREA_CODE, false }, /* no file is behind it */
 		{ "[vvar]", 1, AREA_SPECIAL, true },
 		{ "/usr/lib/libc.so.6", 5, AREA_FILE, true },
 		{ "/usr/lib/libc.so.6", 3, AREA_FILE, false },

@@ -485,6 +485,34 @@ static void test_linux_spills_at_low_without_waking_kswapd(void **state)
 	box_close(&box);
 }
 
+/* Room that kswapd is making is left alone by 7.3 while another node is idle; 6.12 takes it. */
+static void test_linux_of_7_3_looks_for_an_idle_node_first(void **state)
+{
+	for (int is_7_3 = 0; is_7_3 <= 1; is_7_3++) {
+		struct box box;
+		box_open(&box, is_7_3 ? "linux-tiering:version=7.3" : "linux-tiering");
+		struct linux_kernel *linux_state = linux_of(box.kernel);
+		for (uint32_t page = 0; page < 20000; page++)
+			assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);
+		linux_wake_kswapd(linux_state, 0, 0);
+		assert_int_equal(linux_state->nodes[0].kswapd.state, KSWAPD_WORKING);
+		for (uint32_t page = 0; page < 2000; page++)
+			kernel_release(box.kernel, page);
+		assert_true(linux_has_room(linux_state, 0, LINUX_MARK_LOW, 100));
+		assert_int_equal(kernel_fault(box.kernel, 20000, UINT32_MAX), 0);
+		assert_int_equal(box.kernel->pages[20000].node, is_7_3);
+		linux_state->nodes[0].kswapd.state = KSWAPD_NAPPING;
+		assert_int_equal(kernel_fault(box.kernel, 20001, UINT32_MAX), 0);
+		assert_int_equal(box.kernel->pages[20001].node, 0);
+		/* Nobody is idle: the first with room. */
+		linux_state->nodes[0].kswapd.state = KSWAPD_WORKING;
+		linux_state->nodes[1].kswapd.state = KSWAPD_WORKING;
+		assert_int_equal(kernel_fault(box.kernel, 20002, UINT32_MAX), 0);
+		assert_int_equal(box.kernel->pages[20002].node, 0);
+		box_close(&box);
+	}
+}
+
 /* With both nodes at LOW everybody is woken; demotion then has no room below. */
 static void test_linux_uses_the_last_page_and_says_when_it_is_full(void **state)
 {
@@ -544,6 +572,41 @@ static void test_linux_faults_on_the_page_that_is_being_filled(void **state)
 		const uint64_t *counters = linux_of(box.kernel)->counters;
 		assert_true(counters[LINUX_NUMA_PTE_UPDATES] > 0);
 		assert_int_equal(counters[LINUX_NUMA_HINT_FAULTS] > 0, is_filling);
+		box_close(&box);
+	}
+}
+
+/* Where the clock runs on for the scan, each page is armed when the scan has come to it. */
+static void test_linux_stamps_pages_as_the_scan_comes_to_them(void **state)
+{
+	for (uint64_t clock = COST_CLOCK_RECORDING; clock <= COST_CLOCK_SHARED; clock++) {
+		struct box box;
+		uint64_t tick = 0, nr_armed = 0;
+		box_open(&box, "linux-tiering:scan_delay_ms=100");
+		box.cost->values[COST_CLOCK] = clock;
+		box.cost->values[COST_WALK] = 1000;
+		box.cost->values[COST_SCAN] = 2000;
+		box.cost->values[COST_ARM] = 9000;
+		box_name_pages(&box, 20000);
+		for (uint32_t page = 0; page < 20000; page++)
+			assert_int_equal(kernel_fault(box.kernel, page, UINT32_MAX), 0);
+		const struct linux_kernel *linux_state = linux_of(box.kernel);
+		while (linux_state->counters[LINUX_NUMA_PTE_UPDATES] == 0 && tick < 1500) {
+			box.kernel->now_ns = ++tick * 4 * NS_PER_MS;
+			box.kernel->ops->tick(box.kernel);
+		}
+		for (uint32_t page = 0; page < 20000; page++) {
+			uint64_t taken_ns = 3000 * (page + 1) + 9000 * nr_armed;
+			uint64_t at_ns = tick * 4 * NS_PER_MS;
+			at_ns += clock == COST_CLOCK_SHARED ? taken_ns : 0;
+			if (box.kernel->pages[page].node == 0)
+				continue;
+			assert_int_equal(linux_state->armed_ms[page],
+					 hot_latency_ms(0, at_ns / NS_PER_MS));
+			nr_armed++;
+		}
+		assert_int_equal(nr_armed, linux_state->counters[LINUX_NUMA_PTE_UPDATES]);
+		assert_true(nr_armed > 3000);
 		box_close(&box);
 	}
 }

@@ -502,13 +502,18 @@ static void put_image(void)
 				   AT_NULL,
 				   0 };
 	const Elf64_Phdr headers[] = {
-		{ .p_type = PT_LOAD, .p_flags = PF_R, .p_vaddr = 0x400000, .p_memsz = 0x1000 },
+		{ .p_type = PT_LOAD,
+		  .p_flags = PF_R,
+		  .p_vaddr = 0x400000,
+		  .p_filesz = 0x1000,
+		  .p_memsz = 0x1000 },
 		{ .p_type = PT_GNU_STACK },
 		{ .p_type = PT_LOAD,
 		  .p_flags = PF_R | PF_W,
 		  .p_offset = 0x1000,
 		  .p_vaddr = 0x401ff8,
-		  .p_memsz = 0x10 },
+		  .p_filesz = 8,
+		  .p_memsz = 0x1010 },
 	};
 	memory[1].address = STACK;
 	memory[1].is_there = true;
@@ -528,8 +533,8 @@ static void test_the_image_is_read_when_it_is_there(void **state)
 	assert_string_equal(said(0), "");
 	memory[2].is_there = true;
 	called(SYS_getpid, 0, 0, 0, 0, 1);
-	assert_string_equal(said(0), "map 400 1 0 0 1 /usr/bin/x; map 401 2 0 0 3 /usr/bin/x; "
-				     "map 7fff0 2 0 0 5 [vdso]; ");
+	assert_string_equal(said(0), "map 400 1 0 0 1 /usr/bin/x; map 401 1 0 0 3 /usr/bin/x; "
+				     "map 402 2 0 0 3 [bss]; map 7fff0 2 0 0 5 [vdso]; ");
 	called(SYS_getpid, 0, 0, 0, 0, 1);
 	record_access(&record, STACK - 0x23000, TRACE_NONE, TRACE_WRITE);
 	assert_string_equal(said(0), "map 7ffffffbb 3 0 0 3 [stack]; access 7ffffffbb 9; ");

@@ -481,6 +481,44 @@ static void test_samplers_damon_finds_the_hot_range(void **state)
 	tape_free(&tape);
 }
 
+/* Who takes any kind of sample learns of every page, used or not, and where it is; what was told
+ * of already only where a check found it used. */
+static void test_samplers_damon_tells_pages(void **state)
+{
+	struct setting setting = { .sampler = SIM_SAMPLER_DAMON,
+				   .needs = SAMPLE_ANY,
+				   .fast_pages = 2048 };
+	struct world world;
+	struct tape tape = tape_new();
+	uint32_t nr_told[4096] = { 0 }, nr_on[2] = { 0 };
+	(void)state;
+	assert_int_equal(world_open(&world, &setting, NULL), 0);
+	for (uint64_t i = 0; i < 4096; i++)
+		tape_access(&tape, i * 10, 0, i, TRACE_MISS);
+	for (uint64_t ms = 1; ms < 2200; ms += 2)
+		tape_access(&tape, ms * NS_PER_MS, 0, 3000, TRACE_MISS);
+	world_play(&world, &tape);
+	assert_true(heard.nr > 0 && heard.nr < HEARD_MAX);
+	for (uint32_t i = 0; i < heard.nr; i++) {
+		const struct sample *sample = &heard.samples[i];
+		for (uint64_t j = 0; j < sample->nr_pages && sample->hits > 0; j++) {
+			uint64_t page = sample->page + j;
+			uint32_t number = stage_find(world.stage, 0, page);
+			assert_true(page < 4096 && sample->node < 2);
+			assert_int_equal(sample->node,
+					 world.simulation->kernel->pages[number].node);
+			nr_told[page]++;
+			nr_on[sample->node] += nr_told[page] == 1;
+		}
+	}
+	assert_true(nr_on[0] > 1000 && nr_on[1] > 1000);
+	assert_int_equal(nr_on[0] + nr_on[1], 4096);
+	assert_int_equal(nr_told[0], 1);
+	assert_true(nr_told[3000] > 2);
+	world_close(&world);
+	tape_free(&tape);
+}
+
 static void test_samplers_damon_refuses_contradictions(void **state)
 {
 	struct setting regions = { .sampler = SIM_SAMPLER_DAMON, .max_regions = 5 };

@@ -7,8 +7,6 @@
  */
 #include "test.h"
 
-#include <sys/mman.h>
-
 #include "sim/kernel.h"
 #include "sim_golden.h"
 
@@ -103,13 +101,26 @@ static void test_memtis_follows_the_size_of_fast_memory(void **state)
 }
 
 /* 64 pages, all equally hot, which fast memory could hold: 0.64 GB/s where it carries 0.5. */
-static void play_stream(struct tape *tape)
+static struct sim_set *simulate_stream(const char *const *policies_, size_t nr, uint64_t dilate)
 {
+	struct machine *machine = machine_of("node:dram:1MiB@80ns/500000000Bps:cpus=0 "
+					     "node:cxl:4MiB@150ns/500000000Bps");
+	struct sim_config config = { .machine = machine,
+				     .policies = policies_,
+				     .nr_policies = nr,
+				     .cost = "mlp=5000%,tick=100us",
+				     .dilate = dilate,
+				     .seed = 1 };
+	struct tape tape = tape_new();
 	struct random random;
 	uint64_t time_ns = 0;
 	random_init(&random, 8);
 	for (uint32_t i = 0; i < 200000; i++)
-		tape_access(tape, time_ns += 100, 0, 16 * random_below(&random, 64), TRACE_MISS);
+		tape_access(&tape, time_ns += 100, 0, 16 * random_below(&random, 64), TRACE_MISS);
+	struct sim_set *set = tape_simulate(&tape, &config);
+	tape_free(&tape);
+	machine_free(machine);
+	return set;
 }
 
 static void test_colloid_spreads_what_hemem_crowds(void **state)
@@ -118,18 +129,8 @@ static void test_colloid_spreads_what_hemem_crowds(void **state)
 		"hemem:load_period=31,block=4KiB",
 		"colloid:load_period=31,block=4KiB",
 	};
-	struct machine *machine = machine_of("node:dram:1MiB@80ns/500000000Bps:cpus=0 "
-					     "node:cxl:4MiB@150ns/500000000Bps");
-	struct sim_config config = { .machine = machine,
-				     .policies = policies_,
-				     .nr_policies = ARRAY_SIZE(policies_),
-				     .cost = "mlp=5000%,tick=100us",
-				     .dilate = 100,
-				     .seed = 1 };
-	struct tape tape = tape_new();
+	struct sim_set *set = simulate_stream(policies_, ARRAY_SIZE(policies_), 100);
 	(void)state;
-	play_stream(&tape);
-	struct sim_set *set = tape_simulate(&tape, &config);
 	const struct sim_result *hemem = sim_set_result(set, 0), *colloid = sim_set_result(set, 1);
 	assert_int_equal(hemem->fast_misses, hemem->misses);
 	assert_true(hemem->bandwidth_ns > hemem->compute_ns / 5);
@@ -139,8 +140,23 @@ static void test_colloid_spreads_what_hemem_crowds(void **state)
 	assert_true(colloid->time_ns < hemem->time_ns * 95 / 100);
 	assert_true(colloid->nr_demoted < 200); /* it finds a balance */
 	sim_set_free(set);
-	tape_free(&tape);
-	machine_free(machine);
+}
+
+/* So does berth, where all hot pages were born in fast memory: it pushes some out, and stops. */
+static void test_berth_spreads_what_crowds_fast_memory(void **state)
+{
+	static const char *const policies_[] = { "linux-none", "berth", "berth:pmu=off" };
+	struct sim_set *set = simulate_stream(policies_, ARRAY_SIZE(policies_), 1000);
+	(void)state;
+	const struct sim_result *none = sim_set_result(set, 0), *berth = sim_set_result(set, 1);
+	assert_int_equal(none->fast_misses, none->misses);
+	assert_true(berth->fast_misses < berth->misses * 95 / 100);
+	assert_true(berth->fast_misses > berth->misses / 2);
+	assert_true(berth->bandwidth_ns < none->bandwidth_ns / 2);
+	assert_true(berth->time_ns < none->time_ns * 95 / 100);
+	assert_true(berth->nr_demoted > 0 && berth->nr_demoted < 48);
+	assert_int_equal(sim_set_result(set, 2)->nr_demoted, 0); /* it sees no latencies */
+	sim_set_free(set);
 }
 
 static void test_agents_refuse_without_a_pmu(void **state)
@@ -226,6 +242,16 @@ static void test_agents_keep_to_the_rate(void **state)
 	machine_free(machine);
 }
 
+/* 8 x 512 pages, touched in order; until when. */
+static uint64_t play_eight_huge_pages(struct tape *tape)
+{
+	uint64_t time_ns = 0;
+	tape_map(tape, 0, 0, 4096, 8 * 512);
+	for (uint64_t page = 0; page < 8 * 512; page++)
+		tape_access(tape, time_ns += 100, 0, 4096 + page, TRACE_MISS | TRACE_TOUCH);
+	return time_ns;
+}
+
 /* Eight times 2 MiB, each hot in 32 of its 512 pages only: huge pages as long as fast memory has
  * 512 free pages at a time, small ones after that. Splitting lets the hot parts of all stay. */
 static void test_memtis_splits_huge_pages(void **state)
@@ -243,14 +269,9 @@ static void test_memtis_splits_huge_pages(void **state)
 				     .seed = 3 };
 	struct tape tape = tape_new();
 	struct random random;
-	uint64_t time_ns = 0;
+	uint64_t time_ns = play_eight_huge_pages(&tape);
 	(void)state;
 	random_init(&random, 14);
-	tape_mapping(&tape, 0, 0, TRACE_MAP, 4096, 8 * 512, 0);
-	tape.events[0].protection = PROT_READ | PROT_WRITE;
-	tape.events[0].name = "[anon]";
-	for (uint64_t page = 0; page < 8 * 512; page++)
-		tape_access(&tape, time_ns += 100, 0, 4096 + page, TRACE_MISS | TRACE_TOUCH);
 	for (uint32_t i = 0; i < 200000; i++)
 		tape_access(&tape, time_ns += 200, 0,
 			    4096 + 512 * random_below(&random, 8) + random_below(&random, 32) * 16,
@@ -280,14 +301,9 @@ static void test_berth_gives_huge_pages_up_for_hot_ones(void **state)
 				     .seed = 3 };
 	struct tape tape = tape_new();
 	struct random random;
-	uint64_t time_ns = 0;
+	uint64_t time_ns = play_eight_huge_pages(&tape);
 	(void)state;
 	random_init(&random, 14);
-	tape_mapping(&tape, 0, 0, TRACE_MAP, 4096, 8 * 512, 0);
-	tape.events[0].protection = PROT_READ | PROT_WRITE;
-	tape.events[0].name = "[anon]";
-	for (uint64_t page = 0; page < 8 * 512; page++)
-		tape_access(&tape, time_ns += 100, 0, 4096 + page, TRACE_MISS | TRACE_TOUCH);
 	for (uint32_t i = 0; i < 200000; i++) {
 		bool is_cold = random_below(&random, 1000) == 0;
 		uint64_t page = is_cold ? random_below(&random, 8 * 512)

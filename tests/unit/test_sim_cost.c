@@ -25,6 +25,24 @@ static void test_cost_of_two_tiers_by_hand(void **state)
 	machine_free(machine);
 }
 
+/* What grows with a folio's size is paid for each of its pages, the rest once. */
+static void test_cost_of_copying_grows_with_the_folio(void **state)
+{
+	struct machine *machine = machine_two_tiers(100, 200);
+	struct cost_model *cost = NULL;
+	uint64_t values[COST_NR_TUNABLES];
+	(void)state;
+	tunables_defaults(cost_tunables, COST_NR_TUNABLES, values);
+	values[COST_COPY] = 16000;
+	assert_int_equal(cost_model_new(machine, 4096, 64, values, &cost, NULL), 0);
+	assert_int_equal(cost->move_ps[1], 17136533);
+	assert_int_equal(cost_folio_ps(cost, 0, 1, 1), 17136533);
+	assert_int_equal(cost_folio_ps(cost, 0, 1, 512), 1000000 + 512ull * 16136533);
+	assert_int_equal(cost->move_ps[0], 0);
+	cost_model_free(cost);
+	machine_free(machine);
+}
+
 static void test_cost_account_by_hand(void **state)
 {
 	struct machine *machine = machine_two_tiers(100, 200);

@@ -121,7 +121,8 @@ enum area_kind area_kind_of(const char *name)
 		enum area_kind kind;
 	} rows[] = {
 		{ "[anon]", AREA_ANONYMOUS }, { "[heap]", AREA_ANONYMOUS },
-		{ "[stack", AREA_STACK },     { "[shm]", AREA_SHARED },
+		{ "[bss]", AREA_BSS },	      { "[stack", AREA_STACK },
+		{ "[shm]", AREA_SHARED },     { "[vdso]", AREA_CODE },
 		{ "[vvar", AREA_SPECIAL },    { "[vsyscall]", AREA_SPECIAL },
 	};
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -10,10 +10,12 @@
  *
  * A change cuts areas at its ends. What is left of a cut area forgets what the scanner noted in it,
  * as a split vm_area_struct does (mm/vma.c __split_vma, vma_numab_state_init); neighbours that are
- * alike and anonymous become one, as in vma_merge.
+ * alike and anonymous become one, as in vma_merge; but a program's bss and the heap behind it stay
+ * two (seen in guests of both kernels: the scanner takes them one after the other).
  *
  * Unsuitable to the scanner (kernel/sched/fair.c task_numa_work): inaccessible areas, files that
- * are mapped readable and not writable, the kernel's own pages in user space.
+ * are mapped readable and not writable, the kernel's own pages in user space but for the vDSO,
+ * which is neither a file's nor of the kinds that are passed over.
  *
  * Cost: O(log n) per birth, O(1) when it lies in the same area as the last; O(n) per change. At
  * most AREAS_MAX areas, the kernel's own default limit of mappings: beyond it a page joins its
@@ -30,9 +32,11 @@
 enum area_kind {
 	AREA_UNKNOWN, /* made from pages */
 	AREA_ANONYMOUS,
+	AREA_BSS,   /* anonymous too, of the program's image: a neighbour does not join it */
 	AREA_STACK, /* anonymous too; how far it reaches is the recorder's guess */
 	AREA_FILE,
 	AREA_SHARED,
+	AREA_CODE,    /* the kernel's, for programs: vdso; no file, so it is scanned */
 	AREA_SPECIAL, /* the kernel's own: vvar, vsyscall */
 };
 enum area_advice { AREA_NO_ADVICE, AREA_HUGE, AREA_NOT_HUGE };

@@ -6,10 +6,14 @@
  *     else wake every node's kswapd; above MIN somewhere? --> the first such node
  *     else direct reclaim, then whatever is left
  *
- * Hence fast memory below LOW with room in slow memory spills, and does not wake its kswapd.
+ * Hence fast memory below LOW with room in slow memory spills, and does not wake its kswapd. 7.3
+ * passes over nodes whose kswapd is at work, at each mark, while there is an idle one with room: so
+ * what kswapd frees stays free, and it is done after one round.
+ *
  * The marks see what is free but for pages on the CPU's list (pcp.h), from which pages are taken.
  * The first page of a page table takes a page for the table too, of the same node while it has
- * room. Follows mm/page_alloc.c get_page_from_freelist, __alloc_pages_slowpath (6.12). Not
+ * room. Follows mm/page_alloc.c get_page_from_freelist, __alloc_pages_slowpath (6.12,
+ * and 7.3 for skip_kswapd_nodes). Not
  * modelled: lowmem reserves, fragmentation, the out-of-memory killer (a full machine ends the
  * simulation).
  */
@@ -51,6 +55,13 @@ static void list_freed(struct linux_kernel *state, uint32_t node)
 		pcp_free(&state->nodes[node].pcp, &zone);
 }
 
+/* 7.3 looks first for a node whose kswapd has nothing to do. */
+static bool is_left_alone(const struct linux_kernel *state, uint32_t node)
+{
+	return state->kernel->values[LINUX_VERSION] >= LINUX_7_3 &&
+	       state->nodes[node].kswapd.state == KSWAPD_WORKING;
+}
+
 static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
 		      enum linux_mark mark)
 {
@@ -61,20 +72,39 @@ static bool take_from(struct linux_kernel *state, uint32_t page, uint32_t node,
 	return true;
 }
 
-/* The wish first, then the zonelist. */
+/* The wish first, then the zonelist; of these the idle nodes, or all. */
+static bool take_along(struct linux_kernel *state, uint32_t page, uint32_t wish,
+		       enum linux_mark mark, bool is_idle_only)
+{
+	struct kernel *kernel = state->kernel;
+	bool has_wish = wish < kernel->cost->nr_nodes;
+	if (has_wish && !(is_idle_only && is_left_alone(state, wish)) &&
+	    take_from(state, page, wish, mark))
+		return true;
+	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
+		uint32_t node = kernel->fallback[i];
+		if ((is_idle_only && is_left_alone(state, node)) ||
+		    !take_from(state, page, node, mark))
+			continue;
+		kernel->stats.nr_fallen += i > 0 || has_wish;
+		return true;
+	}
+	return false;
+}
+
+static bool has_busy_node(const struct linux_kernel *state)
+{
+	for (uint32_t i = 0; i < state->kernel->nr_fallback; i++)
+		if (is_left_alone(state, state->kernel->fallback[i]))
+			return true;
+	return false;
+}
+
 static bool take_falling(struct linux_kernel *state, uint32_t page, uint32_t wish,
 			 enum linux_mark mark)
 {
-	struct kernel *kernel = state->kernel;
-	if (wish < kernel->cost->nr_nodes && take_from(state, page, wish, mark))
-		return true;
-	for (uint32_t i = 0; i < kernel->nr_fallback; i++) {
-		if (take_from(state, page, kernel->fallback[i], mark)) {
-			kernel->stats.nr_fallen += i > 0 || wish < kernel->cost->nr_nodes;
-			return true;
-		}
-	}
-	return false;
+	return take_along(state, page, wish, mark, true) ||
+	       (has_busy_node(state) && take_along(state, page, wish, mark, false));
 }
 
 static bool take_slowly(struct linux_kernel *state, uint32_t page, uint32_t wish)
@@ -100,7 +130,7 @@ static int take_table(struct linux_kernel *state, struct linux_space *space, uin
 	struct kernel_node *node = &state->kernel->nodes[home];
 	int error = walk_counts_add(&space->tables, page / WALK_TABLE_PAGES);
 	if (error || space->tables.nr == nr || node->capacity_pages == KERNEL_UNLIMITED ||
-	    !linux_has_room(state, home, LINUX_MARK_LOW, 1) ||
+	    is_left_alone(state, home) || !linux_has_room(state, home, LINUX_MARK_LOW, 1) ||
 	    !take_listed(state, home, PCP_UNMOVABLE))
 		return error;
 	node->free_pages--;

@@ -29,12 +29,27 @@ static bool uses_time(const struct linux_kernel *state, uint32_t page)
 	       !state->nodes[state->kernel->pages[page].node].is_top;
 }
 
+static bool is_clock_shared(const struct linux_kernel *state)
+{
+	return state->kernel->cost->values[COST_CLOCK] == COST_CLOCK_SHARED;
+}
+
+/* A scan of many pages takes its time: each is stamped when its turn comes, where the clock runs on
+ * for what the kernel does. */
+static uint32_t stamp_of(const struct linux_kernel *state, uint64_t nr_walked, uint64_t nr_armed)
+{
+	const uint64_t *costs = state->kernel->cost->values;
+	uint64_t taken_ns = state->scan_ns + nr_walked * (costs[COST_WALK] + costs[COST_SCAN]) +
+			    nr_armed * costs[COST_ARM];
+	uint64_t now_ns = state->kernel->now_ns + (is_clock_shared(state) ? taken_ns : 0);
+	return (uint32_t)hot_latency_ms(0, now_ns / NS_PER_MS);
+}
+
 static uint64_t arm(void *context, uint64_t start, uint64_t end)
 {
 	struct linux_kernel *state = context;
 	struct kernel *kernel = state->kernel;
 	const uint64_t *costs = kernel->cost->values;
-	uint32_t now = (uint32_t)hot_latency_ms(0, linux_now_ms(kernel));
 	uint64_t nr = 0, nr_walked = 0;
 	for (uint64_t page = start; page < end; page++) {
 		uint32_t number = stage_find(kernel->stage, state->scanned_space, page);
@@ -42,7 +57,7 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 					    : LARGE_NONE;
 		if (folio < LARGE_SMALL && large_folio(&state->large, folio)->is_pmd) {
 			nr_walked++;
-			nr += linux_large_arm(state, folio, now);
+			nr += linux_large_arm(state, folio, stamp_of(state, nr_walked, nr));
 			page |= LARGE_PAGES - 1;
 			continue;
 		}
@@ -53,11 +68,11 @@ static uint64_t arm(void *context, uint64_t start, uint64_t end)
 			continue;
 		kernel->pages[number].bits |= KERNEL_HINT;
 		if (uses_time(state, number))
-			*linux_armed_ms(state, number) = now;
+			*linux_armed_ms(state, number) = stamp_of(state, nr_walked, nr);
 		nr++;
 	}
 	state->counters[LINUX_NUMA_PTE_UPDATES] += nr;
-	state->scan_ns += nr_walked * costs[COST_WALK] + nr * costs[COST_ARM];
+	state->scan_ns += nr_walked * (costs[COST_WALK] + costs[COST_SCAN]) + nr * costs[COST_ARM];
 	return nr;
 }
 
@@ -69,9 +84,14 @@ static void touch_current(struct linux_kernel *state)
 {
 	struct kernel *kernel = state->kernel;
 	uint32_t page = state->last_born;
-	if (kernel->now_ns - state->last_born_ns <= kernel->cost->tick_ns &&
-	    page < kernel->nr_pages && kernel->pages[page].bits & KERNEL_HINT)
-		linux_hint_fault(kernel, page, 0);
+	uint64_t began_ns = kernel->now_ns;
+	if (began_ns - state->last_born_ns > kernel->cost->tick_ns || page >= kernel->nr_pages ||
+	    !(kernel->pages[page].bits & KERNEL_HINT))
+		return;
+	/* The scan is over then. */
+	kernel->now_ns += is_clock_shared(state) ? state->scan_ns : 0;
+	linux_hint_fault(kernel, page, 0);
+	kernel->now_ns = began_ns;
 }
 
 static void scan_space(struct linux_kernel *state, uint32_t number, uint64_t now_ms)

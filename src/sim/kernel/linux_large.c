@@ -178,8 +178,8 @@ static bool may_be_huge(const struct linux_kernel *state, const struct scan_area
 			uint64_t page)
 {
 	uint64_t start = page / LARGE_PAGES * LARGE_PAGES;
-	if (!area || area->kind != AREA_ANONYMOUS || area->start > start ||
-	    area->end < start + LARGE_PAGES)
+	if (!area || (area->kind != AREA_ANONYMOUS && area->kind != AREA_BSS) ||
+	    area->start > start || area->end < start + LARGE_PAGES)
 		return false;
 	return state->thp == LINUX_THP_ALWAYS ? area->advice != AREA_NOT_HUGE
 					      : area->advice == AREA_HUGE;
