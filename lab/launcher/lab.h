@@ -96,6 +96,7 @@ struct lab_result {
 	uint32_t *sample_snapshot;   /* [sample] index into counters->snapshots, UINT32_MAX: none */
 	char *tiers, *demotion, *zoneinfo, *cmdline; /* sections of the first sample */
 	struct lab_berth_report berth;
+	struct printbuf again; /* why an earlier boot was given up; among the notes, too */
 	struct printbuf notes; /* sentences, one per line: "2 CPUs became 1 for icount", ... */
 };
 

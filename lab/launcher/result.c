@@ -37,6 +37,7 @@ void lab_result_fini(struct lab_result *result)
 	free(result->counters);
 	free(result->sample_snapshot);
 	printbuf_fini(&result->words);
+	printbuf_fini(&result->again);
 	printbuf_fini(&result->notes);
 	memset(result, 0, sizeof(*result));
 }

@@ -128,6 +128,15 @@ static void run_fini(struct run *run)
 	free(run);
 }
 
+/* Nothing of a program was lost, and what went wrong is known to be emulation's. */
+static bool is_worth_another_boot(const struct run *run)
+{
+	if (run->result->end == LAB_END_NO_BOOT)
+		return lab_watch_sign(&run->watch, LAB_SIGN_STALL) != NULL;
+	return run->result->end == LAB_END_PANIC && run->stage < RUN_PROGRAM &&
+	       lab_watch_is_breakpoint(&run->watch);
+}
+
 static int run_once(const struct lab_options *options, bool may_try_again,
 		    struct lab_result *result, bool *ret_try_again, struct printbuf *err)
 {
@@ -151,23 +160,27 @@ static int run_once(const struct lab_options *options, bool may_try_again,
 	int error = run_prepare(run, err);
 	if (!error)
 		error = run_through(run, err);
-	*ret_try_again = !error && may_try_again && result->end == LAB_END_NO_BOOT &&
-			 lab_watch_sign(&run->watch, LAB_SIGN_STALL);
+	*ret_try_again = !error && may_try_again && is_worth_another_boot(run);
 	run_fini(run);
 	return error;
 }
 
 /* About one boot in a hundred loses a timer of a virtual CPU under multi-threaded emulation and
- * stalls before any program ran: nothing is lost by booting anew. */
+ * stalls before any program ran, and seldom one dies of a breakpoint (watch.h): nothing is
+ * lost by booting anew. */
 int lab_run(const struct lab_options *options, struct lab_result *ret, struct printbuf *err)
 {
 	PRINTBUF(note);
 	bool try_again = true;
 	for (int attempt = 1;; attempt++) {
-		struct lab_result result = { .words = PRINTBUF_HEAP, .notes = PRINTBUF_HEAP };
+		struct lab_result result = { .words = PRINTBUF_HEAP,
+					     .again = PRINTBUF_HEAP,
+					     .notes = PRINTBUF_HEAP };
 		int error = run_once(options, attempt < NR_BOOTS, &result, &try_again, err);
 		if (try_again) {
-			prt_printf(&note, "booted again: %s\n", printbuf_str(&result.words));
+			prt_printf(&note, "booted again: %s%s%s", printbuf_str(&result.words),
+				   result.console_path ? "; its console was kept in " : "",
+				   result.console_path ? result.console_path : "");
 			lab_result_fini(&result);
 			continue;
 		}
@@ -175,7 +188,10 @@ int lab_run(const struct lab_options *options, struct lab_result *ret, struct pr
 			lab_result_fini(&result);
 			return error;
 		}
-		prt_str(&result.notes, printbuf_str(&note));
+		if (note.pos) {
+			prt_str(&result.again, printbuf_str(&note));
+			prt_printf(&result.notes, "%s\n", printbuf_str(&note));
+		}
 		*ret = result;
 		return 0;
 	}

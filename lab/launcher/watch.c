@@ -99,3 +99,11 @@ const char *lab_watch_death(const struct lab_watch *watch)
 	const char *oops = lab_watch_sign(watch, LAB_SIGN_OOPS);
 	return oops ? oops : lab_watch_sign(watch, LAB_SIGN_PANIC);
 }
+
+/* exc_int3() in arch/x86/kernel/traps.c: die("int3", ...). Any other oops before it is the cause.
+ */
+bool lab_watch_is_breakpoint(const struct lab_watch *watch)
+{
+	const char *oops = lab_watch_sign(watch, LAB_SIGN_OOPS);
+	return oops && strncmp(oops, "Oops: int3", strlen("Oops: int3")) == 0;
+}

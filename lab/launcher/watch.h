@@ -45,5 +45,9 @@ void lab_watch_clear_stall(struct lab_watch *watch);
 /* What the guest died of, best first: oops (the cause), then panic. NULL: nothing. */
 const char *lab_watch_death(const struct lab_watch *watch);
 const char *lab_watch_sign(const struct lab_watch *watch, enum lab_sign sign); /* NULL: none */
+/* Died of a breakpoint that nobody handled: a kernel patches its code with breakpoints (jump
+ * labels, static calls, tracepoints), and an emulated CPU may run one that is no longer there. Not
+ * a fault of the guest. */
+bool lab_watch_is_breakpoint(const struct lab_watch *watch);
 
 #endif

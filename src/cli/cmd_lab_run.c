@@ -62,8 +62,10 @@ static int put_report(const struct lab_run_options *options, const struct lab_re
 	return EXIT_DONE;
 }
 
-static void say_end(const struct lab_result *result)
+static void say_end(const struct lab_run_options *options, const struct lab_result *result)
 {
+	if (options->quiet && result->again.pos) /* else the report says so */
+		complain("%s", printbuf_str(&result->again));
 	if (result->end != LAB_END_EXITED && result->words.pos)
 		complain("%s", printbuf_str(&result->words));
 	if (result->output_error)
@@ -82,7 +84,7 @@ static int run_and_report(const struct lab_run_options *values, const struct lab
 		error = lab_run(options, &result, &err);
 	if (error)
 		return fail_run(&err, error);
-	say_end(&result);
+	say_end(values, &result);
 	int status = put_report(values, &result, options->machine);
 	if (result.output_error && !status)
 		status = EXIT_FAILED;

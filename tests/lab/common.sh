@@ -42,6 +42,22 @@ lab_required() {
 # that hangs is then named by berth, not by the runner that would kill the whole test.
 lab_run() { "$BERTH" lab run --time-limit "${LAB_LIMIT:-90s}" "$@"; }
 
+# lab_guest: what is read becomes $TMP/guest, a program for the guest's bash, behind what such
+# programs share.
+lab_guest() {
+	cat >"$TMP/guest" <<'END'
+until_is() { # CONDITION...: for up to 40 s
+	local i
+	for i in $(seq 160); do
+		"$@" && return 0
+		sleep 0.25
+	done
+	return 1
+}
+END
+	cat >>"$TMP/guest"
+}
+
 # scx_required: after lab_required; ends the test where berth was built without the scheduler.
 scx_required() {
 	[ -e "$BUILD/bpf/soft_affinity.bpf.o" ] && return
@@ -58,4 +74,26 @@ fail() {
 		tail -c 8000 "$TMP/$lab_file"
 	done
 	exit 1
+}
+
+# lab_false_qemu: lab_run's QEMU is a script from here on, which answers the first $DEATHS boots by
+# what it reads here, written to the console ($fd), and lets QEMU itself boot the others. A line of
+# $TMP/boots for each.
+lab_false_qemu() {
+	lab_real=$lab_cache/qemu
+	[ -x "$lab_real/usr/bin/qemu-system-x86_64" ] || { echo "QEMU is the system's own"; exit 77; }
+	cat >"$TMP/qemu" <<END
+#!/bin/bash
+export LD_LIBRARY_PATH=$lab_real/usr/lib/x86_64-linux-gnu:$lab_real/lib/x86_64-linux-gnu
+real="$lab_real/usr/bin/qemu-system-x86_64 -L $lab_real/usr/share/qemu -L $lab_real/usr/share/seabios"
+case "\$*" in *version*) exec \$real "\$@" ;; esac
+echo boot >>"$TMP/boots"
+[ "\$(wc -l <"$TMP/boots")" -gt "\${DEATHS:-1}" ] && exec \$real "\$@"
+for word; do
+	case \$word in *id=console,fd=*) fd=\${word##*=} ;; esac
+done
+END
+	cat >>"$TMP/qemu"
+	chmod +x "$TMP/qemu"
+	export BERTH_LAB_QEMU="$TMP/qemu"
 }

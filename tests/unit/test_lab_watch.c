@@ -66,6 +66,30 @@ static void test_oops_is_the_cause(void **state)
 		    "0xdead000000000100: 0000 [#1] PREEMPT SMP NOPTI");
 }
 
+static void test_breakpoint_that_nobody_set(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_breakpoint;
+	} consoles[] = {
+		{ "[    2.1] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n"
+		  "[    2.2] Kernel panic - not syncing: Fatal exception\r\n",
+		  true },
+		{ "[    2.1] BUG: unable to handle page fault for address: 0000000000000010\r\n"
+		  "[    2.2] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\r\n",
+		  false }, /* not the cause */
+		{ "[    2.1] Oops: invalid opcode: 0000 [#1] PREEMPT SMP NOPTI\r\n", false },
+		{ "[    2.1] Kernel panic - not syncing: int3\r\n", false },
+		{ "[    2.1] all is well\r\n", false },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(consoles); i++) {
+		struct lab_watch watch;
+		watch_text(&watch, consoles[i].text, 6);
+		assert_int_equal(lab_watch_is_breakpoint(&watch), consoles[i].is_breakpoint);
+	}
+}
+
 static void test_stalls(void **state)
 {
 	assert_sign("[   81.000000] rcu: INFO: rcu_preempt self-detected stall on CPU\r\n"
