@@ -110,8 +110,10 @@ static uint64_t allowed_pages(const struct plan_move *move, const struct machine
 	return pages;
 }
 
-uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct machine *machine,
-		    const struct policy_view *view)
+uint64_t budget_cut(struct plan *plan, const struct machine *machine,
+		    const struct policy_view *view,
+		    void (*tell_dropped)(void *context, const struct plan_move *dropped),
+		    void *context)
 {
 	struct running running = { .left = view->budget_pages, .view = view };
 	for (uint32_t i = 0; i < MIN(view->nr_jobs, ENGINE_JOBS_MAX); i++)
@@ -125,7 +127,7 @@ uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct machin
 		rest.page += pages;
 		rest.nr_pages -= pages;
 		if (rest.nr_pages > 0)
-			plan_add(dropped, &rest);
+			tell_dropped(context, &rest);
 		nr_dropped += rest.nr_pages;
 		move.nr_pages = pages;
 		if (pages > 0)

@@ -25,9 +25,11 @@ void token_bucket_spend(struct token_bucket *bucket, const struct engine_budget 
 void token_bucket_refund(struct token_bucket *bucket, const struct engine_budget *budget,
 			 uint64_t bytes);
 
-/* Cuts `plan` in place: moves are dropped or shortened, never reordered. What was dropped
- * is put into `dropped`, which has room for as many moves. Returns pages dropped. */
-uint64_t budget_cut(struct plan *plan, struct plan *dropped, const struct machine *machine,
-		    const struct policy_view *view);
+/* Cuts `plan` in place: moves are dropped or shortened, never reordered. What was dropped is told,
+ * in the plan's order. Returns pages dropped. */
+uint64_t budget_cut(struct plan *plan, const struct machine *machine,
+		    const struct policy_view *view,
+		    void (*tell_dropped)(void *context, const struct plan_move *dropped),
+		    void *context);
 
 #endif

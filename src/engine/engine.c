@@ -18,7 +18,7 @@ struct engine {
 	uint32_t nr_open;
 	struct sample samples[SAMPLE_BATCH_MAX];
 	struct move_result results[RESULTS_MAX];
-	struct plan plan, dropped;
+	struct plan plan;
 	struct policy_node *nodes;
 	uint64_t *steering;    /* scratch of home_steer() */
 	struct policy_job job; /* where the world does not tell of jobs */
@@ -111,8 +111,6 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct p
 	error = engine->nodes && engine->steering ? plan_init(&engine->plan, PLAN_MOVES_MAX)
 						  : -ENOMEM;
 	if (!error)
-		error = plan_init(&engine->dropped, PLAN_MOVES_MAX);
-	if (!error)
 		error = new_policy(engine, err);
 	if (!error)
 		error = open_samplers(engine, err);
@@ -136,7 +134,6 @@ struct engine *engine_free(struct engine *engine)
 	if (engine->policy)
 		engine->config.policy->free(engine->policy);
 	plan_fini(&engine->plan);
-	plan_fini(&engine->dropped);
 	free(engine->nodes);
 	free(engine->steering);
 	free(engine);
@@ -229,6 +226,11 @@ static void forget_moves(struct engine *engine, const struct plan_move *moves, u
 	}
 }
 
+static void forget_dropped(void *context, const struct plan_move *dropped)
+{
+	forget_moves(context, dropped, 1, MOVE_REFUSED_BUDGET);
+}
+
 static int act(struct engine *engine, const struct policy_view *view)
 {
 	const struct engine_config *config = &engine->config;
@@ -237,9 +239,8 @@ static int act(struct engine *engine, const struct policy_view *view)
 	if (config->watch && config->watch->planned)
 		config->watch->planned(config->watch->context, plan);
 	engine->stats.nr_planned_pages += planned;
-	plan_cut(&engine->dropped, 0);
-	engine->stats.nr_cut_pages += budget_cut(plan, &engine->dropped, config->machine, view);
-	forget_moves(engine, engine->dropped.moves, engine->dropped.nr, MOVE_REFUSED_BUDGET);
+	engine->stats.nr_cut_pages += budget_cut(plan, config->machine, view, forget_dropped,
+						 engine);
 	if (plan->nr == 0)
 		return 0;
 	int taken = config->mover->submit(config->mover_state, plan->moves, plan->nr, view->now_ns);

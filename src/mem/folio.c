@@ -8,12 +8,16 @@
 #define BUCKETS_MIN   256u
 #define BUCKETS_MAX   (1u << 30)
 
+#define NEAR_SHIFT 4 /* so many neighbours have buckets side by side: one line of the cache */
+
 static uint32_t hash_folio(uint32_t space, uint64_t page, unsigned order)
 {
-	uint64_t key = page * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu + order;
+	uint64_t number = page >> order;
+	uint64_t key = (number >> NEAR_SHIFT) * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu +
+		       order;
 	key ^= key >> 32;
 	key *= 0xd6e8feb86659fd93u;
-	return (uint32_t)(key >> 32);
+	return (uint32_t)(key >> 32) ^ (uint32_t)(number & ((1u << NEAR_SHIFT) - 1));
 }
 
 static uint32_t *bucket_of(const struct folio_table *table, uint32_t space, uint64_t page,
@@ -131,12 +135,18 @@ static int take_record(struct folio_table *table, uint32_t *ret_id)
 int folio_add(struct folio_table *table, uint32_t space, uint64_t page, unsigned order,
 	      uint32_t *ret_id)
 {
+	if (order <= FOLIO_ORDER_MAX && folio_find(table, space, page, order) != FOLIO_NONE)
+		return -EEXIST;
+	return folio_add_new(table, space, page, order, ret_id);
+}
+
+int folio_add_new(struct folio_table *table, uint32_t space, uint64_t page, unsigned order,
+		  uint32_t *ret_id)
+{
 	uint32_t id = FOLIO_NONE;
 	if (order > FOLIO_ORDER_MAX || page > FOLIO_PAGE_MAX ||
 	    (page & (((uint64_t)1 << order) - 1)))
 		return -EINVAL;
-	if (folio_find(table, space, page, order) != FOLIO_NONE)
-		return -EEXIST;
 	int error = take_record(table, &id);
 	if (error)
 		return error;

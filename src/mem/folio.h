@@ -62,6 +62,9 @@ uint32_t folio_find(const struct folio_table *table, uint32_t space, uint64_t pa
 /* 0; -EEXIST when it is there; -EINVAL for a page or order out of range or not aligned; -ENOMEM. */
 int folio_add(struct folio_table *table, uint32_t space, uint64_t page, unsigned order,
 	      uint32_t *ret_id);
+/* The same of one that folio_find() has just not found. */
+int folio_add_new(struct folio_table *table, uint32_t space, uint64_t page, unsigned order,
+		  uint32_t *ret_id);
 void folio_del(struct folio_table *table, uint32_t id);
 static inline struct folio *folio_get(const struct folio_table *table, uint32_t id)
 {

@@ -28,10 +28,10 @@ enum plan_kind {
 
 struct plan_move {
 	uint64_t page, nr_pages;
+	const char *why; /* static text: "touched twice", "idle" */
 	uint32_t space;
 	uint32_t from; /* node index as the policy believes, PLAN_NODE_ANY when it does not know */
 	uint32_t to;   /* node index */
-	const char *why; /* static text: "touched twice", "idle" */
 	/* A mover moves folios whole: naming one page of a large folio moves all of it. Set: the
 	 * range leaves its large folio first, which is split for it. */
 	bool is_split;

@@ -9,7 +9,9 @@
 #include "base/random.h"
 #include "policy/policy.h"
 
-#define PAPER_PAGES	 8192
+#ifndef PAPER_PAGES
+#define PAPER_PAGES 8192
+#endif
 #define PAPER_NOWHERE	 2
 #define PAPER_PAGE_BYTES 4096u
 
@@ -21,6 +23,7 @@ struct paper_world {
 	uint8_t node[PAPER_PAGES]; /* PAPER_NOWHERE: no such page */
 	uint64_t used[2], capacity[2];
 	uint64_t misses[2], loaded_ps[2];
+	uint64_t high_pages; /* of the fast node */
 	uint64_t now_ns, budget_pages;
 	struct plan plan;
 	uint64_t nr_promoted, nr_demoted, nr_gone, nr_full;
@@ -142,7 +145,8 @@ static inline void paper_look(const struct paper_world *world, struct policy_nod
 						 .free_pages = world->capacity[i] - world->used[i],
 						 .job_pages = world->used[i],
 						 .nr_misses = world->misses[i],
-						 .loaded_ps = world->loaded_ps[i] };
+						 .loaded_ps = world->loaded_ps[i],
+						 .high_pages = i == 0 ? world->high_pages : 0 };
 }
 
 /* One turn after `passed_ns`; the plan stays in world->plan. */

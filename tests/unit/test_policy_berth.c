@@ -58,6 +58,28 @@ static void test_berth_finds_a_hot_set(void **state)
 	paper_close(&world);
 }
 
+/* The kernel wants 16 pages free: they are given up as hot ones come, and nothing else for them. */
+static void test_berth_frees_what_reclaim_would(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	paper_open(&world, "berth", "", 128, 1024);
+	world.high_pages = 16;
+	births(&world, 512);
+	for (int round = 0; round < 50; round++)
+		paper_turn(&world, ROUND);
+	assert_int_equal(nr_moves(&world), 0);
+	for (int round = 0; round < 400; round++) {
+		for (uint64_t page = 448; page < 512; page++)
+			touch(&world, page);
+		paper_turn(&world, ROUND);
+	}
+	assert_int_equal(nr_fast(&world, 448, 64), 64);
+	assert_int_equal(world.used[0], 112);
+	assert_int_equal(world.nr_demoted, 64 + 16);
+	paper_close(&world);
+}
+
 /* All pages are used alike: wherever they are, moving them gains nothing. Returns the moves of the
  * first half and of the second. */
 static void play_even(uint64_t misses, uint64_t ret_moves[2])
@@ -348,5 +370,33 @@ static void test_berth_stops_where_fast_memory_is_slower(void **state)
 			world.nr_promoted = 0; /* the mean of the queue takes its time */
 	}
 	assert_int_equal(world.nr_promoted, 0);
+	paper_close(&world);
+}
+
+/* What is used most there, and only as long as it is slower. */
+static void test_berth_pushes_the_hottest_out_under_load(void **state)
+{
+	struct paper_world world;
+	(void)state;
+	paper_open(&world, "berth", "", 128, 1024);
+	world.misses[0] = world.misses[1] = 1000;
+	world.loaded_ps[0] = world.loaded_ps[1] = 250000;
+	births(&world, 120);
+	for (int round = 0; round < 600; round++) {
+		for (uint64_t i = 0; i < 16; i++)
+			touch(&world, 40 + i);
+		for (uint64_t i = 0; i < 4; i++)
+			touch(&world, 60 + (uint64_t)round % 15 * 4 + i);
+		paper_turn(&world, ROUND);
+		if (round != 100)
+			continue;
+		world.loaded_ps[0] = 600000;
+		world.nr_demoted = 0; /* the room that was made for births */
+	}
+	uint64_t nr_hot = 0;
+	for (uint64_t i = 0; i < 16; i++)
+		nr_hot += world.node[40 + i] == 1;
+	assert_true(nr_hot >= 12);
+	assert_true(world.nr_demoted <= nr_hot + 4);
 	paper_close(&world);
 }

@@ -125,6 +125,27 @@ static void test_hot_folio_comes_whole(void **state)
 	paper_close(&world);
 }
 
+/* The same where the kernel wants a folio's size free: twice as many single pages go for it. */
+static void test_hot_folio_comes_and_frees_as_much(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	(void)state;
+	paper_open(&world, "berth", "", 4 * LARGE, 4096);
+	world.high_pages = LARGE;
+	births(&world, 0, 6 * LARGE);
+	for (int round = 0; round < 200; round++) {
+		touch_large(&world, 4 * LARGE, 1, 1);
+		for (uint64_t i = 0; i < 16; i++)
+			touch_page(&world, ((uint64_t)round * 16 + i) % (4 * LARGE));
+		turn(&world, &seen);
+	}
+	assert_int_equal(nr_fast(&world, 4 * LARGE, LARGE), LARGE);
+	assert_int_equal(seen.nr_whole, 1);
+	assert_int_equal(world.used[0], 3 * LARGE);
+	paper_close(&world);
+}
+
 /* Of a large folio in slow memory one page is used, in one round of `every`, and no other;
  * fast memory is full of pages that are used somewhat. */
 static struct seen play_one_hot_page(struct paper_world *world, uint32_t every)

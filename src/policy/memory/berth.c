@@ -39,7 +39,7 @@
  * - A large folio moves as one, for what its pages earn together; a hot page in a cold one leaves
  *   it if that pays for the split (berth_large.c).
  * - Jobs lend what lies above their floor. Latency is what it is under load, where a PMU tells:
- *   when the fast node is not faster any more, nothing is worth promoting.
+ *   when the fast node is the slower one, what is hottest there goes (berth_load.c).
  *
  * Follows LHD (Beckmann, Chen, Cidon: NSDI'18) for learning what a history is worth, and Colloid
  * (Vuppalapati, Agarwal: SOSP'24) for latency under load as what counts. Constants: 1 us for the
@@ -47,12 +47,15 @@
  *
  * berth_value.c: what a history is worth; berth_trials.c: what became of it; berth_victims.c: the
  * least valued in order; berth_trade.c: which moves pay; berth_large.c: large folios;
- * berth_claims.c: floors and caps; here the samples, paces and prices.
+ * berth_load.c: fast memory that is slower; berth_claims.c: floors and caps; here the samples,
+ * paces and prices.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
- * the table and 32 beside it, 1 MiB for the classes, 4 MiB for victims where rounds are long.
+ * the table and 28 beside it (30 with hardware samples), 4 for each victim, 0.4 MiB for the
+ * classes.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "policy/memory/berth_state.h"
@@ -66,8 +69,25 @@ static bool room_for_pasts(struct berth *berth, uint32_t id)
 	if (!pasts)
 		return false;
 	berth->pasts = pasts;
+	if (berth->samples) {
+		uint16_t *samples = realloc(berth->samples, max * sizeof(*samples));
+		if (!samples)
+			return false;
+		memset(samples + berth->max_pasts, 0, (max - berth->max_pasts) * sizeof(*samples));
+		berth->samples = samples;
+	}
 	berth->max_pasts = max;
 	return true;
+}
+
+/* Without memory for it, it counts only with those of its neighbourhood. */
+static void add_sample(struct berth *berth, uint32_t id, unsigned weight)
+{
+	if (!berth->samples)
+		berth->samples = calloc(berth->max_pasts, sizeof(*berth->samples));
+	if (berth->samples)
+		berth->samples[id] = (uint16_t)MIN(berth->samples[id] + weight * SAMPLE_ONE,
+						   RATE_MAX);
 }
 
 /* Scans go up, and so did the scan that met the pages first: it is likely the record behind the one
@@ -86,21 +106,23 @@ static uint32_t find_folio(struct berth *berth, uint32_t space, uint64_t page)
 	return id;
 }
 
-static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
+/* A page that find_folio() has not found. */
+static uint32_t meet_folio(struct berth *berth, uint32_t space, uint64_t page)
 {
-	uint32_t id = find_folio(berth, space, page);
-	if (id != FOLIO_NONE)
-		return id;
-	if (folio_add(berth->table, space, page, 0, &id))
+	uint32_t id;
+	if (folio_add_new(berth->table, space, page, 0, &id))
 		return FOLIO_NONE;
 	if (!room_for_pasts(berth, id)) {
 		folio_del(berth->table, id);
 		return FOLIO_NONE;
 	}
+	berth->found = id; /* the next one is born behind it */
 	berth->pasts[id] = (struct past){ .short_at = berth->now,
 					  .long_at = berth->now,
 					  .born = berth->now,
 					  .trial_class = CLASS_NONE };
+	if (berth->samples)
+		berth->samples[id] = 0;
 	folio_get(berth->table, id)->seen = berth->now - 1;
 	berth->births_now += berth->has_scan;
 	berth->is_birth = berth->has_scan;
@@ -111,9 +133,33 @@ static uint32_t get_folio(struct berth *berth, uint32_t space, uint64_t page)
 static void age_lasting(struct berth *berth, struct folio *folio, struct past *past)
 {
 	uint32_t at = past->long_at;
-	if (past->samples)
-		past->samples = berth_count_at(past->samples, &at, berth->now, berth->half[LONG]);
+	uint16_t *samples = berth->samples ? &berth->samples[past - berth->pasts] : NULL;
+	if (samples && *samples)
+		*samples = berth_count_at(*samples, &at, berth->now, berth->half[LONG]);
 	folio->heat = berth_count_at(folio->heat, &past->long_at, berth->now, berth->half[LONG]);
+}
+
+static void touch_region(struct berth *berth, const struct folio *folio)
+{
+	struct region *region = berth_region_of(berth, folio->space, folio->page);
+	if (++region->touches > 65536) {
+		region->touches /= 2;
+		region->samples /= 2;
+	}
+}
+
+/* As touch(), of a page that was met just now: nothing has decayed, its trial has just begun. */
+static void touch_first(struct berth *berth, uint32_t id, struct folio *folio, unsigned nr)
+{
+	struct past *past = &berth->pasts[id];
+	bool is_again = !berth->has_scan || berth->is_in_window;
+	if (is_again)
+		past->short_count = folio->heat = (uint16_t)MIN(nr * RATE_ONE, RATE_MAX);
+	past->trial_touches = (uint16_t)nr;
+	folio->seen = berth->now;
+	touch_region(berth, folio);
+	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
+	berth->all_touches += nr;
 }
 
 static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigned nr)
@@ -133,11 +179,7 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigne
 	if (past->trial_class != CLASS_NONE)
 		past->trial_touches = (uint16_t)MIN(past->trial_touches + nr, UINT16_MAX);
 	folio->seen = berth->now;
-	struct region *region = berth_region_of(berth, folio->space, folio->page);
-	if (++region->touches > 65536) {
-		region->touches /= 2;
-		region->samples /= 2;
-	}
+	touch_region(berth, folio);
 	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
 	berth->all_touches += nr;
 	if (past->trial_class == CLASS_NONE && ((id + berth->now) * 0x9e3779b1u >> 28) == 0)
@@ -165,7 +207,10 @@ static void note_touched(struct berth *berth, uint32_t id)
 
 static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page)
 {
-	uint32_t id = get_folio(berth, sample->space, page);
+	uint32_t id = find_folio(berth, sample->space, page);
+	bool is_met = id == FOLIO_NONE;
+	if (is_met)
+		id = meet_folio(berth, sample->space, page);
 	if (id == FOLIO_NONE)
 		return;
 	struct folio *folio = folio_get(berth->table, id);
@@ -183,16 +228,18 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		if (past->trial_class < CLASS_LEFT)
 			past->trial_samples += weight;
 		age_lasting(berth, folio, past);
-		past->samples = (uint16_t)MIN(past->samples + weight * SAMPLE_ONE, RATE_MAX);
+		add_sample(berth, id, weight);
 		berth_region_of(berth, folio->space, folio->page)->samples++;
 		if (berth->has_bits)
 			return;
 	}
 	if (folio->seen == berth->now)
 		return;
-	touch(berth, id, folio, nr_touches(sample));
+	(is_met ? touch_first : touch)(berth, id, folio, nr_touches(sample));
 	if (!room_is_fast(berth->machine, folio->node))
 		note_touched(berth, id);
+	else if (berth->is_crowded)
+		berth_note_crowd(berth, id);
 }
 
 /* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
@@ -200,10 +247,14 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
  * are not one after the other. */
 static bool is_its_turn(const struct berth *berth, const struct sample *sample, uint64_t page)
 {
+	if (sample->kind != SAMPLE_HITS || sample->hits >= sample->checks)
+		return true;
 	uint64_t mixed = page * 0x9e3779b97f4a7c15u >> 40;
 	uint64_t step = sample->checks > TURNS_FEW ? sample->checks / 8 * 5 - 1 : TURN_STEP;
-	return sample->kind != SAMPLE_HITS || sample->hits >= sample->checks ||
-	       (mixed + berth->now * step) % sample->checks < sample->hits;
+	uint64_t turn = mixed + berth->now * step;
+	bool is_power = (sample->checks & (sample->checks - 1)) == 0;
+	turn = is_power ? turn & (sample->checks - 1) : turn % sample->checks;
+	return turn < sample->hits;
 }
 
 static void berth_observe(void *policy, const struct sample_batch *batch)
@@ -251,8 +302,8 @@ static void look_at(struct berth *berth, const struct policy_view *view, uint32_
 	berth_close_if_over(berth, id, past);
 	if (past->trial_class == CLASS_NONE)
 		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
-	if (past->bar && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
-		past->bar = 0;
+	if (berth_bar_of(berth, id) && berth->now_ms - past->moved_ms > 16 * SETTLE_MS)
+		berth_set_bar(folio, 0);
 	bool is_fast = room_is_fast(berth->machine, folio->node);
 	struct unit unit = berth_unit_of(berth, id);
 	if ((!is_fast && folio->seen == berth->now) || !berth_is_first_look(berth, &unit))
@@ -316,7 +367,7 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 	if (result->outcome != MOVE_DONE)
 		return;
 	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS)
-		past->bar = (uint8_t)MIN(past->bar + 1, BAR_MAX);
+		berth_set_bar(folio, MIN(berth_bar_of(berth, id) + 1, BAR_MAX));
 	count_move(berth, id);
 	past->moved_ms = MAX(berth->now_ms, 1);
 }
@@ -343,7 +394,8 @@ static uint64_t loaded(uint64_t *queue_ps, const struct policy_node *node,
 	uint64_t idle_ps = link->latency_ns * 1000;
 	if (node->loaded_ps != POLICY_UNKNOWN && node->nr_misses != POLICY_UNKNOWN) {
 		uint64_t queued_ps = node->loaded_ps > idle_ps ? node->loaded_ps - idle_ps : 0;
-		*queue_ps = *queue_ps - *queue_ps / 32 + MIN(queued_ps, idle_ps * 64) / 32;
+		*queue_ps -= *queue_ps / QUEUE_TICKS;
+		*queue_ps += MIN(queued_ps, idle_ps * 64) / QUEUE_TICKS;
 	}
 	return idle_ps + *queue_ps;
 }
@@ -356,17 +408,23 @@ static void price(struct berth *berth, const struct policy_view *view)
 	const struct machine_link *slow = machine_link(machine, home, berth->slow);
 	uint64_t fast_ps = loaded(&berth->queue_ps[0], &view->nodes[berth->fast], fast);
 	uint64_t slow_ps = loaded(&berth->queue_ps[1], &view->nodes[berth->slow], slow);
-	berth->gain_ps = slow_ps > fast_ps ? (slow_ps - fast_ps) * 2 / 3 : 0;
+	berth->is_crowded = fast_ps > slow_ps;
+	berth->gain_ps = (berth->is_crowded ? fast_ps - slow_ps : slow_ps - fast_ps) * 2 / 3;
+	berth->nr_ticks++;
 	uint64_t narrow = MAX(MIN(fast->bandwidth_bytes_per_s, slow->bandwidth_bytes_per_s), 1);
 	uint64_t copy_ps = (uint64_t)berth->page_bytes * 1000000 / MAX(narrow / 1000000, 1);
 	berth->promote_ps = berth->demote_ps = MOVE_PS + copy_ps;
 }
 
 /* The most births in a round, or in 100 ms of one that was long: room is not made for seconds
- * ahead. Forgotten by a sixteenth per 100 ms, at least per round. */
+ * ahead. Forgotten by a sixteenth per 100 ms, at least per round. What a live sampler meets when it
+ * looks for the first time has been there before, and is no birth. */
 static void age_births(struct berth *berth)
 {
 	uint32_t steps = (berth->now_ms - berth->round_ms) / (QUICK_ROUND_MS / 2);
+	if (berth->has_windows && !berth->has_met)
+		berth->births_now = berth->spilled = 0;
+	berth->has_met = true;
 	if (steps >= 2)
 		berth->births_now /= steps;
 	for (uint32_t i = 0; i < MIN(MAX(steps, 1), 256); i++)
@@ -455,9 +513,12 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	berth_keep_caps(berth, view, plan);
 	if (view->nr_jobs > 1)
 		berth_keep_floors(berth, view, plan);
-	berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
+	if (berth->is_crowded)
+		berth_push_out(berth, view, plan);
+	else
+		berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
-	berth->nr_slow_touched = 0;
+	berth->nr_slow_touched = berth->nr_crowd = 0;
 	if (berth->has_new)
 		berth->now++;
 	berth->has_new = false;
@@ -475,11 +536,14 @@ static void berth_free(void *policy)
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		predict_fini(&berth->predict[i]);
 	free(berth->pasts);
+	free(berth->samples);
 	free(berth->regions);
 	free(berth->bins);
+	free(berth->bin_blocks);
 	free(berth->candidates);
 	free(berth->touched);
 	free(berth->fast_of);
+	free(berth->crowd);
 	free(berth->leaving);
 	free(berth->ahead);
 	free(berth);
@@ -499,10 +563,11 @@ static int berth_new(const struct policy_config *config, void **ret_policy, stru
 	berth->bins = calloc(NR_BINS, sizeof(*berth->bins));
 	berth->candidates = calloc(CANDIDATES_MAX, sizeof(*berth->candidates));
 	berth->touched = calloc(CANDIDATES_MAX, sizeof(*berth->touched));
-	berth->leaving = calloc(LARGE_PAGES, sizeof(*berth->leaving));
+	berth->leaving = calloc(LEAVING_MAX, sizeof(*berth->leaving));
 	berth->ahead = calloc(AHEAD_MAX, sizeof(*berth->ahead));
+	berth->crowd = calloc(CROWD_MAX, sizeof(*berth->crowd));
 	if (error || !berth->regions || !berth->bins || !berth->candidates || !berth->touched ||
-	    !berth->leaving || !berth->ahead) {
+	    !berth->leaving || !berth->ahead || !berth->crowd) {
 		berth_free(berth);
 		return error_set(err, -ENOMEM, "berth: out of memory");
 	}
@@ -527,6 +592,8 @@ static uint64_t berth_bytes(const void *policy)
 	bytes += folio_table_bytes(berth->larges);
 	bytes += berth->max_worths * sizeof(*berth->worths);
 	bytes += berth->max_pasts * sizeof(*berth->pasts);
+	bytes += berth->samples ? berth->max_pasts * sizeof(*berth->samples) : 0;
+	bytes += berth->max_bin_blocks * sizeof(*berth->bin_blocks);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		bytes += predict_bytes(&berth->predict[i]);
 	return bytes;

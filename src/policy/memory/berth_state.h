@@ -59,7 +59,11 @@
 #define AHEAD_MAX   1024 /* candidates looked at for one large folio's place */
 #define LARGE_ORDER 9
 #define LARGE_PAGES 512
+#define LEAVING_MAX (2 * LARGE_PAGES) /* for one folio, and as much for the kernel */
 #define MOVE_PS	    UINT64_C(1000000) /* of a move, whatever its size */
+#define QUEUE_TICKS 32		      /* that latencies under load are means of */
+#define CROWD_MAX   4096	      /* pages of fast memory used in a round that are noted */
+#define PUSH_MAX    64		      /* of them pushed out at once: each looks at all */
 
 enum { SHORT, LONG, NR_HORIZONS };
 
@@ -73,17 +77,20 @@ struct past {			    /* of a folio, beside its record */
 		uint16_t trial_samples;	 /* of a class */
 		uint16_t trial_expected; /* of an exchange */
 	};
-	uint16_t samples; /* of the hardware, decaying as the lasting count; in SAMPLE_ONE */
-	uint8_t bar;
 };
 
 struct region {
 	uint32_t touches, samples;
 };
 
-struct bin {
-	uint32_t ids[BIN_ROOM];
-	uint32_t nr, at;
+#define BIN_BLOCK_IDS 255
+struct bin_block {
+	uint32_t below; /* block of the same bin that is full; of those that are free: the next */
+	uint32_t ids[BIN_BLOCK_IDS];
+};
+
+struct bin { /* a stack of blocks */
+	uint32_t top, nr;
 };
 
 struct candidate {
@@ -116,12 +123,17 @@ struct berth {
 	uint32_t max_worths;
 	struct candidate *ahead; /* [AHEAD_MAX] taken from the heap of candidates */
 	uint32_t nr_heap, nr_ahead, ahead_at;
-	struct unit *leaving; /* [LARGE_PAGES] victims of the exchange at hand */
+	struct unit *leaving; /* [LEAVING_MAX] victims of the exchange at hand */
 	struct past *pasts;
+	/* [as pasts]: of the hardware, decaying as the lasting count, in SAMPLE_ONE; NULL until
+	 * there are some, which most machines never have. */
+	uint16_t *samples;
 	uint32_t max_pasts;
 	struct predict predict[NR_HORIZONS];
 	struct region *regions;
 	struct bin *bins;
+	struct bin_block *bin_blocks; /* of all bins, and free ones */
+	uint32_t nr_bin_blocks, max_bin_blocks, free_bin_block;
 	struct candidate *candidates;
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
@@ -135,6 +147,7 @@ struct berth {
 	uint64_t unwatched; /* time that passes per time watched, x 16, a decaying mean; 16: all */
 	uint32_t page_bytes;
 	bool has_new, has_bits;
+	bool has_met;	   /* a round of samples is over */
 	bool has_windows;  /* some did */
 	bool is_in_window; /* the sample says for how long it was watched */
 	bool has_scan;	   /* hits of checks: who is seen first was born since the last round */
@@ -160,6 +173,10 @@ struct berth {
 	uint64_t *fast_of; /* [job]: fast pages, planned moves included */
 	uint32_t max_jobs;
 	uint64_t queue_ps[2]; /* fast, slow: decaying mean of the latency beyond the idle one */
+	bool is_crowded;      /* the fast node is the slower one under load */
+	uint32_t nr_ticks, pushed_at;
+	uint64_t nr_crowd; /* pages of fast memory used in this round, while it is */
+	uint32_t *crowd;   /* [CROWD_MAX] */
 };
 
 /* 2^(-i/32) in 1/65536 */
@@ -177,6 +194,8 @@ static inline uint16_t berth_decay(uint16_t count, uint64_t steps)
 /* Value at `now` of a count whose decay reached *at; moves *at by whole steps. */
 static inline uint16_t berth_count_at(uint16_t count, uint32_t *at, uint32_t now, uint32_t half)
 {
+	if (now == *at)
+		return count;
 	uint64_t steps = (uint64_t)(now - *at) * STEPS / half;
 	if (steps > 0)
 		*at += (uint32_t)(steps * half / STEPS);
@@ -200,6 +219,23 @@ static inline struct region *berth_region_of(struct berth *berth, uint32_t space
 {
 	uint64_t key = (page >> REGION_SHIFT) * 0x9e3779b97f4a7c15u + space * 0xc2b2ae3d27d4eb4fu;
 	return &berth->regions[key >> 32 & (NR_REGIONS - 1)];
+}
+
+static inline unsigned berth_samples_of(const struct berth *berth, const struct past *past)
+{
+	return berth->samples ? berth->samples[past - berth->pasts] : 0;
+}
+
+/* How often it went back too soon, up to BAR_MAX: in the bits of its record that are a policy's. */
+#define BAR_SHIFT 3
+static inline unsigned berth_bar_of(const struct berth *berth, uint32_t id)
+{
+	return folio_get(berth->table, id)->bits >> BAR_SHIFT;
+}
+
+static inline void berth_set_bar(struct folio *folio, unsigned bar)
+{
+	folio->bits = ((folio->bits & ((1u << BAR_SHIFT) - 1)) | bar << BAR_SHIFT) & 63u;
 }
 
 /* Moved so lately that a move now would be half of a round trip. */
@@ -294,6 +330,11 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		 uint64_t keep);
 uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view,
 			     struct plan *plan);
+
+/* berth_load.c */
+void berth_note_crowd(struct berth *berth, uint32_t id);
+/* Of what was noted in this round. */
+void berth_push_out(struct berth *berth, const struct policy_view *view, struct plan *plan);
 
 /* berth_claims.c */
 void berth_keep_caps(struct berth *berth, const struct policy_view *view, struct plan *plan);

@@ -114,6 +114,7 @@ struct exchange {
 	const struct policy_view *view;
 	struct unit *comes;
 	bool is_at_cap;	 /* its job */
+	uint64_t ahead;	 /* of `needed`, what the kernel wants free */
 	uint64_t needed; /* pages that must go */
 	uint64_t budget;
 	uint32_t nr;	   /* of berth->leaving */
@@ -125,6 +126,7 @@ struct exchange {
 static void add_followers(struct berth *berth, struct exchange *exchange)
 {
 	uint64_t left = exchange->nr_pages - exchange->needed;
+	left = exchange->ahead ? left / 2 : left;
 	const struct candidate *candidate = berth_look_ahead(berth, 0);
 	for (uint32_t i = 0; candidate && left > 0; candidate = berth_look_ahead(berth, ++i)) {
 		struct unit unit = berth_unit_of(berth, candidate->id);
@@ -224,7 +226,8 @@ static bool find_more(struct berth *berth, const struct policy_view *view, uint3
 struct trade {
 	const struct policy_view *view;
 	struct plan *plan;
-	uint64_t free_pages; /* that promotions may have */
+	uint64_t free_pages;  /* that promotions may have */
+	uint64_t short_pages; /* still to be freed for the kernel */
 	uint64_t budget;
 };
 
@@ -248,10 +251,13 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
 	uint32_t job = berth_job_of(trade->view, folio_get(berth->table, unit.id));
 	bool is_at_cap = passes_cap(berth, trade->view, job, unit.nr_pages);
 	uint64_t spare = is_at_cap ? 0 : trade->free_pages;
+	uint64_t ahead = is_at_cap ? 0 : MIN(trade->short_pages, unit.nr_pages);
+	uint64_t wanted = unit.nr_pages + ahead;
 	struct exchange swap = { .view = trade->view,
 				 .comes = &unit,
 				 .is_at_cap = is_at_cap,
-				 .needed = unit.nr_pages - MIN(spare, unit.nr_pages),
+				 .ahead = ahead,
+				 .needed = wanted - MIN(spare, wanted),
 				 .budget = trade->budget };
 	if (trade->budget < unit.nr_pages + swap.needed)
 		return unit.nr_pages == 1 ? -ENOSPC : 1;
@@ -264,12 +270,17 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
 		berth_expect(berth, &unit, CLASS_PAID);
 	berth->fast_of[job] += unit.nr_pages;
 	trade->free_pages += swap.nr_pages;
-	trade->free_pages -= MIN(trade->free_pages, unit.nr_pages);
+	trade->free_pages -= MIN(trade->free_pages, wanted);
+	trade->short_pages -= ahead;
 	trade->budget -= unit.nr_pages + swap.nr_pages;
 	return 0;
 }
 
-/* Most valued first, into free memory or in the place of what is worth least. */
+/* Most valued first, into free memory or in the place of what is worth least. Below its low mark
+ * each page that comes wakes the kernel's reclaim, which goes through the node's pages until its
+ * high mark is reached, in vain without swap, and keeps the program from running meanwhile (5 s in
+ * the lab, with huge pages on, which raise the marks). So while pages come, as many more go until
+ * that mark is reached: what comes pays for both. */
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
@@ -277,6 +288,8 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 	struct trade trade = { .view = view,
 			       .plan = plan,
 			       .free_pages = room_above(free_pages, keep),
+			       .short_pages = room_above(view->nodes[berth->fast].high_pages,
+							 MIN(free_pages, keep)),
 			       .budget = view->budget_pages };
 	uint32_t nr_failed = 0, nr_planned = 0;
 	if (trade.free_pages > 0)

@@ -30,7 +30,7 @@ static unsigned density_of(struct berth *berth, const struct folio *folio, const
 		return 2;
 	uint64_t around = region->touches * berth->all_samples / berth->all_touches;
 	uint64_t weight = (region->samples + 8) * PREDICT_WEIGHT / (around + 8);
-	uint64_t got = (uint64_t)past->samples * PREDICT_WEIGHT / SAMPLE_ONE;
+	uint64_t got = (uint64_t)berth_samples_of(berth, past) * PREDICT_WEIGHT / SAMPLE_ONE;
 	weight = (got + weight * OWN_TRUST) / (berth_samples_expected(berth, folio) + OWN_TRUST);
 	if (weight >= 4 * PREDICT_WEIGHT)
 		return 4;
@@ -118,7 +118,7 @@ static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
 		prior = MAX(prior, unknown_of(berth, folio, berth->horizon[horizon]));
 	struct predict_mean mean = berth_mean_of_class(berth, class, horizon, prior);
 	if (berth->all_samples) {
-		uint64_t got = past->samples / SAMPLE_ONE;
+		uint64_t got = berth_samples_of(berth, past) / SAMPLE_ONE;
 		mean.weight = (got * PREDICT_WEIGHT + mean.weight * OWN_TRUST) /
 			      (berth_samples_expected(berth, folio) + OWN_TRUST);
 	}
@@ -191,12 +191,12 @@ bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
 /* What moving it costs more for having gone back and forth. */
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id)
 {
-	return berth->promote_ps * ((1u << berth->pasts[id].bar) - 1);
+	return berth->promote_ps * ((1u << berth_bar_of(berth, id)) - 1);
 }
 
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost)
 {
-	return cost << (berth->pasts[id].bar + berth_would_be_trip(berth, id));
+	return cost << (berth_bar_of(berth, id) + berth_would_be_trip(berth, id));
 }
 
 /* Where checks are sparse a round moves thousands, and those that come back soon are told before

@@ -6,10 +6,17 @@
  *                                       ^ popped first; worth anew when popped, and pushed back
  *                                         when it has grown by more than a bin
  *
+ * Each is a stack of blocks of 255 ids; an empty block goes to whichever bin needs one next.
+ *
  * A bin that is full takes no more: the sweep comes by again. Cost: O(1) per push, one value per
- * pop; 4 MiB at most.
+ * pop; 4 bytes for each page of fast memory, 128 KiB for blocks that are not full.
  */
+#include <stdlib.h>
+
 #include "policy/memory/berth_state.h"
+
+#define NO_BLOCK     UINT32_MAX
+#define BLOCKS_FIRST 64
 
 static unsigned bin_of(const struct berth *berth, const struct unit *unit)
 {
@@ -25,16 +32,61 @@ static struct folio *marked_of(const struct berth *berth, const struct unit *uni
 	return large ? large : folio_get(berth->table, unit->id);
 }
 
+/* NO_BLOCK: out of memory. */
+static uint32_t take_block(struct berth *berth)
+{
+	uint32_t block = berth->free_bin_block;
+	if (block < berth->nr_bin_blocks) {
+		berth->free_bin_block = berth->bin_blocks[block].below;
+		return block;
+	}
+	if (berth->nr_bin_blocks == berth->max_bin_blocks) {
+		uint32_t max = MAX(berth->max_bin_blocks * 2, BLOCKS_FIRST);
+		struct bin_block *blocks = realloc(berth->bin_blocks, max * sizeof(*blocks));
+		if (!blocks)
+			return NO_BLOCK;
+		berth->bin_blocks = blocks;
+		berth->max_bin_blocks = max;
+	}
+	berth->free_bin_block = NO_BLOCK;
+	return berth->nr_bin_blocks++;
+}
+
+static bool push(struct berth *berth, struct bin *bin, uint32_t id)
+{
+	uint32_t at = bin->nr % BIN_BLOCK_IDS;
+	if (at == 0) {
+		uint32_t block = take_block(berth);
+		if (block == NO_BLOCK)
+			return false;
+		berth->bin_blocks[block].below = bin->top;
+		bin->top = block;
+	}
+	berth->bin_blocks[bin->top].ids[at] = id;
+	bin->nr++;
+	return true;
+}
+
+static uint32_t pop(struct berth *berth, struct bin *bin)
+{
+	uint32_t at = --bin->nr % BIN_BLOCK_IDS, top = bin->top;
+	uint32_t id = berth->bin_blocks[top].ids[at];
+	if (at == 0) {
+		bin->top = berth->bin_blocks[top].below;
+		berth->bin_blocks[top].below = berth->free_bin_block;
+		berth->free_bin_block = top;
+	}
+	return id;
+}
+
 void berth_push_victim(struct berth *berth, const struct unit *unit)
 {
 	struct bin *bin = &berth->bins[bin_of(berth, unit)];
 	struct folio *folio = marked_of(berth, unit);
 	if (folio->bits & FOLIO_MARK)
 		return;
-	if (bin->nr >= berth->bin_room)
-		return;
-	folio->bits |= FOLIO_MARK;
-	bin->ids[bin->nr++] = unit->id;
+	if (bin->nr < berth->bin_room && push(berth, bin, unit->id))
+		folio->bits |= FOLIO_MARK;
 }
 
 /* Just moved: going back would mostly make both moves vain, so only a few may. */
@@ -53,7 +105,7 @@ bool berth_pop_victim(struct berth *berth, struct unit *ret)
 	for (unsigned i = 0; i < NR_BINS; i++) {
 		struct bin *bin = &berth->bins[i];
 		while (bin->nr > 0) {
-			uint32_t id = bin->ids[--bin->nr];
+			uint32_t id = pop(berth, bin);
 			if (!folio_is_used(berth->table, id))
 				continue;
 			struct folio *folio = folio_get(berth->table, id);
