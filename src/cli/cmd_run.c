@@ -45,13 +45,39 @@ static int parse_spill_at(const char *text, uint32_t *ret_bp)
 	return 0;
 }
 
+/* What would be accepted and do nothing. */
+static int check_tier(const struct run_tier_options *tier)
+{
+	const struct {
+		const char *name;
+		bool is_given;
+	} all[] = {
+		{ "--policy", tier->policy },
+		{ "--sampler", tier->sampler },
+		{ "--mover", tier->mover },
+		{ "--advise", tier->advice },
+		{ "--machine", tier->machine },
+		{ "--rate", tier->rate_bytes },
+		{ "--fast-floor", tier->floor_bytes },
+		{ "--fast-cap", tier->cap_bytes },
+		{ "--report", tier->report },
+		{ "--format", tier->format },
+	};
+	for (size_t i = 0; i < ARRAY_SIZE(all) && !tier->is_wanted; i++)
+		if (all[i].is_given)
+			return fail_usage("%s goes with --tier", all[i].name);
+	if (tier->format && !tier->report)
+		return fail_usage("--format is of the report: name a file for it with --report");
+	return 0;
+}
+
 static int parse_wish(const struct run_options *options, struct job_wish *wish)
 {
 	wish->soft = (struct soft_job){ SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE, SOFT_PATIENCE_NS };
 	wish->no_cgroup = options->no_cgroup;
 	wish->state = options->state;
 	bool has_cpus = options->prefer || options->allow || options->spill_at ||
-			options->max_distance || options->no_cgroup;
+			options->max_distance || options->no_cgroup || options->engine;
 	if (options->tier.is_wanted && !has_cpus)
 		return 0;
 	if (!options->prefer)
@@ -139,7 +165,9 @@ static int run(const void *values, int nr_arguments, char **arguments)
 {
 	const struct run_options *options = values;
 	struct job_wish wish = { .no_cgroup = false };
-	int status = parse_wish(values, &wish);
+	int status = check_tier(&options->tier);
+	if (!status)
+		status = parse_wish(values, &wish);
 	if (!status && options->tier.is_wanted)
 		status = run_tier(&options->tier, &wish, arguments);
 	else if (!status)

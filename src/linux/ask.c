@@ -93,6 +93,23 @@ static int take_line(int fd, struct printbuf *ret)
 	return -EFBIG;
 }
 
+/* Where it was looked for is said when the caller chose the place: it may be the wrong one. */
+static int say_nobody(const char *socket, const char *state, struct printbuf *err)
+{
+	if (socket)
+		return error_set(err, -ENOENT,
+				 "%s: no berth daemon listens there; start one with `berth daemon "
+				 "--socket %s`, or leave the option out",
+				 socket, socket);
+	if (state)
+		return error_set(
+			err, -ENOENT,
+			"%s: no berth daemon runs with this state directory%s; name the one "
+			"that `berth daemon --state` has, or leave the option out",
+			state, access(state, F_OK) ? ", which does not exist" : "");
+	return error_set(err, -ENOENT, "no berth daemon runs here; start one with `berth daemon`");
+}
+
 int ask_daemon(const struct root *root, const char *socket, const char *state, const char *line,
 	       struct printbuf *ret_answer, struct printbuf *err)
 {
@@ -104,9 +121,7 @@ int ask_daemon(const struct root *root, const char *socket, const char *state, c
 				 SERVER_MAX_LINE - 1);
 	int error = connect_anywhere(root, socket, state, &fd, &why);
 	if (error == -ENOENT || error == -ENXIO)
-		return error_set(err, -ENOENT,
-				 "no berth daemon runs here; start one with "
-				 "`berth daemon`");
+		return say_nobody(socket, state, err);
 	if (error && *printbuf_str(&why))
 		return error_set(err, error, "%s", printbuf_str(&why));
 	if (error)

@@ -258,10 +258,23 @@ static void look_at_cpus(struct daemon *daemon, uint64_t now_ns)
 	}
 }
 
+static bool is_asleep(const struct daemon *daemon)
+{
+	return daemon->placer && daemon->placer->live.is_asleep;
+}
+
+/* While none of the processes runs the look for others comes with the next turn. */
+static uint64_t scan_wake_ns(const struct daemon *daemon)
+{
+	bool waits = is_asleep(daemon) &&
+		     daemon->placer_due_ns < daemon->scan_due_ns + 2 * TOGETHER_NS;
+	return waits ? MAX(daemon->scan_due_ns, daemon->placer_due_ns) : daemon->scan_due_ns;
+}
+
 /* Who can wait for a second does so for who comes next. */
 static uint64_t next_due_ns(const struct daemon *daemon, uint64_t now_ns)
 {
-	uint64_t due_ns = MIN(daemon->scan_due_ns, server_due_ns(&daemon->server, now_ns));
+	uint64_t due_ns = MIN(scan_wake_ns(daemon), server_due_ns(&daemon->server, now_ns));
 	if (daemon->placer)
 		due_ns = MIN(due_ns, daemon->placer_due_ns);
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
@@ -274,12 +287,13 @@ static uint64_t next_due_ns(const struct daemon *daemon, uint64_t now_ns)
 static void do_what_is_due(struct daemon *daemon)
 {
 	uint64_t now_ns = clock_now_ns();
-	if (daemon->scan_due_ns <= now_ns + TOGETHER_NS / 4)
+	uint64_t ahead_ns = is_asleep(daemon) ? TOGETHER_NS : TOGETHER_NS / 4;
+	if (daemon->scan_due_ns <= now_ns + ahead_ns)
 		daemon->scan_due_ns = MIN(daemon->scan_due_ns, now_ns);
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++) {
 		struct daemon_cpus *cpus = daemon->jobs[i].cpus;
 		if (cpus && (cpus->until_pressure || cpus->nr_quiet > 4) &&
-		    cpus->due_ns <= now_ns + TOGETHER_NS / 4)
+		    cpus->due_ns <= now_ns + ahead_ns)
 			cpus->due_ns = now_ns;
 	}
 	scan(daemon, now_ns);
@@ -291,8 +305,10 @@ static void do_what_is_due(struct daemon *daemon)
 static void take_pressure(struct daemon *daemon, const struct pollfd *fds)
 {
 	for (uint32_t i = 0; i < daemon->nr_jobs; i++)
-		if (daemon->jobs[i].cpus && fds[i].fd >= 0 && fds[i].revents)
+		if (daemon->jobs[i].cpus && fds[i].fd >= 0 && fds[i].revents) {
 			daemon->jobs[i].cpus->due_ns = 0;
+			daemon->jobs[i].cpus->job.is_pressed = true;
+		}
 }
 
 static void sleep_and_take(struct daemon *daemon)

@@ -24,16 +24,19 @@ static int list_processes(void *context, size_t max, struct task_list *ret, bool
 	return error;
 }
 
-/* A thread that has the original mask of its process, or one that berth wrote. */
-static bool is_to_move(const struct daemon_cpus *cpus, const struct journal_change *change,
-		       const struct set *original, pid_t tid)
+/* A thread that has the original mask of its process, or one that berth wrote: 1, 0, or -ENOMEM. */
+static int is_to_move(const struct daemon_cpus *cpus, const struct journal_change *change,
+		      const struct set *original, pid_t tid)
 {
 	struct set mask;
-	if (affinity_get(tid, &mask) < 0)
-		return false;
-	bool is = set_is_equal(&mask, original) ||
-		  undo_mask_is_known(change, &mask, &cpus->job.online);
-	is = is && !set_is_equal(&mask, &cpus->job.mask);
+	int error = affinity_get(tid, &mask);
+	if (error)
+		return error == -ENOMEM ? error : 0;
+	int is = set_is_equal(&mask, original);
+	if (!is)
+		is = undo_mask_is_known(change, &mask, &cpus->job.online);
+	if (is > 0)
+		is = !set_is_equal(&mask, &cpus->job.mask);
 	set_fini(&mask);
 	return is;
 }
@@ -45,36 +48,46 @@ static bool is_same(const struct daemon_cpus *cpus, const struct cpus_process *p
 	       start_ticks == process->start_ticks;
 }
 
-/* How many threads were given the mask. */
-static uint32_t place_threads(struct daemon_cpus *cpus, const struct cpus_process *process,
-			      const struct set *original)
+/* How many threads were given the mask, or -ENOMEM. */
+static int place_threads(struct daemon_cpus *cpus, const struct cpus_process *process,
+			 const struct set *original)
 {
 	const struct journal_change *change = &cpus->journal->changes[process->change];
 	struct task_list threads = { 0 };
-	uint32_t nr = 0;
-	if (process_threads(cpus->root, process->pid, &threads) < 0)
-		return 0;
-	for (size_t i = 0; i < threads.nr; i++)
-		if (is_to_move(cpus, change, original, threads.items[i]))
+	int nr = 0, error = process_threads(cpus->root, process->pid, &threads);
+	if (error)
+		return error == -ENOMEM ? error : 0;
+	for (size_t i = 0; i < threads.nr && !error; i++) {
+		int is = is_to_move(cpus, change, original, threads.items[i]);
+		if (is > 0)
 			nr += affinity_set(threads.items[i], &cpus->job.mask) == 0;
+		error = MIN(is, 0);
+	}
 	task_list_fini(&threads);
-	return nr;
+	return error ? error : nr;
 }
 
-static int place_process(struct daemon_cpus *cpus, const struct cpus_process *process,
+static int place_process(struct daemon_cpus *cpus, struct cpus_process *process,
 			 struct printbuf *err)
 {
 	struct set original = SET_EMPTY;
 	PRINTBUF(list);
 	set_to_text(&list, &cpus->job.mask);
+	process->has_failed = true;
+	if (printbuf_has_error(&list))
+		return -ENOMEM;
 	int error = journal_add_value(cpus->journal, process->change, printbuf_str(&list), err);
 	if (!error)
 		error = set_parse(cpus->journal->changes[process->change].original, &original);
 	/* Threads that are born meanwhile of one that is not placed yet: again. */
-	for (int round = 0; !error && round < PLACE_ROUNDS && is_same(cpus, process); round++)
-		if (place_threads(cpus, process, &original) == 0)
-			break;
+	int nr = 1;
+	for (int round = 0; !error && nr && round < PLACE_ROUNDS && is_same(cpus, process);
+	     round++) {
+		nr = place_threads(cpus, process, &original);
+		error = MIN(nr, 0);
+	}
 	set_fini(&original);
+	process->has_failed = nr != 0; /* or it ended meanwhile: then it is not met again */
 	return error;
 }
 
@@ -123,15 +136,18 @@ int daemon_cpus_new(const struct root *root, struct journal *journal,
 }
 
 /* A mask that berth wrote for another process of the job: this is its child. */
-static const char *inherited_from(const struct daemon_cpus *cpus, const struct set *mask)
+static int find_inherited(const struct daemon_cpus *cpus, const struct set *mask,
+			  struct printbuf *ret_original)
 {
-	for (size_t i = 0; i < cpus->nr; i++) {
+	int is_known = 0;
+	for (size_t i = 0; i < cpus->nr && !is_known; i++) {
 		const struct journal_change *change =
 			&cpus->journal->changes[cpus->processes[i].change];
-		if (undo_mask_is_known(change, mask, &cpus->job.online))
-			return change->original;
+		is_known = undo_mask_is_known(change, mask, &cpus->job.online);
+		if (is_known > 0)
+			prt_str(ret_original, change->original);
 	}
-	return NULL;
+	return is_known;
 }
 
 /* Its mask is written down before anything is done to it. */
@@ -144,21 +160,32 @@ static int note_process(struct daemon_cpus *cpus, struct cpus_process *process,
 	int error = affinity_get(process->pid, &mask);
 	if (error)
 		return error;
-	const char *inherited = inherited_from(cpus, &mask);
-	if (inherited)
-		prt_str(&original, inherited);
-	else
+	int inherited = find_inherited(cpus, &mask, &original);
+	if (inherited == 0)
 		set_to_text(&original, &mask);
 	set_fini(&mask);
 	prt_printf(&object, "%d:%llu", process->pid, (unsigned long long)process->start_ticks);
+	if (inherited < 0 || printbuf_has_error(&original) || printbuf_has_error(&object))
+		return -ENOMEM; /* what cannot be undone is not done */
 	return journal_add_change(cpus->journal, UNDO_PROCESS, printbuf_str(&object),
 				  printbuf_str(&original), &process->change, err);
+}
+
+static int hold_process(struct daemon_cpus *cpus, struct cpus_process *process,
+			struct printbuf *err)
+{
+	process->has_failed = false;
+	int error = cpus->journal ? place_process(cpus, process, err) : 0;
+	if (!error && cpus->job.engine->take)
+		error = cpus->job.engine->take(&cpus->job, process->pid, err);
+	process->has_failed |= error != 0;
+	return error;
 }
 
 static int add_process(struct daemon_cpus *cpus, const struct live_wanted *wanted,
 		       struct printbuf *err)
 {
-	struct cpus_process process = { wanted->pid, wanted->start_ticks, 0, true };
+	struct cpus_process process = { wanted->pid, wanted->start_ticks, 0, true, false };
 	if (cpus->nr == cpus->max) {
 		size_t max = MAX(cpus->max * 2, 16);
 		struct cpus_process *processes = realloc(cpus->processes, max * sizeof(*processes));
@@ -173,10 +200,7 @@ static int add_process(struct daemon_cpus *cpus, const struct live_wanted *wante
 	if (error)
 		return error;
 	cpus->processes[cpus->nr++] = process;
-	error = cpus->journal ? place_process(cpus, &process, err) : 0;
-	if (!error && cpus->job.engine->take)
-		error = cpus->job.engine->take(&cpus->job, process.pid, err);
-	return error;
+	return hold_process(cpus, &cpus->processes[cpus->nr - 1], err);
 }
 
 static void give_back(struct daemon_cpus *cpus, const struct cpus_process *process)
@@ -228,9 +252,10 @@ int daemon_cpus_update(struct daemon_cpus *cpus, const struct live_wanted *wante
 								    : NULL;
 		if (process)
 			process->is_there = true;
-		if (process || wanted[i].job != job)
+		if ((process && !process->has_failed) || wanted[i].job != job)
 			continue;
-		int error = add_process(cpus, &wanted[i], first ? NULL : err);
+		int error = process ? hold_process(cpus, process, first ? NULL : err)
+				    : add_process(cpus, &wanted[i], first ? NULL : err);
 		bool has_ended = error == -ESRCH || error == -ENOENT;
 		cpus->nr_unheld += error && !has_ended;
 		first = first || has_ended ? first : error;

@@ -34,6 +34,7 @@ struct cpus_process {
 	uint64_t start_ticks;
 	uint32_t change; /* in the journal */
 	bool is_there;	 /* was found at the last look for processes */
+	bool has_failed; /* could not be placed: tried again at the next look for processes */
 };
 
 struct daemon_cpus {

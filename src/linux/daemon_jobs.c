@@ -160,6 +160,7 @@ static int start_memory(struct daemon *daemon)
 {
 	PRINTBUF(why);
 	struct placer_wish wish = placer_wish_of(daemon);
+	placer_forgo_huge_pages();
 	int error = placer_new(daemon->root, daemon->machine, &wish, &daemon->placer, &why);
 	/* One job more than there are: the placer then counts the pages of each. */
 	if (!error)

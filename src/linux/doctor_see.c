@@ -158,8 +158,8 @@ static void check_pagemap_scan(struct doctor *doctor)
 	} else if (is_old) {
 		doctor_summary(finding, "not in this kernel");
 		doctor_note(doctor, finding, DOCTOR_MISSING, "a newer kernel",
-			    "Linux has PAGEMAP_SCAN since 6.7: pages are found more slowly, by "
-			    "reading pagemap");
+			    "Linux has PAGEMAP_SCAN since 6.7: berth reads pagemap and needs it "
+			    "for nothing yet");
 	} else if (result == TRIAL_NOT_TRIED) {
 		doctor_summary(finding, "not tried");
 		finding->word = DOCTOR_UNKNOWN;

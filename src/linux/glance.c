@@ -4,25 +4,30 @@
 
 #include <stdlib.h>
 
-#define ONE	    65536
-#define LN2	    45426 /* in 65536ths */
-#define FIRST_ROOM  256
-#define SHORTEST_NS (250 * NS_PER_US)
-#define FIRST_LEVEL 1
-#define LOOKS_NEW   8 /* until a folio counts as known */
-#define LOOKS_KNOWN 3 /* per session, from then on */
-#define LOOKS_MAX   16
-#define DOWN_FIRST  2 /* hits in a row, there having been no other looks */
-#define DOWN_LATER  4
-#define UP_FIRST    4 /* misses in a row, likewise */
-#define UP_LATER    6
-#define ROW_MAX	    16
-#define CHECKS_MAX  12 /* then what is long past is halved */
-#define EACH_NS	    (4 * NS_PER_US)
-#define PASSES_MAX  64 /* of a session over its folios */
-#define DEVIATIONS  2
-#define ONE_PAGE    (GLANCE_CHECKS / (uint32_t)GLANCE_PAGES) /* a folio of which it was used */
-#define SHARE_BITS  3 /* of a share that are told: neighbours with equal ones are one sample */
+#define ONE	     65536
+#define LN2	     45426 /* in 65536ths */
+#define FIRST_ROOM   256
+#define SHORTEST_NS  (250 * NS_PER_US)
+#define FIRST_LEVEL  1
+#define LOOKS_NEW    8 /* until a folio counts as known */
+#define LOOKS_KNOWN  3 /* per session, from then on */
+#define LOOKS_MAX    16
+#define DOWN_FIRST   2 /* hits in a row, there having been no other looks */
+#define DOWN_LATER   4
+#define UP_FIRST     4 /* misses in a row, likewise */
+#define UP_LATER     6
+#define ROW_MAX	     16
+#define CHECKS_MAX   12 /* then what is long past is halved */
+#define EACH_NS	     (4 * NS_PER_US)
+#define PASSES_MAX   64 /* of a session over its folios */
+#define SQUARE	     4	/* of two deviations */
+#define UNBOUNDED    UINT32_MAX
+#define BATCH_TELLS  12 /* looks: fewer may be all alike by chance */
+#define BATCHES_TELL 64 /* looks in all of them */
+#define ONCE	     16
+#define BURSTS_MAX   (1024 * ONCE)
+#define ONE_PAGE     (GLANCE_CHECKS / (uint32_t)GLANCE_PAGES) /* a folio of which it was used */
+#define SHARE_BITS   3 /* of a share that are told: neighbours with equal ones are one sample */
 
 /* Fewer where clearing them would take longer than the look. */
 static const uint32_t batch_of_level[GLANCE_LEVELS] = { 16, 64, 256, GLANCE_BATCH };
@@ -138,29 +143,38 @@ static void take_turn(struct glance *glance)
 	}
 }
 
-/* A deviation of the number of looks that saw no use, in quarters of a look. */
-static uint32_t deviation_of(const struct glance_folio *folio)
+static uint32_t root_of(uint32_t square)
 {
-	uint32_t square = 16u * folio->hits * (folio->checks - folio->hits) / folio->checks;
 	uint32_t root = 0;
 	while ((root + 1) * (root + 1) <= square)
 		root++;
 	return root;
 }
 
-/* Uses in a look, in 65536ths, `by` deviations above what was seen, or below. A quarter of a look
- * more of each kind: few looks are no certainty. */
-static uint64_t uses_of(const struct glance_folio *folio, int by)
+/* Uses in a look, in 65536ths: as guessed from few looks, a quarter of one more of each kind since
+ * they are no certainty; or what looks do not rule out: of n looks of which u saw no use the share
+ * without use lies within (u + z^2 / 2 -+ z sqrt(u (n - u) / n + z^2 / 4)) / (n + z^2), z
+ * deviations wide. */
+static uint32_t uses_of(const struct glance_folio *folio, enum glance_bound bound)
 {
-	int all = 4 * folio->checks, unused = all - 4 * folio->hits;
-	unused -= by * (int)deviation_of(folio);
-	return glance_minus_ln((uint32_t)MIN(MAX(unused, 0), all) + 1, (uint32_t)all + 2);
+	uint32_t nr = folio->checks, unused = nr - folio->hits;
+	if (bound == GLANCE_GUESSED)
+		return (uint32_t)glance_minus_ln(4 * unused + 1, 4 * nr + 2);
+	uint32_t of = 4 * nr + 4 * SQUARE, middle = 4 * unused + 2 * SQUARE;
+	uint32_t wide = root_of(16 * SQUARE * unused * folio->hits / nr + 4 * SQUARE * SQUARE);
+	if (bound == GLANCE_AT_LEAST)
+		return (uint32_t)glance_minus_ln(MIN(middle + wide, of), of);
+	return unused == 0 ? UNBOUNDED : (uint32_t)glance_minus_ln(MAX(middle - wide, 1), of);
 }
 
-/* Looks of another length begin; until there is one, what those up to now told counts. */
+/* Looks of another length begin; until they say more, what those up to now told counts: shorter
+ * ones where use was seen too often to rule out any more of it, longer ones where it was not. */
 static void change_level(struct glance_folio *folio, int by)
 {
-	folio->uses = (uint32_t)uses_of(folio, 0);
+	for (int bound = GLANCE_AT_LEAST; bound <= GLANCE_AT_MOST; bound++)
+		folio->uses[bound + 1] = uses_of(folio, (enum glance_bound)bound);
+	if (by < 0)
+		folio->uses[GLANCE_AT_MOST + 1] = UNBOUNDED;
 	folio->look_ns = folio->watched_ns / folio->checks;
 	folio->level = (uint8_t)(folio->level + by);
 	folio->hits = folio->checks = folio->nr_row = 0;
@@ -236,6 +250,27 @@ static void end_space(struct batch *batch)
 		batch->folios[i]->is_due = false;
 }
 
+static void note_batch(struct glance_batches *batches, uint32_t checks, uint32_t hits)
+{
+	if (checks < BATCH_TELLS)
+		return;
+	batches->checks += checks;
+	batches->hits += hits;
+	batches->whole += hits == checks ? hits : 0;
+	batches->uses += checks * glance_minus_ln(4 * (checks - hits) + 1, 4 * checks + 2);
+}
+
+static void fade_batches(struct glance *glance)
+{
+	for (unsigned level = 0; level < GLANCE_LEVELS; level++) {
+		struct glance_batches *batches = &glance->batches[level];
+		batches->checks -= batches->checks / 8;
+		batches->hits -= batches->hits / 8;
+		batches->whole -= batches->whole / 8;
+		batches->uses -= batches->uses / 8;
+	}
+}
+
 /* Those cleared first were watched for longer than those cleared last. */
 static void look(struct glance *glance, struct batch *batch, unsigned level,
 		 const struct glance_eyes *eyes)
@@ -262,22 +297,45 @@ static void look(struct glance *glance, struct batch *batch, unsigned level,
 		end_space(batch);
 		return;
 	}
+	uint32_t nr_read = 0, nr_used = 0;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		int is_used = eyes->is_used(eyes->context, batch->numbers[i]);
 		uint64_t at_ns = begin_ns + (cleared_ns - begin_ns) * (i + 1) / batch->nr;
-		if (is_used < 0)
+		if (is_used < 0) {
 			batch->folios[i]->is_due = false;
-		else
-			glance_note(batch->folios[i], is_used, MAX(read_ns - at_ns, 1));
+			continue;
+		}
+		nr_read++;
+		nr_used += is_used > 0;
+		glance_note(batch->folios[i], is_used, MAX(read_ns - at_ns, 1));
 	}
+	note_batch(&glance->batches[level], nr_read, nr_used);
 }
 
-void glance_session(struct glance *glance, const struct glance_eyes *eyes)
+/* By how much, in 16ths, uses in a look are more than the share of looks says, since they come in
+ * bursts: the most of all lengths. UNBOUNDED: nobody knows. */
+static uint32_t bursts_of(const struct glance *glance)
+{
+	uint64_t most = ONCE;
+	for (unsigned level = 0; level < GLANCE_LEVELS; level++) {
+		const struct glance_batches *batches = &glance->batches[level];
+		uint32_t checks = batches->checks, hits = MIN(batches->hits, checks);
+		if (checks < BATCHES_TELL || hits == 0)
+			continue;
+		if (2 * batches->whole > hits && 4 * hits < 3 * checks)
+			return UNBOUNDED;
+		uint32_t scale = 1 + checks / 8192; /* glance_minus_ln() has room for so many */
+		uint64_t together = glance_minus_ln(4 * (checks - hits) / scale + 1,
+						    4 * checks / scale + 2);
+		most = MAX(most, ONCE * (batches->uses / checks) / MAX(together, 1));
+	}
+	return (uint32_t)MIN(most, BURSTS_MAX);
+}
+
+static void look_around(struct glance *glance, const struct glance_eyes *eyes)
 {
 	struct batch batch;
 	bool is_done = false;
-	glance->each_ns = MAX(glance->each_ns, EACH_NS);
-	take_turn(glance);
 	for (unsigned pass = 0; pass < PASSES_MAX && !is_done; pass++) {
 		is_done = true;
 		for (unsigned level = 0; level < GLANCE_LEVELS; level++)
@@ -291,6 +349,15 @@ void glance_session(struct glance *glance, const struct glance_eyes *eyes)
 				is_done = false;
 			}
 	}
+}
+
+void glance_session(struct glance *glance, const struct glance_eyes *eyes)
+{
+	glance->each_ns = MAX(glance->each_ns, EACH_NS);
+	take_turn(glance);
+	fade_batches(glance);
+	look_around(glance, eyes);
+	glance->bursts = bursts_of(glance);
 }
 
 static const struct glance_folio *find(struct glance *glance, uint32_t space, uint64_t number)
@@ -322,20 +389,56 @@ static uint32_t rounded(uint32_t share)
 	return share >> (bits - SHARE_BITS) << (bits - SHARE_BITS);
 }
 
+/* No look has seen it unused. */
+static bool is_unbounded(const struct glance_folio *folio)
+{
+	return folio->hits == folio->checks &&
+	       (folio->look_ns == 0 || folio->uses[GLANCE_AT_MOST + 1] == UNBOUNDED);
+}
+
+/* Of uses in a look those of each page in the window. */
+static uint64_t in_window(uint32_t uses, uint64_t look_ns, uint64_t window_ns)
+{
+	return uses * MIN(window_ns, 16 * NS_PER_S) / MAX(look_ns * GLANCE_PAGES, 1);
+}
+
+/* Uses of each page in the window, in 65536ths: what looks of this length say, or those of the
+ * length before, where that rules out more. */
+static uint64_t uses_in(const struct glance_folio *folio, uint64_t window_ns,
+			enum glance_bound bound)
+{
+	uint64_t before = 0, now = 0;
+	if (folio->look_ns)
+		before = in_window(folio->uses[bound + 1], folio->look_ns, window_ns);
+	if (folio->checks)
+		now = in_window(uses_of(folio, bound), folio->watched_ns / folio->checks,
+				window_ns);
+	if (!folio->look_ns || !folio->checks || bound == GLANCE_AT_LEAST)
+		return MAX(before, now);
+	if (bound == GLANCE_AT_MOST)
+		return MIN(before, now);
+	uint64_t least = uses_in(folio, window_ns, GLANCE_AT_LEAST);
+	return MAX(MIN(now, uses_in(folio, window_ns, GLANCE_AT_MOST)), least);
+}
+
 uint32_t glance_share(struct glance *glance, uint32_t space, uint64_t page, uint64_t window_ns,
 		      enum glance_bound bound)
 {
 	const struct glance_folio *folio = find(glance, space, page >> GLANCE_ORDER);
 	if (!folio)
 		return 0;
-	bool has_looks = folio->checks > 0;
-	if (!has_looks && folio->look_ns == 0)
+	if (folio->checks == 0 && folio->look_ns == 0)
 		return bound == GLANCE_AT_LEAST && !folio->is_refused ? ONE_PAGE : GLANCE_CHECKS;
-	if (has_looks && folio->level == 0 && folio->hits == folio->checks)
+	if (bound == GLANCE_AT_MOST && is_unbounded(folio))
 		return GLANCE_CHECKS;
-	uint64_t uses = has_looks ? uses_of(folio, (int)bound * DEVIATIONS) : folio->uses;
-	uint64_t look_ns = has_looks ? folio->watched_ns / folio->checks : folio->look_ns;
-	uint64_t each = uses * MIN(window_ns, 16 * NS_PER_S) / MAX(look_ns * GLANCE_PAGES, 1);
+	if (bound != GLANCE_AT_LEAST && folio->checks > 0 && folio->level == 0 &&
+	    folio->hits == folio->checks)
+		return GLANCE_CHECKS;
+	uint64_t each = uses_in(folio, window_ns, bound);
+	if (bound == GLANCE_AT_MOST && glance->bursts == UNBOUNDED)
+		return GLANCE_CHECKS;
+	if (bound == GLANCE_AT_MOST)
+		each = each * MAX(glance->bursts, ONCE) / ONCE;
 	uint32_t share = (uint32_t)((ONE - glance_exp_minus(each)) * GLANCE_CHECKS / ONE);
 	return rounded(MAX(share, ONE_PAGE));
 }

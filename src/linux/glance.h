@@ -19,8 +19,20 @@
  *
  * A few looks leave room for chance, and among hundreds of folios that are used alike some look
  * twice as cold. So a folio is told where it lies as what is hard to tell from where it lies: in
- * fast memory as used as much as its looks allow within two deviations, in slow memory as little.
- * What then still is to be moved is so for more than chance.
+ * fast memory as used as much as its looks allow within two deviations (Wilson's bounds of a share,
+ * 1927, which hold for few looks, too), in slow memory as little. While no look has seen it unused
+ * nothing is ruled out, and in fast memory it counts as used wholly. What then still is to be moved
+ * is so for more than chance.
+ *
+ * Uses do not come at random where a program works in bursts: looks between them see nothing, and
+ * those within see everything, of all folios that were looked at together:
+ *
+ *     work           ####              ####              ####         uses in a look: a mean of 2
+ *     looks      |--|    |--|  |--|  |--|  |--|  |--| ...             used: 1 of 8, or 0.13 uses
+ *
+ * -ln(share without use) of all looks is then less than the mean of that of each batch. What a
+ * folio is at most is more by the ratio of the two, and nothing is ruled out where hits mostly come
+ * from batches of which all were used, and others were not.
  *
  * The bit is cleared by process_madvise(MADV_COLD) of the 2 MiB, which also flushes that
  * translation; neighbours are one range, with one flush. It tells the kernel's reclaim that the
@@ -31,7 +43,7 @@
  * were used since the check before: 8 looks at new ones, 3 at known ones, for as long as its share
  * of CPU time lasts (the owner says so). Clearing a batch takes no longer than its look.
  *
- * Cost: 40 bytes, twice, per 2 MiB of huge folios; a session takes the time that it is given at
+ * Cost: 48 bytes, twice, per 2 MiB of huge folios; a session takes the time that it is given at
  * most. Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
  */
 #ifndef BERTH_LINUX_GLANCE_H
@@ -53,15 +65,15 @@ struct glance_folio {
 	uint64_t number;     /* page / 512 */
 	uint64_t watched_ns; /* all looks of this length together */
 	uint64_t look_ns;    /* of those of another length before; 0: none */
-	uint32_t uses;	     /* in each of them, in 65536ths */
+	uint32_t uses[3];    /* in each of them, in 65536ths: at least, as guessed, at most */
 	uint32_t space;
 	uint8_t level; /* a look is 250 us x 4^level */
 	uint8_t hits, checks;
 	uint8_t nr_looks; /* in this session */
 	uint8_t nr_row;	  /* of the last looks that were alike: */
-	bool is_row_used;
-	bool is_due;	 /* used since the check before */
-	bool is_refused; /* its bit cannot be cleared alone */
+	bool is_row_used : 1;
+	bool is_due : 1;     /* used since the check before */
+	bool is_refused : 1; /* its bit cannot be cleared alone */
 };
 
 struct glance_list {
@@ -69,7 +81,16 @@ struct glance_list {
 	uint32_t nr, max;
 };
 
+/* What looks of one length saw in batches, past sessions fading. */
+struct glance_batches {
+	uint32_t checks, hits;
+	uint32_t whole; /* of the hits, in batches in which every look was one */
+	uint64_t uses;	/* of each batch by its own share, in 65536ths, times its looks */
+};
+
 struct glance {
+	struct glance_batches batches[GLANCE_LEVELS];
+	uint32_t bursts; /* how much more folios are used than looks say, in 16ths; at least 16 */
 	struct glance_list folios, before;
 	uint32_t at_before; /* where the list of the last check has been read to */
 	uint32_t at;	    /* of the last folio that was asked for */

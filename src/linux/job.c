@@ -19,8 +19,8 @@
 #include "linux/undo.h"
 
 #define FIRST_LOOK_MS 20
-#define IDLE_MS	      2000		   /* for hotplug alone */
-#define PSI_TRIGGER   "some 50000 2000000" /* us in a window that any user may ask for */
+#define IDLE_MS	      2000     /* for hotplug alone */
+#define TOGETHER_NS   NS_PER_S /* due within it: one wake-up for both */
 
 static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
@@ -129,6 +129,8 @@ static int place_child(struct job *job, struct printbuf *err)
 	prt_printf(&object, "%d:%llu", job->child.pid, (unsigned long long)start_ticks);
 	set_to_text(&original, &job->original);
 	job->has_written = false;
+	if (printbuf_has_error(&object) || printbuf_has_error(&original))
+		return error_set(err, -ENOMEM, "the program: %s", error_text(-ENOMEM));
 	error = journal_add_change(&job->journal, "affinity", printbuf_str(&object),
 				   printbuf_str(&original), &job->change, err);
 	return error ? error : job_place(job, err);
@@ -324,6 +326,10 @@ static int follow_hotplug(struct job *job, struct printbuf *err)
 	text[strcspn(text, "\n")] = '\0';
 	if (set_parse(text, &online) < 0)
 		return 0;
+	if (set_is_equal(&online, &job->online)) { /* read for the first time */
+		set_fini(&online);
+		return 0;
+	}
 	set_fini(&job->online);
 	job->online = online;
 	int error = set_copy(&job->rule.preferred, &job->wish->prefer);
@@ -383,11 +389,21 @@ static void turn_companion(struct job *job)
 		job_note_write(job);
 }
 
+/* A look that has time comes with the companion's next turn, if that is soon. */
+static uint64_t together_ns(const struct job *job, const struct job_pace *pace, uint64_t due_ns)
+{
+	bool waits = has_companion(job) && pace->wait_ms >= IDLE_MS &&
+		     job->companion_due_ns < due_ns + TOGETHER_NS &&
+		     due_ns < job->companion_due_ns + TOGETHER_NS;
+	return waits ? job->companion_due_ns : due_ns;
+}
+
 /* Until something happens; true when the engine is to look now. */
 static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t due_ns)
 {
 	uint64_t now = clock_now_ns();
 	bool has_memory = has_companion(job);
+	due_ns = together_ns(job, pace, due_ns);
 	uint64_t until_ns = has_memory ? MIN(due_ns, job->companion_due_ns) : due_ns;
 	uint64_t left_ms = until_ns > now ? (until_ns - now + NS_PER_MS - 1) / NS_PER_MS : 0;
 	int memory_fd = has_memory ? job->companion->fd(job->companion->context) : -1;
@@ -402,6 +418,7 @@ static bool sleep_until(struct job *job, const struct job_pace *pace, uint64_t d
 		job->companion_due_ns = 0;
 	pass_signals(job);
 	reap(job);
+	job->is_pressed = fds[3].revents & POLLPRI;
 	if (fds[3].revents & (POLLERR | POLLNVAL)) { /* its group is gone */
 		close(job->psi_fd);
 		job->psi_fd = -1;

@@ -107,6 +107,8 @@ struct job {
 	uint64_t looked_ns, counted_ns;
 	uint32_t nr_jobs;		 /* of this user on this machine, when they were counted */
 	bool is_quiet;			 /* at the last look */
+	bool is_pressed;		 /* the trigger woke whoever looks now */
+	uint64_t pressed_ns;		 /* when it told of this job last; 0: never */
 	const struct job_holder *holder; /* NULL: berth started it */
 	const struct job_companion *companion; /* NULL: its memory is nobody's */
 	uint64_t companion_due_ns;

@@ -29,7 +29,7 @@ static bool was_rewritten(const struct job *job)
 	if (!job->has_written || cgroup_get_cpus(job->root, &job->group, &now) < 0)
 		return false;
 	bool is_foreign = !set_is_subset(&now, &job->allowed) ||
-			  (!undo_mask_is_known(change, &now, &job->online) &&
+			  (undo_mask_is_known(change, &now, &job->online) == 0 &&
 			   set_is_subset(&now, &job->online) &&
 			   !has_offline_value(change, &job->online));
 	set_fini(&now);
@@ -58,7 +58,7 @@ static bool is_to_move(const struct job *job, pid_t tid)
 	if (affinity_get(tid, &mask) < 0)
 		return false;
 	const struct journal_change *change = &job->journal.changes[job->change];
-	bool is = undo_mask_is_known(change, &mask, &job->online) ||
+	bool is = undo_mask_is_known(change, &mask, &job->online) > 0 ||
 		  (!job->has_written && set_is_equal(&mask, &job->original));
 	is = is && !set_is_equal(&mask, &job->mask);
 	set_fini(&mask);
@@ -137,6 +137,8 @@ int job_place(struct job *job, struct printbuf *err)
 		return 0;
 	}
 	set_to_text(&list, &job->mask);
+	if (printbuf_has_error(&list))
+		return -ENOMEM;
 	int error = journal_add_value(&job->journal, job->change, printbuf_str(&list), err);
 	if (error)
 		return error;

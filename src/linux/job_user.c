@@ -14,6 +14,9 @@
  *     and does nothing  QUIET_MS, more when many jobs run   its run time; no more if it is zero
  *                       here: NR_JOBS_MS each
  *
+ * For half a second after the trigger has told of something it tells nothing: meanwhile the job is
+ * looked at as if there were none, or who waits again a moment later waits for all of that.
+ *
  * Who waited is asked only where that can change something (job_rule_asks_waiting): that is most of
  * what a look costs.
  *
@@ -102,10 +105,25 @@ static bool is_settled(const struct job *job)
 	       job->rule.soft.spill_at_bp == SOFT_HARD;
 }
 
+/* One that would tell now that the job's tasks wait. */
+static bool has_trigger(const struct job *job)
+{
+	bool is_blind = job->pressed_ns && clock_now_ns() - job->pressed_ns < PRESSURE_BLIND_NS;
+	return job->psi_fd >= 0 && !is_blind;
+}
+
+/* That of the whole machine may have told of others than this job. */
+static void note_trigger(struct job *job)
+{
+	if (job->is_pressed && job_has_run(job))
+		job->pressed_ns = clock_now_ns();
+	job->is_pressed = false;
+}
+
 static struct job_pace quiet_pace(const struct job *job)
 {
 	uint64_t shared_ms = (uint64_t)job->nr_jobs * NR_JOBS_MS;
-	if (job->psi_fd >= 0)
+	if (has_trigger(job))
 		return (struct job_pace){ IDLE_MS, true };
 	return (struct job_pace){ (int)MIN(MAX(QUIET_MS, shared_ms), IDLE_MS), false };
 }
@@ -120,7 +138,7 @@ static struct job_pace pace_after(const struct job *job, const struct job_look *
 	if (seen->window_ns > LONG_NS)
 		return (struct job_pace){ WATCHING_MS, false };
 	bool works = seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP;
-	if (works && (is_held || job->psi_fd < 0))
+	if (works && (is_held || !has_trigger(job)))
 		return (struct job_pace){ WORKING_MS, false };
 	return quiet_pace(job);
 }
@@ -140,7 +158,8 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 		*ret = (struct job_pace){ IDLE_MS, false };
 		return 0;
 	}
-	if (job->psi_fd < 0)
+	note_trigger(job);
+	if (!has_trigger(job))
 		count_jobs(job, clock_now_ns());
 	if (!is_away(job) && job->is_quiet && !job_has_run(job)) {
 		*ret = quiet_pace(job);
@@ -172,21 +191,6 @@ static int probe(const struct root *root, struct printbuf *err)
 	return 0; /* any kernel */
 }
 
-static int start(struct job *job, struct printbuf *err)
-{
-	bool has_group = job->uses_cgroup && job->group.version == 2;
-	int error = job_meter_init(job);
-	if (error)
-		return error;
-	if (!job->holder)
-		look_from_home(job);
-	if (!is_settled(job))
-		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
-	job->looked_ns = clock_now_ns();
-	error = cpustat_look(&job->stat);
-	return error ? error_file(err, error, "/proc/stat", "read") : 0;
-}
-
 static void end(struct job *job)
 {
 	if (job->psi_fd >= 0)
@@ -195,6 +199,26 @@ static void end(struct job *job)
 	if (!job->holder)
 		(void)affinity_set(0, &job->original);
 	job_meter_fini(&job->meter);
+}
+
+static int start(struct job *job, struct printbuf *err)
+{
+	bool has_group = job->uses_cgroup && job->group.version == 2;
+	int error = job_meter_init(job);
+	if (error) {
+		job_meter_fini(&job->meter);
+		return error;
+	}
+	if (!job->holder)
+		look_from_home(job);
+	if (!is_settled(job))
+		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
+	job->looked_ns = clock_now_ns();
+	error = cpustat_look(&job->stat);
+	if (!error)
+		return 0;
+	end(job);
+	return error_file(err, error, "/proc/stat", "read");
 }
 
 const struct job_engine_ops job_engine_user = {

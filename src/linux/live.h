@@ -86,11 +86,15 @@ struct live {
 	uint64_t count_cost_ns; /* CPU time of counting them last */
 	/* A sampler that has something to do before the next tick lowers it. */
 	uint64_t wake_ns;
+	/* A sampler that asks says so: none of the processes has run since it asked before. Then
+	 * there is nothing to do, and ticks are twice as far apart. */
+	bool is_asleep;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
 	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
 	uint64_t nr_planned_pages;	 /* to be moved, so far: the loop says so, if it plans */
 	bool has_planner;		 /* or samples are for their own sake */
-	uint64_t kernel_ns;		 /* CPU time of threads of the kernel that sample for us */
+	uint64_t backlog_ns; /* that the mover needs for what waits, as far as is known */
+	uint64_t kernel_ns;  /* CPU time of threads of the kernel that sample for us */
 	struct live_cost costs[LIVE_COSTS_MAX];
 	uint32_t nr_costs;
 	/* Of a CPU: what samplers may take, all together. The loop sets it: more while there is

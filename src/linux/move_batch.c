@@ -14,8 +14,7 @@
 #include "linux/process.h"
 
 #define TRIES_MAX	256 /* calls for one batch: each of its groups of 8 pages may fail */
-#define FOLIO_PAGES_MAX 512
-#define PAGEMAP_ENTRIES 128 /* read at once */
+#define PAGEMAP_ENTRIES 512 /* read at once */
 #define NO_ITEM		UINT32_MAX
 #define NO_FRAME	0 /* as pagemap_frame() */
 
@@ -105,21 +104,24 @@ static void push_item(struct move_batch *batch, const struct move_item *item,
 	batch->nr_moved_pages += outcome == MOVE_DONE;
 }
 
-/* Where each page is, into before or after. */
+/* Where each page is, into before or after. What follows another in memory is where that is. */
 static void ask_where(struct move_batch *batch, bool is_before)
 {
 	uint64_t page_bytes = batch->machine->page_bytes;
 	uint32_t nr = 0;
 	for (uint32_t i = 0; i < batch->nr_items; i++) {
-		if (batch->items[i].is_held)
+		if (batch->items[i].is_held || batch->items[i].follows)
 			continue; /* nothing has changed: not worth a question */
 		batch->addresses[nr] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
 		batch->asked[nr++] = i;
 	}
 	move_target_where(batch->target, nr, batch->addresses, batch->statuses);
-	for (uint32_t i = 0; i < nr; i++) {
-		struct move_item *item = &batch->items[batch->asked[i]];
-		*(is_before ? &item->before : &item->after) = batch->statuses[i];
+	for (uint32_t i = 0, answer = 0; i < batch->nr_items; i++) {
+		struct move_item *item = &batch->items[i];
+		if (item->is_held)
+			continue;
+		answer += answer < nr && batch->asked[answer] == i;
+		*(is_before ? &item->before : &item->after) = batch->statuses[answer - 1];
 	}
 }
 
@@ -142,29 +144,74 @@ static uint32_t find_frames_near(struct move_batch *batch, int pagemap_fd, uint3
 	return end;
 }
 
-static void find_frames(struct move_batch *batch, pid_t pid)
+static bool is_neighbour(const struct move_item *last, const struct move_item *next)
+{
+	return last->frame != NO_FRAME && next->frame == last->frame + 1 &&
+	       next->page == last->page + 1 && next->frame % MOVE_FOLIO_PAGES != 0 &&
+	       last->to == next->to && !last->is_held && !next->is_held;
+}
+
+/* Into items; and which of them lie behind one another. Returns how many of them. */
+static uint32_t find_frames(struct move_batch *batch, pid_t pid)
 {
 	char path[64];
+	uint32_t nr_following = 0;
 	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
 	int fd = batch->pageflags_fd < 0 ? -1 : rootfile_open(batch->root, path, O_RDONLY);
+	for (uint32_t i = 0; i < batch->nr_items; i++)
+		batch->items[i].frame = NO_FRAME;
 	for (uint32_t at = 0; at < batch->nr_items && fd >= 0;)
 		at = find_frames_near(batch, fd, at);
+	for (uint32_t i = 1; i < batch->nr_items; i++) {
+		struct move_item *item = &batch->items[i];
+		item->follows = is_neighbour(item - 1, item);
+		nr_following += item->follows;
+	}
 	if (fd >= 0)
 		close(fd);
+	return nr_following;
+}
+
+/* So many behind the item's, as far as there is room. False: they cannot be read. */
+static bool read_flags(struct move_batch *batch, const struct move_item *item, uint64_t nr)
+{
+	uint32_t wanted = (uint32_t)MIN(nr, MOVE_FOLIO_PAGES);
+	ssize_t size = (ssize_t)(wanted * sizeof(*batch->flags));
+	batch->nr_flags = 0;
+	batch->flags_first = item->frame + 1;
+	if (pread(batch->pageflags_fd, batch->flags, (size_t)size,
+		  (off_t)(batch->flags_first * sizeof(*batch->flags))) != size)
+		return false;
+	batch->nr_flags = wanted;
+	return true;
+}
+
+static bool has_flags(const struct move_batch *batch, uint64_t frame, uint64_t nr)
+{
+	return frame >= batch->flags_first && frame + nr <= batch->flags_first + batch->nr_flags;
+}
+
+/* The items behind this one that follow each other: their flags are read with its own. */
+static uint32_t nr_following(const struct move_batch *batch, const struct move_item *item)
+{
+	uint32_t nr = 0, left = (uint32_t)(&batch->items[batch->nr_items] - item) - 1;
+	while (nr < left && item[nr + 1].follows)
+		nr++;
+	return nr;
 }
 
 /* All frames after the first one's up to the second's are tails: of one folio. */
-static bool are_one_folio(const struct move_batch *batch, const struct move_item *first,
+static bool are_one_folio(struct move_batch *batch, const struct move_item *first,
 			  const struct move_item *second)
 {
-	uint64_t flags[FOLIO_PAGES_MAX], apart = second->page - first->page;
-	if (first->frame == NO_FRAME || second->frame == NO_FRAME || apart >= FOLIO_PAGES_MAX ||
+	uint64_t apart = second->page - first->page;
+	if (first->frame == NO_FRAME || second->frame == NO_FRAME || apart >= MOVE_FOLIO_PAGES ||
 	    second->frame - first->frame != apart)
 		return false;
-	ssize_t size = (ssize_t)(apart * sizeof(*flags));
-	if (pread(batch->pageflags_fd, flags, (size_t)size,
-		  (off_t)((first->frame + 1) * sizeof(*flags))) != size)
+	if (!has_flags(batch, first->frame + 1, apart) &&
+	    !read_flags(batch, first, apart + nr_following(batch, second)))
 		return false;
+	const uint64_t *flags = &batch->flags[first->frame + 1 - batch->flags_first];
 	for (uint64_t i = 0; i < apart; i++)
 		if (!(flags[i] >> KPF_COMPOUND_TAIL & 1))
 			return false;
@@ -392,14 +439,17 @@ void move_batch_run(struct move_batch *batch, uint64_t now_ns)
 	batch->nr_results = 0;
 	batch->nr_moved_pages = batch->nr_tried_pages = 0;
 	batch->has_devices = false;
+	batch->nr_flags = 0;
 	qsort(batch->items, batch->nr_items, sizeof(*batch->items), compare_items);
 	if (move_target_has_ended(target)) {
 		for (uint32_t i = 0; i < batch->nr_items; i++)
 			batch->items[i].before = batch->items[i].after = -ESRCH;
 	} else {
+		bool has_neighbours = find_frames(batch, target->pid) > 0;
 		ask_where(batch, true);
-		find_frames(batch, target->pid);
 		move_items(batch, target->pid);
+		if (has_neighbours) /* they may have been parted */
+			find_frames(batch, target->pid);
 		ask_where(batch, false);
 	}
 	report_items(batch, now_ns);

@@ -4,11 +4,13 @@
  * and no queue: the mover's worker calls it.
  *
  *     at most 2,048 pages of one process
- *         1 where are they?            gone, or there already: no more to do
- *         2 one page for each folio    naming two of one folio gets -EBUSY for the second
- *         3 to slower nodes first      they make the room for what goes to faster ones
- *         4 move_pages, again for what the kernel did not get to
- *         5 where are they now?        this is the result; the status only says why not
+ *         1 their frames               neighbours in memory are on one node: one is asked for
+ *         2 where are they?            gone, or there already: no more to do
+ *         3 one page for each folio    naming two of one folio gets -EBUSY for the second
+ *         4 to slower nodes first      they make the room for what goes to faster ones
+ *         5 move_pages, again for what the kernel did not get to
+ *         6 where are they now?        this is the result; the status only says why not. A folio
+ *                                      may have been split on its way: its frames tell, anew
  *
  * The kernel stops at the first chunk of which a page does not migrate, and leaves the status of it
  * and of all behind it untouched. So a call that says "n failed" is made again for the pages behind
@@ -17,8 +19,9 @@
  * Pages that are pinned, shared, locked or of a device are remembered, with their kind
  * (unmovable.h).
  *
- * Cost: three system calls per batch, one look into pagemap per 128 pages that are near each other
- * and two more per page that was refused; 290 KiB of buffers.
+ * Cost: three system calls per batch, one look into pagemap per 512 pages that are near each other,
+ * one into kpageflags per run of neighbours in memory and two more per page that was refused; so a
+ * huge folio takes six calls and not 1,500. 300 KiB of buffers.
  * Follows do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
  */
 #ifndef BERTH_LINUX_MOVE_BATCH_H
@@ -34,7 +37,8 @@
 #include "machine/root.h"
 
 #define MOVE_BATCH_PAGES 2048
-#define MOVE_APART_MIN	 8 /* pages that the kernel takes away at a time, or one folio */
+#define MOVE_FOLIO_PAGES 512 /* of the largest folio that is known as one */
+#define MOVE_APART_MIN	 8   /* pages that the kernel takes away at a time, or one folio */
 #define MOVE_APART_MAX	 256
 #define MOVE_NAMES	 (MOVE_BATCH_PAGES + MOVE_BATCH_PAGES / MOVE_APART_MIN)
 
@@ -44,6 +48,7 @@ struct move_item { /* a page of the batch */
 	int before, status, call, after;
 	bool is_asked; /* named to the kernel */
 	bool is_held;  /* known to be unmovable: not tried */
+	bool follows;  /* the frame and the page of the item before it: on the same node */
 };
 
 struct move_batch {
@@ -64,6 +69,9 @@ struct move_batch {
 	/* Of the batch that was run last; tried: all but those that are known to stay. */
 	uint64_t nr_moved_pages, nr_tried_pages;
 	uint32_t nr_apart; /* MOVE_APART_MIN to _MAX; the mover knows what a page takes */
+	/* Of kpageflags, as read last: so many from the frame `flags_first` on. */
+	uint64_t flags[MOVE_FOLIO_PAGES], flags_first;
+	uint32_t nr_flags;
 };
 
 int move_batch_init(struct move_batch *batch, const struct root *root,

@@ -170,6 +170,7 @@ static bool hand_over(struct mover *mover)
 	}
 	mover->has_news |= batch->nr_tried_pages > 0;
 	mover->nr_pages -= batch->nr_items;
+	mover->figures.nr_left_pages += batch->nr_items - batch->nr_tried_pages;
 	release_target(mover, mover->batch_target);
 	memcpy(mover->figures.unmovable_pages, batch->unmovable.nr_pages,
 	       sizeof(mover->figures.unmovable_pages));

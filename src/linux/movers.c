@@ -49,6 +49,9 @@ static void put_unmovable(struct printbuf *out, const struct mover_figures *figu
 		is_first = false;
 	}
 	prt_str(out, is_first ? " no pages" : " pages");
+	if (figures->nr_left_pages)
+		prt_printf(out, ", asked for %llu times without a try",
+			   (unsigned long long)figures->nr_left_pages);
 }
 
 static void put_rate(struct printbuf *out, uint64_t bytes_per_s)
@@ -101,5 +104,6 @@ void mover_figures_to_json(struct json_writer *json, const char *key,
 	for (unsigned i = UNMOVABLE_NONE + 1; i < UNMOVABLE_NR_KINDS; i++)
 		json_u64(json, unmovable_kind_names[i], figures->unmovable_pages[i]);
 	json_object_end(json);
+	json_u64(json, "left_alone_pages", figures->nr_left_pages);
 	json_object_end(json);
 }

@@ -13,6 +13,7 @@
 
 struct mover_figures {				      /* for the report */
 	uint64_t unmovable_pages[UNMOVABLE_NR_KINDS]; /* known to be so now, by kind */
+	uint64_t nr_left_pages; /* asked for, and not tried: known to stay; each time counts */
 	uint64_t rate_most, rate_least; /* bytes per second: allowed at most, and at the worst */
 	uint32_t nr_halved;		/* the rate, by pressure */
 	/* As schemes told: looked at, and moved. */

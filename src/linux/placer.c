@@ -2,8 +2,10 @@
 /* Placing the memory of processes (placer.h). */
 #include "linux/placer.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,6 +13,7 @@
 #include "linux/samplers.h"
 
 #define TICK_MAX_NS   NS_PER_S
+#define TICK_DOZE_NS  (2 * NS_PER_S) /* where nobody who is watched runs */
 #define REFRESH_NS    NS_PER_S
 #define SHARE_BP      200 /* of a CPU for sampling */
 #define SHARE_BUSY_BP 600 /* while pages move, and at the beginning; paid back later */
@@ -18,6 +21,7 @@
 #define BUSY_MOVED_NS (5 * NS_PER_S)
 #define BUSY_PARTS    256 /* of its pages: so many moved at least */
 #define BALANCING     "proc/sys/kernel/numa_balancing"
+#define LARGE_BYTES   (128 * 1024) /* of an allocation that is a mapping of its own */
 
 static int choose_samplers(struct placer *placer, struct printbuf *err)
 {
@@ -41,12 +45,26 @@ static int choose(struct placer *placer, struct printbuf *err)
 	return error ? error : choose_samplers(placer, err);
 }
 
+/* The C library takes ever larger allocations from its heap once a larger one was freed. There a
+ * table that doubles leaves its halves behind; as mappings tables grow in place, and what is freed
+ * or not yet written takes no memory. */
+static void keep_large_apart(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
+void placer_forgo_huge_pages(void)
+{
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
 int placer_new(const struct root *root, const struct machine *machine,
 	       const struct placer_wish *wish, struct placer **ret, struct printbuf *err)
 {
 	struct placer *placer = calloc(1, sizeof(*placer));
 	if (!placer)
 		return error_set(err, -ENOMEM, "out of memory");
+	keep_large_apart();
 	placer->root = root;
 	placer->machine = machine;
 	placer->wish = *wish;
@@ -333,6 +351,17 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	placer->live.lasting_share_bp = quiet_bp / placer->nr_samplers;
 }
 
+/* By what a page has taken so far. */
+static uint64_t backlog_ns(const struct placer *placer)
+{
+	const struct engine_stats *stats = engine_stats(placer->engine);
+	uint64_t nr_done = 0, nr_submitted = stats->nr_submitted_pages;
+	for (unsigned i = 0; i < MOVE_NR_OUTCOMES; i++)
+		nr_done += stats->nr_outcome_pages[i];
+	return placer->live.moving_ns / MAX(nr_done, 1) *
+	       (nr_submitted - MIN(nr_submitted, nr_done));
+}
+
 static void note_series(struct placer *placer, uint64_t now_ns, bool is_last)
 {
 	const struct engine_stats *stats = engine_stats(placer->engine);
@@ -361,7 +390,7 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	int error = 0;
 	placer->now_ns = now_ns;
 	choose_share(placer, now_ns);
-	placer->live.wake_ns = now_ns + TICK_MAX_NS;
+	placer->live.wake_ns = now_ns + (placer->live.is_asleep ? TICK_DOZE_NS : TICK_MAX_NS);
 	if (now_ns - placer->refreshed_ns >= REFRESH_NS) {
 		placer->refreshed_ns = now_ns;
 		error = live_refresh(&placer->live);
@@ -371,6 +400,7 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	if (!error && placer->advice)
 		advice_turn(placer->advice, now_ns);
 	placer->live.has_planner = true;
+	placer->live.backlog_ns = backlog_ns(placer);
 	placer->live.nr_planned_pages = engine_stats(placer->engine)->nr_planned_pages;
 	placer->ticking_ns += clock_thread_cpu_ns() - cpu_ns;
 	placer->live.deciding_ns = placer->ticking_ns -

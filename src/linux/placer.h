@@ -7,7 +7,7 @@
  *     placer_new      machine, live world, sampler and mover chosen    changes nothing
  *     placer_start    kernel.numa_balancing=0 held; the engine         journalled first
  *     placer_tick     refresh (once a second), engine_tick; tells when to come again, at the
- *                     latest after a second
+ *                     latest after a second, or two while none of the processes runs
  *     placer_free     engine and world gone; what the journal holds is its caller's to undo
  *
  *     jobs    [0] floor, cap, pages, counts      <- live.job_of[space]
@@ -86,6 +86,9 @@ int placer_new(const struct root *root, const struct machine *machine,
 /* What it changes on the machine goes to the journal first; it is borrowed for the placer's life.
  * NULL: nothing is changed. */
 int placer_start(struct placer *placer, struct journal *journal, struct printbuf *err);
+/* Tables in huge pages would take 2 MiB for what is not written yet. For the whole process, and
+ * children would inherit it: for who has none that is not born yet. */
+void placer_forgo_huge_pages(void);
 /* Floor and cap of a job, from the next tick on; jobs up to its number are made. -E2BIG. */
 int placer_set_job(struct placer *placer, uint32_t job, uint64_t floor_bytes, uint64_t cap_bytes);
 /* Where its threads are at home; NULL: nowhere. Borrowed until it is said anew. */

@@ -21,6 +21,8 @@
 #include "base/types.h"
 #include "machine/root.h"
 
+#define PRESSURE_BLIND_NS (500 * NS_PER_MS) /* after it has told of something, it tells nothing */
+
 /* The same for memory.pressure and /proc/pressure/memory: 25 ms in half a second of waiting for
  * memory to be reclaimed or read back. */
 int pressure_open_memory(const struct root *root, const char *group);

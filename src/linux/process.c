@@ -205,8 +205,9 @@ static int add_children(const struct root *root, pid_t pid, pid_t tid, struct ta
 	char path[PATH_SIZE], *text = NULL, *end;
 	int error = 0;
 	snprintf(path, sizeof(path), "proc/%d/task/%d/children", pid, tid);
-	if (root_read(root, path, &text) < 0)
-		return 0; /* it has just ended, or the kernel has no such file */
+	error = root_read(root, path, &text);
+	if (error)
+		return error == -ENOMEM ? error : 0; /* it ended, or the kernel has no such file */
 	for (char *at = text; !error; at = end) {
 		long child = strtol(at, &end, 10);
 		if (end == at)

@@ -7,7 +7,8 @@
  *     --------|------------|----- window -----|--------------------------- rest ----------------|--
  *                           bits are set by use ^ pages used in the window
  *
- * What is new is read only where more or fewer pages are resident than before the last check.
+ * What is new is read only where more or fewer pages are resident than before the last check. What
+ * is read is told when all has been (runs.h): bits are set meanwhile.
  *
  * A check is one window: pages with the bit had one hit of one check, all others none, which need
  * not be said (is_complete). What was touched outside of a window is told once, when the page is
@@ -31,12 +32,15 @@
  * each further one has half the share of the one before, down to a 16th; scouts come every two
  * seconds, then every four. Moves or an alarm bring all of it back.
  *
+ * While more waits to be moved than the mover does in a second, what a check would find had to wait
+ * behind it: there is none, but for an alarm, or after ten seconds.
+ *
  * Huge folios have one bit for 512 pages, which nearly any window finds set. How often each is used
  * is learned by quick looks before a check (glance.h), and told as the share of their pages that
  * bits of their own would have shown used.
  *
  * Where nobody who is watched has run since, there is nothing to look at, and neither checks nor
- * scouts come.
+ * scouts come: they ask again every two seconds, in one wake-up.
  *
  * Clearing leaves entries in the TLB of who runs the process, and a page that stays there is used
  * without its bit being set, as with every user of these bits in the kernel (mm/page_idle.c,
@@ -61,6 +65,7 @@
 #include "linux/kcore.h"
 #include "linux/pagetable.h"
 #include "linux/process.h"
+#include "linux/runs.h"
 #include "linux/samplers.h"
 #include "linux/scout.h"
 #include "linux/seen.h"
@@ -72,13 +77,12 @@
 #define SAVED_MAX_NS   ((int64_t)NS_PER_S)
 #define BURST	       4 /* checks in a row, at the beginning and at an alarm */
 #define SCOUT_NS       NS_PER_S
-#define ASLEEP_NS      NS_PER_S
+#define ASLEEP_NS      (2 * NS_PER_S)
 #define ASKED_MAX      64	      /* processes that are asked whether they have run */
 #define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
 #define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
 #define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
 #define VAIN_MAX       15
-#define RUN_MAX_PAGES  65536
 #define SLEEP_MAX_NS   (50 * NS_PER_MS)
 #define GLANCE_CPU_NS  (10 * NS_PER_MS)
 #define GLANCE_WAIT_NS (100 * NS_PER_MS)
@@ -89,8 +93,10 @@
 #define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
 #define GROWING_NS     (200 * NS_PER_MS)
 #define GROWING_MAX    100 /* times that it is waited for */
+#define BACKLOG_NS     NS_PER_S
+#define BACKLOG_MAX_NS (10 * NS_PER_S) /* then it is looked, whatever waits */
 
-enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING };
+enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING };
 
 struct accessed {
 	struct live *live;
@@ -107,6 +113,7 @@ struct accessed {
 	uint64_t nr_met;		  /* resident when what is new was read last */
 	uint64_t checked_ticks;		  /* CPU time of who is watched, at the last check */
 	uint64_t scouted_ticks;		  /* and when scouts went out last */
+	bool is_alarmed;		  /* and not looked since */
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
 	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
 	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
@@ -125,7 +132,8 @@ struct accessed {
 	size_t area;
 	bool has_areas;
 	struct sample run; /* nr_pages 0: none */
-	struct sample_batch *batch;
+	struct runs runs;  /* behind those, to be told */
+	bool is_read;	   /* all of it */
 	uint64_t now_ns;
 	uint64_t *pages_of_node;
 	uint64_t nr_mapped, nr_used;
@@ -146,6 +154,7 @@ static void close_accessed(void *sampler)
 		close(accessed->flags_fd);
 	kcore_fini(&accessed->kcore);
 	seen_fini(&accessed->seen);
+	runs_fini(&accessed->runs);
 	glance_fini(&accessed->glance);
 	translations_fini(&accessed->translations);
 	live_areas_fini(&accessed->areas);
@@ -201,15 +210,12 @@ static bool find_table(struct accessed *accessed, struct live_space *space)
 	return true;
 }
 
-/* False: the batch has no room for it. */
+/* False: no more can be kept. */
 static bool put_run(struct accessed *accessed)
 {
-	struct sample_batch *batch = accessed->batch;
-	if (accessed->run.nr_pages == 0)
-		return true;
-	if (batch->nr == batch->max)
-		return false;
-	batch->samples[batch->nr++] = accessed->run;
+	if (accessed->run.nr_pages > 0 && runs_add(&accessed->runs, &accessed->run) == -ENOSPC &&
+	    accessed->runs.nr > 0)
+		return false; /* else there is no memory for any */
 	accessed->run.nr_pages = 0;
 	return true;
 }
@@ -221,7 +227,7 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 	    run->order == next->order && run->window_ns == next->window_ns &&
 	    run->hits == next->hits && run->checks == next->checks &&
 	    run->page + run->nr_pages == next->page &&
-	    run->nr_pages + next->nr_pages <= RUN_MAX_PAGES) {
+	    run->nr_pages + next->nr_pages <= RUNS_PAGES) {
 		run->nr_pages += next->nr_pages;
 		return true;
 	}
@@ -231,11 +237,11 @@ static bool add_to_run(struct accessed *accessed, const struct sample *next)
 	return true;
 }
 
-/* False: the batch is full. A page that was used before the window is told of once. */
+/* False: no more can be kept. A page that was used before the window is told of once. */
 static bool tell(struct accessed *accessed, const struct sample *sample, bool is_accessed,
 		 bool is_used)
 {
-	if (accessed->batch->nr == accessed->batch->max)
+	if (accessed->run.nr_pages > 0 && accessed->runs.nr == RUNS_MAX)
 		return false; /* before anything is taken note of */
 	if (is_accessed)
 		seen_mark(&accessed->seen, sample->space, sample->page);
@@ -249,11 +255,18 @@ static bool is_more_of_run(const struct accessed *accessed, const struct pagetab
 {
 	const struct sample *run = &accessed->run;
 	return mapped->is_accessed && mapped->order == 0 && run->nr_pages > 0 &&
-	       run->nr_pages < RUN_MAX_PAGES && run->page + run->nr_pages == mapped->page &&
+	       run->nr_pages < RUNS_PAGES && run->page + run->nr_pages == mapped->page &&
 	       run->space == accessed->space && run->node == node && run->order == 0 &&
 	       run->hits == run->checks && run->window_ns == accessed->watched_ns &&
 	       accessed->seen.nr_new == 0 &&
 	       seen_is_known(&accessed->seen, accessed->space, mapped->page);
+}
+
+/* Clearing takes some time, and reading about as much: what is cleared first is read first, so all
+ * are watched for as long as what is cleared at once and read in the end. */
+static uint64_t watched_since_ns(const struct accessed *accessed)
+{
+	return clock_now_ns() - accessed->cleared_ns + accessed->clearing_ns;
 }
 
 /* In how many of GLANCE_CHECKS windows like this one each of the folio's pages is used. */
@@ -263,7 +276,7 @@ static uint32_t share_used(struct accessed *accessed, const struct pagetable_pag
 	if (!mapped->is_accessed || mapped->order != GLANCE_ORDER)
 		return mapped->is_accessed ? GLANCE_CHECKS : 0;
 	uint64_t window_ns = accessed->phase == READING ? accessed->watched_ns
-							: clock_now_ns() - accessed->cleared_ns;
+							: watched_since_ns(accessed);
 	return glance_share(&accessed->glance, accessed->space, mapped->page, window_ns,
 			    accessed->live->machine->nodes[node].tier > 0 ? GLANCE_AT_LEAST
 									  : GLANCE_AT_MOST);
@@ -337,7 +350,7 @@ static void count_area(struct accessed *accessed, const struct live_area *area)
 			       MIN(chunk + CHUNK_PAGES, area->end), visit, accessed);
 }
 
-/* The rest of one process. False: the batch is full. */
+/* The rest of one process. False: no more can be kept. */
 static bool read_space(struct accessed *accessed)
 {
 	for (; accessed->area < accessed->areas.nr; accessed->area++, accessed->page = 0) {
@@ -355,7 +368,7 @@ static bool read_space(struct accessed *accessed)
 	return true;
 }
 
-/* Goes through all processes, in as many polls as it takes. False: the batch is full. */
+/* Goes through all processes; once they are told of, the rest. False: no more can be kept. */
 static bool read_all(struct accessed *accessed)
 {
 	for (; accessed->space < accessed->live->nr_spaces; accessed->space++) {
@@ -573,6 +586,15 @@ static bool has_run(const struct accessed *accessed, uint64_t *ticks)
 	return *ticks != before;
 }
 
+/* Checks and scouts ask again together. */
+static void doze(struct accessed *accessed, uint64_t now_ns)
+{
+	accessed->live->is_asleep = true;
+	accessed->scout_ns = now_ns + ASLEEP_NS;
+	if (accessed->due_ns < accessed->scout_ns)
+		accessed->due_ns = accessed->scout_ns;
+}
+
 /* A program that fills its memory for the first time is looked at when it has: all that was to be
  * seen before is that. */
 static bool is_growing(struct accessed *accessed)
@@ -584,6 +606,12 @@ static bool is_growing(struct accessed *accessed)
 	if (nr_resident <= before + before / GROWN_PARTS || ++accessed->nr_waits > GROWING_MAX)
 		return false;
 	return true;
+}
+
+static bool has_backlog(const struct accessed *accessed, uint64_t now_ns)
+{
+	return accessed->live->backlog_ns > BACKLOG_NS && !accessed->is_alarmed &&
+	       now_ns - accessed->paid_ns < BACKLOG_MAX_NS;
 }
 
 /* Is it mapped, by a folio of its own? `known` is a frame of which that was asked before. */
@@ -619,7 +647,11 @@ static void scout_chunk(struct accessed *accessed, unsigned kind, struct scout_c
 		chunk->singles[i] = mapped.frame;
 		if (accessed->scout.is_cleared)
 			scout_count(&accessed->scout, kind, mapped.is_accessed);
-		pages[nr++] = (struct iovec){ (void *)(uintptr_t)(page * page_bytes), page_bytes };
+		void *address = (void *)(uintptr_t)(page * page_bytes);
+		if (nr > 0 && (char *)pages[nr - 1].iov_base + pages[nr - 1].iov_len == address)
+			pages[nr - 1].iov_len += page_bytes;
+		else
+			pages[nr++] = (struct iovec){ address, page_bytes };
 	}
 	if (nr > 0)
 		syscall(SYS_process_madvise, space->pidfd, pages, nr, MADV_COLD, 0);
@@ -645,17 +677,40 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 {
 	if (accessed->flags_fd < 0 || now_ns < accessed->scout_ns)
 		return 0;
+	if (!has_run(accessed, &accessed->scouted_ticks)) {
+		doze(accessed, now_ns);
+		return 0;
+	}
+	accessed->live->is_asleep = false;
 	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
-	if (!has_run(accessed, &accessed->scouted_ticks) || !scout(accessed))
+	if (!scout(accessed))
 		return 0;
 	accessed->burst = BURST;
+	accessed->is_alarmed = true;
 	accessed->nr_vain = 0;
 	accessed->due_ns = now_ns;
 	return -EAGAIN;
 }
 
+/* What is new has been met; from here on bits are those of the window. */
+static void open_window(struct accessed *accessed)
+{
+	accessed->is_alarmed = false;
+	if (accessed->nr_resident != accessed->nr_met)
+		read_all(accessed); /* puts nothing: it comes to its end */
+	accessed->nr_met = accessed->nr_resident;
+	glance_at_huge(accessed);
+	uint64_t begin_ns = clock_now_ns();
+	clear_bits(accessed);
+	accessed->cleared_ns = clock_now_ns();
+	accessed->clearing_ns = accessed->cleared_ns - begin_ns;
+	accessed->window_ns = MIN(MAX(accessed->window_ns, accessed->clearing_ns), WINDOW_MAX_NS);
+	accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
+	accessed->phase = WINDOW;
+}
+
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
-static int step(struct accessed *accessed)
+static int step(struct accessed *accessed, struct sample_batch *batch)
 {
 	uint64_t now_ns = clock_now_ns();
 	switch (accessed->phase) {
@@ -666,7 +721,12 @@ static int step(struct accessed *accessed)
 		if (clock_now_ns() < accessed->due_ns)
 			return accessed->phase == RESTING ? rest(accessed, now_ns) : 0;
 		if (accessed->phase == RESTING && !has_run(accessed, &accessed->checked_ticks)) {
-			accessed->due_ns = now_ns + ASLEEP_NS;
+			doze(accessed, now_ns);
+			return 0;
+		}
+		accessed->live->is_asleep = false;
+		if (accessed->phase == RESTING && has_backlog(accessed, now_ns)) {
+			accessed->due_ns = now_ns + MIN(accessed->live->backlog_ns / 2, NS_PER_S);
 			return 0;
 		}
 		if (accessed->phase == RESTING && is_growing(accessed)) {
@@ -676,23 +736,12 @@ static int step(struct accessed *accessed)
 		begin_reading(accessed, accessed->phase == WINDOW ? COUNTING : READING_NEW);
 		return -EAGAIN;
 	case READING_NEW:
-		if (accessed->nr_resident != accessed->nr_met)
-			read_all(accessed); /* puts nothing: it comes to its end */
-		accessed->nr_met = accessed->nr_resident;
-		glance_at_huge(accessed);
-		now_ns = clock_now_ns();
-		clear_bits(accessed);
-		accessed->cleared_ns = clock_now_ns();
-		accessed->clearing_ns = accessed->cleared_ns - now_ns;
-		accessed->window_ns = MIN(MAX(accessed->window_ns, accessed->clearing_ns),
-					  WINDOW_MAX_NS);
-		accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
-		accessed->phase = WINDOW;
+		open_window(accessed);
 		return -EAGAIN;
 	case COUNTING:
 		read_all(accessed);
 		if (!is_window_short(accessed)) {
-			accessed->watched_ns = clock_now_ns() - accessed->cleared_ns;
+			accessed->watched_ns = watched_since_ns(accessed);
 			begin_reading(accessed, READING);
 			scout_begin(&accessed->scout);
 			glance_begin(&accessed->glance);
@@ -703,8 +752,16 @@ static int step(struct accessed *accessed)
 		accessed->phase = WINDOW;
 		return -EAGAIN;
 	case READING:
-		if (!read_all(accessed))
+		accessed->is_read = read_all(accessed);
+		accessed->phase = TELLING;
+		return -EAGAIN;
+	case TELLING:
+		if (!runs_tell(&accessed->runs, batch, accessed->now_ns, accessed->watched_ns))
 			return 1;
+		if (!accessed->is_read) {
+			accessed->phase = READING;
+			return -EAGAIN;
+		}
 		scout_end(&accessed->scout);
 		glance_end(&accessed->glance);
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
@@ -720,10 +777,9 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	struct accessed *accessed = sampler;
 	uint64_t begin_ns = clock_thread_cpu_ns();
 	int more;
-	accessed->batch = batch;
 	accessed->now_ns = now_ns;
 	do
-		more = step(accessed);
+		more = step(accessed, batch);
 	while (more == -EAGAIN);
 	uint64_t cost_ns = clock_thread_cpu_ns() - begin_ns;
 	accessed->cost_ns += cost_ns;

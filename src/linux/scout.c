@@ -4,7 +4,8 @@
 
 #define CHUNK_SHIFT 9
 #define ONE	    65536 /* of a share */
-#define STRIDE	    37	  /* pages between two that are taken of a chunk; odd: all get their turn */
+#define STRIDE	    75	  /* pages from one group that is taken of a chunk to the next */
+#define GROUP	    4	  /* pages side by side: cleared, and flushed, as one range */
 
 /* xorshift64: any start but 0. */
 static uint64_t next_random(struct scout *scout)
@@ -57,7 +58,7 @@ static void end_chunk(struct scout *scout)
 
 static void take(struct scout_chunk *chunk, uint64_t page, uint32_t count)
 {
-	if (chunk->nr < SCOUT_PAGES && count % STRIDE == 0)
+	if (chunk->nr < SCOUT_PAGES && count % STRIDE < GROUP)
 		chunk->pages[chunk->nr++] = (uint16_t)(page & ((1u << CHUNK_SHIFT) - 1));
 }
 

@@ -18,13 +18,22 @@ struct tier {
 	struct job job;
 	struct job_companion companion;
 	struct engine_stats noted; /* when the note was written */
+	uint64_t nr_sleeps;	   /* before the first turn */
 	struct printbuf *why;	   /* placing failed */
 	bool has_failed;
 };
 
+static uint64_t count_sleeps(void)
+{
+	struct rusage usage = { 0 };
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint64_t)usage.ru_nvcsw;
+}
+
 static int start(void *context, struct job *job, struct printbuf *err)
 {
 	struct tier *tier = context;
+	placer_forgo_huge_pages();
 	int error = placer_start(tier->placer, &job->journal, err);
 	if (!error)
 		placer_set_home(tier->placer, 0, &job->wish->prefer);
@@ -35,6 +44,8 @@ static int turn(void *context, struct job_turn *ret)
 {
 	struct tier *tier = context;
 	const struct engine_stats *stats = engine_stats(tier->placer->engine);
+	if (stats->nr_ticks == 0)
+		tier->nr_sleeps = count_sleeps();
 	int error = placer_tick(tier->placer, &ret->wait_ms, tier->why);
 	ret->has_news = stats->nr_promoted_pages != tier->noted.nr_promoted_pages ||
 			stats->nr_demoted_pages != tier->noted.nr_demoted_pages ||
@@ -131,7 +142,7 @@ static void make_report(const struct tier *tier, struct tier_report *ret)
 		.advice = placer->advice ? placer->advice->figures : (struct advice_figures){ 0 },
 		.nr_foreign_pages = placer->live.nr_foreign_pages,
 		.max_rss_bytes = (uint64_t)usage.ru_maxrss * KIB,
-		.nr_sleeps = (uint64_t)usage.ru_nvcsw,
+		.nr_sleeps = count_sleeps() - tier->nr_sleeps,
 	};
 	memcpy(ret->costs, placer->live.costs, sizeof(ret->costs));
 }

@@ -51,7 +51,7 @@ struct tier_report {
 	uint64_t ticking_ns, all_ns;	 /* of all ticks; of all berth, its start included */
 	uint64_t passed_ns, policy_bytes;
 	uint64_t max_rss_bytes; /* of berth itself: resident at most */
-	uint64_t nr_sleeps;	/* times that berth slept, so many wake-ups */
+	uint64_t nr_sleeps;	/* times that berth slept since placing began: wake-ups */
 	struct series series;	/* second by second */
 	uint32_t nr_processes;
 	struct mover_figures moving;

@@ -24,13 +24,16 @@ static bool is_alive(void *context, const struct journal_owner *owner)
 	return process_is_alive(undo->root, owner);
 }
 
-bool undo_mask_is_known(const struct journal_change *change, const struct set *mask,
-			const struct set *online)
+int undo_mask_is_known(const struct journal_change *change, const struct set *mask,
+		       const struct set *online)
 {
 	bool is_known = false;
 	for (uint32_t i = change->nr_values; i-- > 0 && !is_known;) {
 		struct set value = SET_EMPTY;
-		if (set_parse(change->values[i], &value) < 0)
+		int error = set_parse(change->values[i], &value);
+		if (error == -ENOMEM)
+			return error;
+		if (error)
 			continue;
 		set_and(&value, online);
 		is_known = set_is_equal(&value, mask);
@@ -76,13 +79,20 @@ struct restoring {
 	int error;
 };
 
+/* What cannot be looked at for lack of memory may have to be restored: an error, so that the
+ * journal stays. */
 static void restore_thread(struct restoring *restoring, pid_t tid)
 {
 	struct set mask;
 	int error = affinity_get(tid, &mask);
+	if (error == -ENOMEM)
+		restoring->error = error;
 	if (error)
 		return; /* it has ended */
-	if (undo_mask_is_known(restoring->change, &mask, &restoring->online)) {
+	int is_known = undo_mask_is_known(restoring->change, &mask, &restoring->online);
+	if (is_known < 0) {
+		restoring->error = is_known;
+	} else if (is_known) {
 		error = affinity_set(tid, &restoring->original);
 		if (error && error != -ESRCH)
 			restoring->error = error;
@@ -111,8 +121,11 @@ static int restore_processes(const struct undo *undo, struct restoring *restorin
 			error = find_marked(undo, &list);
 		for (size_t i = 0; !error && i < list.nr; i++) {
 			struct task_list threads = { 0 };
-			if (process_threads(undo->root, list.items[i], &threads) < 0)
-				continue;
+			int missing = process_threads(undo->root, list.items[i], &threads);
+			if (missing == -ENOMEM)
+				error = missing;
+			if (missing)
+				continue; /* it has ended */
 			for (size_t j = 0; j < threads.nr; j++)
 				restore_thread(restoring, threads.items[j]);
 			task_list_fini(&threads);

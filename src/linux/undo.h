@@ -34,9 +34,9 @@ struct undo {
 
 extern const struct journal_ops undo_ops; /* context: struct undo */
 
-/* A mask that berth wrote, but for CPUs that went offline since. */
-bool undo_mask_is_known(const struct journal_change *change, const struct set *mask,
-			const struct set *online);
+/* Is it one that berth wrote, but for CPUs that went offline since? 1, 0, or -ENOMEM. */
+int undo_mask_is_known(const struct journal_change *change, const struct set *mask,
+		       const struct set *online);
 /* `chosen`, or ROOT/run/berth for root, $XDG_RUNTIME_DIR/berth for users; made when it is not
  * there and `make` is set, else -ENOENT without a sentence. */
 int undo_open_directory(const struct root *root, const char *chosen, bool make, int *ret_fd,

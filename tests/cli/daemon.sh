@@ -69,6 +69,9 @@ refuses() { # STATUS TEXT COMMAND...
 refuses 1 'no berth daemon runs' set mine goal=balanced --state "$TMP"
 refuses 1 'no berth daemon runs' stop mine --state "$TMP"
 refuses 1 'no berth daemon runs' explain mine --state "$TMP"
+# Where it was looked for is said, when it was chosen.
+refuses 1 "$TMP/none: no berth daemon runs.*does not exist" trial -j mine --metric 'echo 1' --state "$TMP/none"
+refuses 1 "$TMP/none: no berth daemon listens there" stop mine --socket "$TMP/none"
 printf '[Daemon]\nDryRun=no\nNonsense=1\n' >"$TMP/bad.conf"
 refuses 2 'bad.conf:3' daemon --config "$TMP/bad.conf" --state "$S"
 
@@ -153,6 +156,46 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 			fail "another user is told of the job"
 	fi
 fi
+
+# Garbage, clients that stall, and a thousand of them at once: root is answered all the time, nothing
+# stays open, and the job is served.
+cat >"$TMP/rude.py" <<'END'
+import os, socket, sys
+path, many = sys.argv[1], []
+garbage = [b"\0" * 100 + b"\n", b"\xff\xfe{{{[[[\n", b"x" * 100000, b'{"ask":"status"\n', b"\n" * 5000,
+           b'{"ask":' + b"[" * 4000 + b"\n", b'{"ask":"set","job":"mine","key":"Goal"}\n',
+           b'{"ask":"set","job":"mine","settings":{"Goal":{"a":1}}}\n', b'{"ask":7}\n', b'[]\n',
+           b'{"ask":"trial","job":"mine","value":"off","seconds":"-1"}\n',
+           b'{"ask":"trial","job":"mine","value":"off","seconds":"99999999999999999999"}\n',
+           b'{"ask":"explain","address":"zz"}\n', os.urandom(3000) + b"\n"]
+for i in range(1000):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.setblocking(False)
+    try:
+        client.connect(path)
+        if i % 3 == 0:
+            client.send(garbage[i // 3 % len(garbage)])
+        elif i % 3 == 1:
+            client.send(b'{"ask":"status"}\n' * 50)  # and never fetches the answers
+    except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+        pass
+    many.append(client)
+    if i >= 200:
+        many[i - 200].close()
+END
+/usr/bin/python3 "$TMP/rude.py" "$S/daemon.sock" &
+rude=$!
+answered=0
+while kill -0 $rude 2>/dev/null; do
+	"$BERTH" status --state "$S" >/dev/null 2>&1 && answered=$((answered + 1))
+done
+wait $rude || fail "the rude clients failed: $?"
+until_is is_field state placed || fail "after rude clients: $(field state); answered $answered meanwhile"
+is_field goal balanced || fail "rude clients have changed the goal"
+has_cpus $program "$first" || fail "rude clients have changed the mask"
+has_few_files() { [ "$(ls "/proc/$daemon/fd" | wc -l)" -le 40 ]; }
+until_is has_few_files || fail "the daemon keeps $(ls "/proc/$daemon/fd" | wc -l) files open"
+[ "$(field hung_up)" -ge 100 ] || fail "$(field hung_up) clients were hung up on"
 
 # Nothing to do: about one wake-up a second, and those of asking.
 sleep 3

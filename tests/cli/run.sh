@@ -50,6 +50,40 @@ pid=$!
 for _ in $(seq 200); do [ -s "$TMP/ready" ] && break; sleep 0.05; done
 kill -TERM $pid; wait $pid; check "passed on SIGTERM" 33 $?
 
+# Ctrl-C of a terminal reaches the program, and once: berth does not send it again.
+cat >"$TMP/terminal.py" <<'EOF'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+text, is_sent = b"", False
+while True:
+    try:
+        more = os.read(terminal, 1000)
+    except OSError:  # the last one has closed it
+        break
+    if not more:
+        break
+    text += more
+    if b"ready" in text and not is_sent:
+        is_sent = True
+        os.write(terminal, b"\x03")
+print(text.count(b"caught"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+EOF
+cat >"$TMP/counts.py" <<'EOF'
+import os, signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda number, frame: seen.append(os.write(1, b"caught ")))
+os.sched_setaffinity(0, [int(sys.argv[1])])  # not where berth is, and awake: caught before berth knows
+os.write(1, b"ready ")
+while not seen:
+    pass
+time.sleep(0.5)
+sys.exit(9)
+EOF
+check "Ctrl-C" "1 9" "$(timeout 60 /usr/bin/python3 "$TMP/terminal.py" "$BERTH" run --no-cgroup --state "$state" \
+	--prefer "$first" -- /usr/bin/python3 "$TMP/counts.py" "${cpus##*[-,]}")"
+
 # What is refused.
 says "no prefer" 2 "--prefer 0-3" -- run true
 says "bad list" 2 "not a list of CPUs" -- run --prefer x true

@@ -17,7 +17,7 @@ DryRun=no
 Match=command:tenant
 Goal=performance
 END
-cat >"$TMP/guest" <<'END'
+lab_guest <<'END'
 berth=$1 folder=$2 machine=$3
 balancing=/proc/sys/kernel/numa_balancing
 state=/tmp/state
@@ -30,14 +30,6 @@ fail() {
 	status
 	cat "$folder/err"
 	exit 1
-}
-until_is() { # CONDITION...: for up to 40 s
-	local i
-	for i in $(seq 160); do
-		"$@" && return 0
-		sleep 0.25
-	done
-	return 1
 }
 has_at_least() { [ "$(field fast_bytes)" -ge $(($1 << 20)) ] 2>/dev/null; }
 has_at_most() { [ "$(field fast_bytes)" -le $(($1 << 20)) ] 2>/dev/null; }

@@ -10,11 +10,12 @@ lab_required "$KERNEL"
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
 
-cat >"$TMP/guest" <<END
+lab_guest <<END
 admin=/sys/kernel/mm/damon/admin/kdamonds
 end() { echo "\$*; kdamonds: \$(cat \$admin/nr_kdamonds), state: \$(cat \$admin/0/state)"; exit 1; }
 tier() { $BERTH run --tier --sampler damon -M '$M' --state /tmp/state --report $TMP/report -- \\
 	$BUILD/lab/workloads/hotset --memory 130MiB --hot 10MiB --share-hot 1 --seconds "\$1" >/dev/null; }
+is_on() { [ "\$(cat \$admin/0/state 2>/dev/null)" = on ]; }
 mkdir -m 700 /tmp/state
 stat=/sys/module/damon_stat/parameters/enabled
 if [ -e \$stat ]; then
@@ -30,12 +31,7 @@ echo 0 >\$admin/nr_kdamonds
 tier "\$1" || end 'the run failed'
 [ "\$(cat \$admin/nr_kdamonds)" = 0 ] || end 'left at the end'
 tier 100s &
-tries=0
-until [ "\$(cat \$admin/0/state 2>/dev/null)" = on ] || [ \$tries = 200 ]; do
-	sleep 0.1
-	tries=\$((tries + 1))
-done
-[ "\$(cat \$admin/0/state)" = on ] || end 'not turned on'
+until_is is_on || end 'not turned on'
 for pid in \$(pidof berth); do kill -9 \$pid; done
 [ "\$(cat \$admin/0/state)" = on ] || end 'off before anybody restored'
 $BERTH restore --state /tmp/state || end 'restore failed'

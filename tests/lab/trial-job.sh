@@ -17,7 +17,7 @@ PreferCPUs=1
 SpillAt=hard
 FastMax=4MiB
 END
-cat >"$TMP/guest" <<'END'
+lab_guest <<'END'
 berth=$1 folder=$2 machine=$3 state=/tmp/state
 balancing=/proc/sys/kernel/numa_balancing
 mkdir -m 700 $state
@@ -27,14 +27,6 @@ fail() {
 	"$berth" status --state $state
 	cat $folder/trial $folder/err
 	exit 1
-}
-until_is() { # CONDITION...: for up to 40 s
-	local i
-	for i in $(seq 160); do
-		"$@" && return 0
-		sleep 0.25
-	done
-	return 1
 }
 field() { "$berth" status --state $state --format json | tr -d ' ,"' | sed -n "s/^$1://p" | head -1; }
 is_field() { [ "$(field "$1")" = "$2" ]; }

@@ -35,4 +35,11 @@ done
 [ $pinned = 0 ] || [ "$(counted pinned)" -ge $((pinned * 3 / 4)) ] || fail "pinned: $(counted pinned)"
 made shared && { [ "$(counted shared)" -ge 192 ] || fail "shared: $(counted shared)"; }
 made dma-buf && { [ "$(counted device)" -ge 192 ] || fail "device: $(counted device)"; }
+# Tried at most at once and 1, 3, 7 and 15 s later; asked for more often than that.
+busy=$(sed -n 's/.* \([0-9]*\) busy.*/\1/p' "$TMP/report")
+left=$(sed -n 's/.*asked for \([0-9]*\) times without a try.*/\1/p' "$TMP/report")
+nr=$(sed -n 's/.*cannot be moved: \(.*\) pages,.*/\1/p' "$TMP/report" | tr -dc '0-9 ' | tr ' ' '\n' |
+	awk '{ sum += $1 } END { print sum + 0 }')
+[ "$nr" -gt 0 ] && [ $((busy - ${left:-0})) -le $((nr * 5)) ] ||
+	fail "$nr pages were tried $((busy - ${left:-0})) times: $busy asked for, ${left:-0} left alone"
 exit 0

@@ -6,7 +6,11 @@
  */
 #include "test.h"
 
+#include <linux/magic.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
+#include <unistd.h>
 
 #include "linux/advice.h"
 #include "root_fixture.h"
@@ -121,6 +125,72 @@ static void test_demoted_pages_are_made_cold(void **state)
 	munmap(memory, nr_bytes);
 }
 
+static unsigned nr_resident(void *memory, size_t nr_bytes)
+{
+	unsigned char is_there[64];
+	unsigned nr = 0;
+	assert_true(nr_bytes / 4096 <= ARRAY_SIZE(is_there));
+	assert_int_equal(mincore(memory, nr_bytes, is_there), 0);
+	for (size_t i = 0; i < nr_bytes / 4096; i++)
+		nr += is_there[i] & 1;
+	return nr;
+}
+
+/* Clean pages of a file; NULL on a file system of memory, which has nowhere to put them. */
+static uint8_t *map_file(size_t nr_bytes)
+{
+	struct statfs kind;
+	FILE *file = tmpfile();
+	uint8_t *memory = MAP_FAILED;
+	assert_non_null(file);
+	assert_int_equal(fstatfs(fileno(file), &kind), 0);
+	assert_int_equal(ftruncate(fileno(file), (off_t)nr_bytes), 0);
+	if (kind.f_type != TMPFS_MAGIC)
+		memory = mmap(NULL, nr_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+	fclose(file);
+	if (memory == MAP_FAILED)
+		return NULL;
+	memset(memory, 1, nr_bytes);
+	assert_int_equal(msync(memory, nr_bytes, MS_SYNC), 0);
+	return memory;
+}
+
+/* Only demotions that a full node refused are: pages that could not come up stay. */
+static void test_pages_that_have_no_room_are_paged_out(void **state)
+{
+	struct machine *machine = two_tiers();
+	struct root host;
+	struct live live;
+	struct advice *advice;
+	size_t nr_bytes = 64 * 4096;
+	(void)state;
+	uint8_t *memory = map_file(nr_bytes);
+	watch_ourselves(&live, &host, machine);
+	assert_int_equal(advice_new(&live, ADVICE_BIT(PLAN_PAGEOUT), &advice, NULL), 0);
+	uint64_t page = (uintptr_t)memory / 4096;
+	const struct move_result results[] = {
+		result_of(MOVE_REFUSED_FULL, page, 16, 0, 1),	   /* down */
+		result_of(MOVE_REFUSED_FULL, page + 16, 16, 1, 0), /* up */
+		result_of(MOVE_REFUSED_BUSY, page + 32, 16, 0, 1),
+		result_of(MOVE_DONE, page + 48, 16, 0, 1),
+	};
+	advice_note(advice, results, ARRAY_SIZE(results), 1);
+	assert_int_equal(advice->nr, 1);
+	assert_int_equal(advice->queue[0].kind, PLAN_PAGEOUT);
+	assert_int_equal(advice->queue[0].page, page);
+	if (memory) {
+		assert_int_equal(nr_resident(memory, nr_bytes), 64);
+		advice_turn(advice, 2);
+		assert_int_equal(advice->figures.counts[PLAN_PAGEOUT].nr_asked, 16);
+		assert_in_range(nr_resident(memory, nr_bytes), 48, 63);
+		munmap(memory, nr_bytes);
+	}
+	advice_free(advice);
+	live_fini(&live);
+	root_fini(&host);
+	machine_free(machine);
+}
+
 /* More than there is room for is forgotten, and so counted. */
 static void test_the_queue_is_bounded(void **state)
 {
@@ -172,6 +242,10 @@ static void test_a_full_node_is_reclaimed_now_and_then(void **state)
 	for (uint64_t ms = 0; ms < 1000; ms += 10)
 		advice_note(advice, &full, 1, ms * NS_PER_MS);
 	assert_int_equal(advice->nr, 4); /* a second: four times */
+	full = result_of(MOVE_REFUSED_FULL, 100, 8, 1, 0);
+	advice_note(advice, &full, 1, 990 * NS_PER_MS); /* the other node has its own clock */
+	assert_int_equal(advice->nr, 5);
+	advice->nr = 4;
 	advice_turn(advice, NS_PER_S);
 	expect(NODE_1 "reclaim", "4194304 swappiness=0");
 	expect(NODE_0 "reclaim", "");
@@ -230,6 +304,8 @@ static void test_blocks_count_what_was_promoted(void **state)
 	for (uint32_t i = 0; i < ADVICE_BLOCKS_MAX; i++)
 		nr_blocks += advice->blocks[i].is_used;
 	assert_int_equal(nr_blocks, 2);
+	for (uint32_t i = 0; i < ADVICE_BLOCKS_MAX; i++)
+		assert_int_equal(advice->blocks[i].nr_tries, 0); /* it has not rested */
 	advice_turn(advice, 2 * NS_PER_S);
 	nr_blocks = 0;
 	for (uint32_t i = 0; i < ADVICE_BLOCKS_MAX; i++)

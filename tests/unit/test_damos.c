@@ -101,6 +101,95 @@ static void run_batch(struct kdamond *kdamond, struct machine *machine)
 	free(batch);
 }
 
+/* As where(), of pages that are where they were told to be: 10 on node 0, 11 and 12 on node 1. */
+static int where_always(pid_t pid, size_t nr, void *const *pages, int *ret_nodes)
+{
+	(void)pid;
+	for (size_t i = 0; i < nr; i++)
+		ret_nodes[i] = (uintptr_t)pages[i] / 4096 == 10 ? 0 : 1;
+	nr_asked++;
+	return 0;
+}
+
+/* 10 is to go down, 11 up, 12 is there already; of frames 110, 111, 112. */
+static struct damos_batch *both_ways(struct machine *machine, int pidfd)
+{
+	static const struct damos_item items[] = { { .page = 10, .to = 1 },
+						   { .page = 11, .to = 0 },
+						   { .page = 12, .to = 1 } };
+	struct damos_batch *batch = calloc(1, sizeof(*batch));
+	assert_non_null(batch);
+	batch->root = &root;
+	batch->machine = machine;
+	batch->target = (struct move_target){ 5, 4711, pidfd };
+	batch->nr = ARRAY_SIZE(items);
+	memcpy(batch->items, items, sizeof(items));
+	return batch;
+}
+
+static void put_pagemap(void)
+{
+	uint64_t entries[16] = { 0 };
+	int fd;
+	for (uint64_t page = 10; page < 13; page++)
+		entries[page] = (uint64_t)1 << 63 | (100 + page);
+	put("proc/4711/pagemap", "");
+	fd = openat(root.fd, "proc/4711/pagemap", O_WRONLY);
+	assert_int_equal(write(fd, entries, sizeof(entries)), sizeof(entries));
+	close(fd);
+}
+
+/* Before addresses can be named: frames. Down first, to make room; last up, which is what stays in
+ * the files. Then of one that has ended: nothing is asked of the kernel. */
+static void test_a_batch_by_frames_goes_down_first(void **state)
+{
+	struct move_calls before = move_calls;
+	struct kdamond_list list = { 0 };
+	struct kdamond kdamond;
+	struct machine *machine = two_tiers();
+	int pipe_fds[2];
+	(void)state;
+	setup();
+	struct journal journal = new_journal();
+	put_pagemap();
+	move_calls.where = where_always;
+	nr_asked = 0;
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_int_equal(kdamond_make(&list, &root, &journal, &kdamond, NULL), 0);
+	struct damos_batch *batch = both_ways(machine, pipe_fds[0]);
+	assert_int_equal(damos_batch_run(batch, &kdamond), 0);
+	expect(CONTEXT "operations", "paddr");
+	expect(CONTEXT "targets/0/regions/nr_regions", "1");
+	expect(CONTEXT "targets/0/regions/0/start", "454656"); /* 111 x 4096 */
+	expect(CONTEXT "targets/0/regions/0/end", "458752");
+	expect(CONTEXT "schemes/0/action", "migrate_hot");
+	expect(ADMIN "0/state", "off");
+	assert_int_equal(batch->nr_results, 3);
+	expect_result(&batch->results[0], 10, 1, MOVE_REFUSED_BUSY);
+	expect_result(&batch->results[2], 12, 1, MOVE_REFUSED_THERE);
+	batch->items[1] = batch->items[2]; /* down alone: one that is there, too */
+	batch->nr = 2;
+	assert_int_equal(damos_batch_run(batch, &kdamond), 0);
+	expect(CONTEXT "targets/0/regions/nr_regions", "1");
+	expect(CONTEXT "targets/0/regions/0/start", "450560"); /* 110 x 4096 */
+	expect(CONTEXT "schemes/0/action", "migrate_cold");
+	expect(CONTEXT "schemes/0/target_nid", "1");
+	assert_int_equal(nr_asked, 4);
+	close(pipe_fds[1]); /* readable: it has ended */
+	put(CONTEXT "schemes/0/action", "stat");
+	assert_int_equal(damos_batch_run(batch, &kdamond), 0);
+	expect_result(&batch->results[0], 10, 1, MOVE_REFUSED_GONE);
+	expect(CONTEXT "schemes/0/action", "stat");
+	assert_int_equal(nr_asked, 4);
+	free(batch);
+	close(pipe_fds[0]);
+	move_calls = before;
+	kdamond_remove(&kdamond);
+	machine_free(machine);
+	drop(&journal);
+	root_end();
+}
+
 static void test_a_batch_names_its_ranges_and_reads_back(void **state)
 {
 	struct move_calls before = move_calls;

@@ -5,20 +5,31 @@
 
 #include "linux/glance.h"
 
-#define NR_FOLIOS  64
-#define CLEAR_NS   (4 * NS_PER_US)
-#define WINDOW_NS  (100 * NS_PER_MS)
-#define ONE	   65536
-#define NOT_HUGE   7 /* number of the folio that is split when it is read */
-#define REFUSED	   9 /* whose bit cannot be cleared */
-#define NO_REFUSED UINT64_MAX
+#define NR_FOLIOS   64
+#define MANY_FOLIOS (GLANCE_TURN + 200)
+#define LEARNED	    8 /* batches */
+#define CLEAR_NS    (4 * NS_PER_US)
+#define WINDOW_NS   (100 * NS_PER_MS)
+#define ONE	    65536
+#define NOT_HUGE    7 /* number of the folio that is split when it is read */
+#define REFUSED	    9 /* whose bit cannot be cleared */
+#define NO_REFUSED  UINT64_MAX
 
 struct world {
 	uint64_t now_ns, random, nr_batches, max_batches, refused, split;
-	uint64_t rate[NR_FOLIOS], cleared_ns[NR_FOLIOS]; /* uses a second */
-	uint64_t nr_cleared[NR_FOLIOS];
+	uint64_t rate[MANY_FOLIOS], cleared_ns[MANY_FOLIOS]; /* uses a second */
+	uint64_t nr_cleared[MANY_FOLIOS];
+	uint64_t clear_ns, clearing_ns, nr_clears, nr_refused;
+	uint64_t first_of_next; /* folios from here on are of another space */
+	uint64_t
+		burst_ns; /* it works for so long, then pauses for seven times as long; 0: always */
 	bool has_ended;
 };
+
+static uint32_t space_of(const struct world *world, uint64_t number)
+{
+	return number < world->first_of_next ? 3 : 4;
+}
 
 static uint64_t next_random(struct world *world)
 {
@@ -30,13 +41,18 @@ static uint64_t next_random(struct world *world)
 static int clear(void *context, uint32_t space, const uint64_t *numbers, uint32_t nr)
 {
 	struct world *world = context;
-	assert_int_equal(space, 3);
+	uint64_t begin_ns = world->now_ns;
 	if (world->has_ended)
 		return -ESRCH;
+	world->nr_clears++;
 	for (uint32_t i = 0; i < nr; i++) {
-		if (numbers[i] == world->refused)
+		assert_int_equal(space, space_of(world, numbers[i]));
+		if (numbers[i] == world->refused) {
+			world->nr_refused++;
 			return (int)i;
-		world->now_ns += CLEAR_NS;
+		}
+		world->now_ns += world->clear_ns;
+		world->clearing_ns = world->now_ns - begin_ns;
 		world->cleared_ns[numbers[i]] = world->now_ns;
 		world->nr_cleared[numbers[i]]++;
 	}
@@ -46,15 +62,25 @@ static int clear(void *context, uint32_t space, const uint64_t *numbers, uint32_
 static bool begin_reading(void *context, uint32_t space)
 {
 	const struct world *world = context;
-	assert_int_equal(space, 3);
+	assert_in_range(space, 3, 4);
 	return !world->has_ended;
+}
+
+/* Until then, in all. */
+static uint64_t worked_ns(const struct world *world, uint64_t ns)
+{
+	uint64_t period_ns = 8 * world->burst_ns;
+	if (period_ns == 0)
+		return ns;
+	return ns / period_ns * period_ns + MIN(ns % period_ns, world->burst_ns) * 8;
 }
 
 /* With the chance 1 - exp(-rate x time). */
 static int is_used(void *context, uint64_t number)
 {
 	struct world *world = context;
-	uint64_t watched_ns = world->now_ns - world->cleared_ns[number];
+	uint64_t watched_ns = worked_ns(world, world->now_ns) -
+			      worked_ns(world, world->cleared_ns[number]);
 	uint64_t uses = world->rate[number] * watched_ns / (NS_PER_S / ONE);
 	if (number == world->split)
 		return -ENOENT;
@@ -64,6 +90,8 @@ static int is_used(void *context, uint64_t number)
 static void wait_for(void *context, uint64_t ns)
 {
 	struct world *world = context;
+	if (world->nr_clears > LEARNED) /* what clearing takes is known by now */
+		assert_true(world->clearing_ns <= MAX(ns, world->clear_ns) * 5 / 4);
 	world->now_ns += ns;
 }
 
@@ -83,22 +111,37 @@ static struct world world_of(uint64_t rate)
 {
 	struct world world = { .random = 88172645463325252u,
 			       .max_batches = UINT64_MAX,
+			       .clear_ns = CLEAR_NS,
+			       .first_of_next = UINT64_MAX,
 			       .refused = NO_REFUSED,
 			       .split = NO_REFUSED };
-	for (unsigned i = 0; i < NR_FOLIOS; i++)
+	for (unsigned i = 0; i < MANY_FOLIOS; i++)
 		world.rate[i] = rate;
 	return world;
 }
 
-static void check(struct glance *glance, struct world *world)
+static void check_of(struct glance *glance, struct world *world, uint64_t nr)
 {
 	const struct glance_eyes eyes = { world,    clear,  begin_reading, is_used,
 					  wait_for, now_ns, has_time };
 	glance_begin(glance);
-	for (uint64_t i = 0; i < NR_FOLIOS; i++)
-		glance_see(glance, 3, i * GLANCE_PAGES, true);
+	for (uint64_t i = 0; i < nr; i++)
+		glance_see(glance, space_of(world, i), i * GLANCE_PAGES, true);
 	glance_end(glance);
 	glance_session(glance, &eyes);
+}
+
+static void check(struct glance *glance, struct world *world)
+{
+	check_of(glance, world, NR_FOLIOS);
+}
+
+static uint64_t nr_looks(const struct world *world)
+{
+	uint64_t nr = 0;
+	for (unsigned i = 0; i < MANY_FOLIOS; i++)
+		nr += world->nr_cleared[i];
+	return nr;
 }
 
 /* Of all folios, in 65536ths. */
@@ -207,6 +250,73 @@ static void test_glance_bounds_chance(void **state)
 	glance_fini(&glance);
 }
 
+/* However few the looks, and of whatever length: what they rule out is seldom so. */
+static void test_glance_bounds_few_looks(void **state)
+{
+	static const uint64_t rates[] = { 50, 150, 600, 2500, 8000 };
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rates); i++) {
+		uint32_t is = (uint32_t)(rates[i] * GLANCE_CHECKS / GLANCE_PAGES / 1000);
+		for (unsigned nr_batches = 1; nr_batches < 60; nr_batches += 3) {
+			struct glance glance = { 0 };
+			struct world world = world_of(rates[i]);
+			unsigned nr_below = 0, nr_above = 0;
+			world.random += nr_batches;
+			world.max_batches = nr_batches;
+			check(&glance, &world);
+			for (uint64_t page = 0; page < NR_FOLIOS * GLANCE_PAGES;
+			     page += GLANCE_PAGES) { /* in 1 ms a share is as good as a rate */
+				nr_below += glance_share(&glance, 3, page, NS_PER_MS,
+							 GLANCE_AT_MOST) < is / 8 * 5;
+				nr_above += glance_share(&glance, 3, page, NS_PER_MS,
+							 GLANCE_AT_LEAST) > is * 2 + 8;
+			}
+			assert_in_range(nr_below, 0, NR_FOLIOS / 10);
+			assert_in_range(nr_above, 0, NR_FOLIOS / 10);
+			glance_fini(&glance);
+		}
+	}
+}
+
+/* One that has not been seen unused may be used any amount. */
+static void test_glance_rules_out_nothing_by_hits(void **state)
+{
+	struct glance_folio folio = { .level = 1 };
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct glance glance = { .folios = { &folio, 1, 1 } };
+		glance_note(&folio, true, NS_PER_MS >> 2 * (1 - folio.level));
+		assert_int_equal(glance_share(&glance, 0, 0, NS_PER_MS, GLANCE_AT_MOST),
+				 GLANCE_CHECKS);
+	}
+	glance_note(&folio, false, NS_PER_MS / 4);
+	struct glance glance = { .folios = { &folio, 1, 1 } };
+	assert_true(glance_share(&glance, 0, 0, NS_PER_MS, GLANCE_AT_MOST) < GLANCE_CHECKS);
+}
+
+/* In one millisecond of eight the program uses everything, in the others nothing: as seldom as
+ * looks see that, it rules out nothing, and where uses come at random it is no burst. */
+static void test_glance_knows_bursts(void **state)
+{
+	const uint64_t page = 5 * GLANCE_PAGES;
+	struct glance glance = { 0 };
+	struct world world = world_of(2500);
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		check(&glance, &world);
+	assert_true(glance_share(&glance, 3, page, NS_PER_MS, GLANCE_AT_MOST) < GLANCE_CHECKS / 8);
+	world.burst_ns = NS_PER_MS;
+	for (unsigned i = 0; i < 4; i++)
+		check(&glance, &world);
+	assert_int_equal(glance_share(&glance, 3, page, NS_PER_MS, GLANCE_AT_MOST), GLANCE_CHECKS);
+	assert_true(glance_share(&glance, 3, page, NS_PER_MS, GLANCE_AT_LEAST) < GLANCE_CHECKS / 8);
+	world.burst_ns = 0;
+	for (unsigned i = 0; i < 20; i++)
+		check(&glance, &world);
+	assert_true(glance_share(&glance, 3, page, NS_PER_MS, GLANCE_AT_MOST) < GLANCE_CHECKS / 8);
+	glance_fini(&glance);
+}
+
 /* Refused or split: as its one bit says; never met: nothing. */
 static void test_glance_knows_what_it_does_not_know(void **state)
 {
@@ -230,21 +340,21 @@ static void test_glance_knows_what_it_does_not_know(void **state)
 			assert_true(glance_share(&glance, 3, i * GLANCE_PAGES, WINDOW_NS,
 						 GLANCE_GUESSED) < GLANCE_CHECKS / 5);
 	assert_int_equal(world.nr_cleared[NOT_HUGE], 1);
+	for (unsigned i = 0; i < 3; i++)
+		check(&glance, &world);
+	assert_int_equal(world.nr_refused, 1); /* and is not asked for again */
 	glance_fini(&glance);
 }
 
-/* A session ends with its time or with the process, and who has no time now has it next. */
+/* A session ends with its time or with the process. */
 static void test_glance_is_bounded(void **state)
 {
 	struct glance glance = { 0 };
 	struct world world = world_of(8192);
-	uint32_t nr_seen = 0;
 	(void)state;
 	world.max_batches = 2;
 	check(&glance, &world);
-	for (unsigned i = 0; i < NR_FOLIOS; i++)
-		nr_seen += world.nr_cleared[i] > 0;
-	assert_in_range(nr_seen, 1, NR_FOLIOS);
+	assert_int_equal(world.nr_clears, 2);
 	world.max_batches = UINT64_MAX;
 	world.has_ended = true;
 	check(&glance, &world);
@@ -270,5 +380,57 @@ static void test_glance_leaves_unused_alone(void **state)
 	glance_session(&glance, &eyes);
 	for (unsigned i = 0; i < NR_FOLIOS; i++)
 		assert_int_equal(world.nr_cleared[i] > 0, i % 2);
+	glance_fini(&glance);
+}
+
+/* What was learned stays: known folios have three looks in a check, unless those say otherwise. */
+static void test_glance_remembers(void **state)
+{
+	struct glance glance = { 0 };
+	struct world world = world_of(150);
+	(void)state;
+	check(&glance, &world);
+	uint64_t nr_new = nr_looks(&world);
+	assert_true(nr_new >= (uint64_t)8 * NR_FOLIOS);
+	for (unsigned i = 0; i < 4; i++)
+		check(&glance, &world);
+	uint64_t nr_before = nr_looks(&world);
+	check(&glance, &world);
+	assert_in_range(nr_looks(&world) - nr_before, 3 * NR_FOLIOS, 6 * NR_FOLIOS);
+	glance_fini(&glance);
+}
+
+/* More than a session's: those that had no turn have the next. */
+static void test_glance_takes_turns(void **state)
+{
+	struct glance glance = { 0 };
+	struct world world = world_of(150);
+	unsigned nr_without = 0;
+	(void)state;
+	check_of(&glance, &world, MANY_FOLIOS);
+	for (unsigned i = 0; i < MANY_FOLIOS; i++)
+		nr_without += world.nr_cleared[i] == 0;
+	assert_int_equal(nr_without, MANY_FOLIOS - GLANCE_TURN);
+	check_of(&glance, &world, MANY_FOLIOS);
+	for (unsigned i = 0; i < MANY_FOLIOS; i++)
+		assert_true(world.nr_cleared[i] > 0);
+	glance_fini(&glance);
+}
+
+/* A batch is of one space, and where clearing is slow it is smaller: else those cleared first would
+ * be watched for much longer than the others (asserted by the world). */
+static void test_glance_batches_fit(void **state)
+{
+	struct glance glance = { 0 };
+	struct world world = world_of(150);
+	(void)state;
+	world.first_of_next = NR_FOLIOS / 2 + 5;
+	check(&glance, &world);
+	assert_true(world.nr_cleared[0] > 0 && world.nr_cleared[NR_FOLIOS - 1] > 0);
+	world.clear_ns = 100 * NS_PER_US;
+	world.nr_clears = 0;
+	for (unsigned i = 0; i < 4; i++)
+		check(&glance, &world);
+	assert_true(world.nr_clears > LEARNED);
 	glance_fini(&glance);
 }

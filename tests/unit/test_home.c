@@ -161,6 +161,13 @@ static void test_threads_stay_by_their_pages(void **state)
 	pages[3] = 100000; /* slow memory has a side, too */
 	assert_int_equal(home_by_pages(bench.machine, pages), 1);
 	close_bench(&bench);
+	/* All CPUs are the average, not all nodes: seven of eight are on the first, from which the
+	 * pages are 80 away; from all 80 * 7/8 + 136 * 1/8 = 87, and a tenth of that is not 7. */
+	open_bench(&bench, "node:dram:4GiB@80ns:cpus=0-6 node:dram:4GiB@80ns:cpus=7", "0");
+	pages[3] = 0;
+	pages[0] = 100000;
+	assert_int_equal(home_by_pages(bench.machine, pages), HOME_NONE);
+	close_bench(&bench);
 	open_bench(&bench, "node:dram:4GiB@80ns:cpus=0-3 node:cxl:8GiB@250ns", "0");
 	assert_int_equal(home_by_pages(bench.machine, pages), HOME_NONE); /* one socket */
 	close_bench(&bench);

@@ -222,6 +222,8 @@ static void test_a_scheme_on_physical_ranges(void **state)
 	expect(ADMIN "1/contexts/0/schemes/0/action", "migrate_cold");
 	expect(ADMIN "1/contexts/0/schemes/0/target_nid", "1");
 	expect(ADMIN "1/contexts/0/schemes/0/access_pattern/sz/max", "18446744073709551615");
+	expect(ADMIN "1/contexts/0/schemes/0/access_pattern/nr_accesses/max", "4294967295");
+	expect(ADMIN "1/contexts/0/schemes/0/access_pattern/age/max", "4294967295");
 	assert_int_equal(kdamond_read_stats(&kdamond, &stats), 0);
 	expect(ADMIN "1/state", "update_schemes_stats");
 	assert_int_equal(stats.nr_tried, 3);

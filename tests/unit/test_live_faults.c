@@ -24,73 +24,13 @@
 #include "linux/mover_move_pages.h"
 #include "linux/movers.h"
 #include "linux/process.h"
+#include "no_memory.h"
 
 #define PAGES	64
 #define TICKS	6
 #define WAIT_MS 60000 /* for what comes at once on an idle machine */
 #define TICK_NS (200 * NS_PER_MS)
 #define LINE	"node:dram:1GiB@80ns/100GBps:cpus=0 node:cxl:1GiB@250ns/20GBps"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HAS_ALLOCATOR 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_ALLOCATOR 1
-#endif
-#endif
-
-/* ---- an allocator that fails once, or from then on ---- */
-
-#ifndef HAS_ALLOCATOR
-static atomic_long allocations_left, nr_allocated;
-static atomic_bool is_armed, fails_once, has_failed;
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t nr, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *memory);
-
-static bool is_refused(void)
-{
-	if (!atomic_load(&is_armed))
-		return false;
-	long left = atomic_fetch_sub(&allocations_left, 1);
-	bool refuses = atomic_load(&fails_once) ? left == 0 : left <= 0;
-	if (refuses)
-		atomic_store(&has_failed, true);
-	return refuses;
-}
-
-static void *counted(void *memory)
-{
-	atomic_fetch_add(&nr_allocated, memory != NULL);
-	return memory;
-}
-
-__attribute__((visibility("default"))) void *malloc(size_t size)
-{
-	return is_refused() ? NULL : counted(__libc_malloc(size));
-}
-
-__attribute__((visibility("default"))) void *calloc(size_t nr, size_t size)
-{
-	return is_refused() ? NULL : counted(__libc_calloc(nr, size));
-}
-
-__attribute__((visibility("default"))) void *realloc(void *old, size_t size)
-{
-	if (is_refused())
-		return NULL;
-	void *memory = __libc_realloc(old, size);
-	return old ? memory : counted(memory);
-}
-
-__attribute__((visibility("default"))) void free(void *memory)
-{
-	atomic_fetch_sub(&nr_allocated, memory != NULL);
-	__libc_free(memory);
-}
-#endif
 
 /* ---- a kernel of two nodes ---- */
 

@@ -536,6 +536,9 @@ static void test_what_is_known_to_stay(void **state)
 	}
 	assert_false(wakes(&fixture, 120));
 	assert_int_equal(fake.nr_calls, 1);
+	struct mover_figures figures;
+	fixture.ops->figures(fixture.mover, &figures);
+	assert_int_equal(figures.nr_left_pages, 20);
 	end(&fixture);
 	free(outcomes);
 }

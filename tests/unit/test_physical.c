@@ -13,6 +13,8 @@
 #define REGIONS 64
 #define PAGES	512
 #define ROUNDS	200
+#define TIME_NS 777
+#define WINDOW	88
 #define PRESENT ((uint64_t)1 << 63)
 
 static void test_zones_that_touch_are_one_range(void **state)
@@ -62,6 +64,7 @@ static void fill(struct world *world, struct random *random)
 			.first = first,
 			.end = end,
 			.hits = (uint32_t)(random_below(random, 2) * random_below(random, 30)),
+			.time_ns = TIME_NS,
 		};
 		frame = end;
 	}
@@ -95,7 +98,9 @@ static void test_pages_have_the_hits_of_their_frames_region(void **state)
 		struct sample samples[PAGES];
 		struct sample_batch batch = { samples, 0, PAGES };
 		struct physical_run run = { 1000, 3 };
-		struct physical_look look = { .snapshot = &world.snapshot, .frames = &frames };
+		struct physical_look look = { .snapshot = &world.snapshot,
+					      .frames = &frames,
+					      .window_ns = WINDOW };
 		uint64_t nr_own = 0, nr_told = 0, nr_hit = 0;
 		uint32_t at = 0;
 		fill(&world, &random);
@@ -114,8 +119,12 @@ static void test_pages_have_the_hits_of_their_frames_region(void **state)
 			assert_int_equal(samples[at].node,
 					 (world.entries[i] & ~PRESENT) >= FRAMES / 2);
 		}
-		for (uint32_t i = 0; i < batch.nr; i++)
+		for (uint32_t i = 0; i < batch.nr; i++) {
 			nr_told -= samples[i].nr_pages;
+			assert_int_equal(samples[i].checks, DAMON_CHECKS);
+			assert_int_equal(samples[i].window_ns, WINDOW);
+			assert_int_equal(samples[i].time_ns, TIME_NS);
+		}
 		assert_int_equal(nr_told, 0);
 		for (uint32_t i = 0; i < world.snapshot.nr; i++)
 			nr_hit += world.regions[i].hits

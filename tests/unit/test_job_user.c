@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The engine in user space on a real process: when it looks again, and what it leaves as it is. */
+#include "test.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "linux/job.h"
+#include "linux/pressure.h"
+
+static struct root root;
+static struct job job;
+static struct job_wish wish;
+static pid_t child;
+static int nr_placed;
+
+static int tell_processes(void *context, size_t max, struct task_list *ret, bool *ret_has_more)
+{
+	*ret_has_more = false;
+	return task_list_add(ret, child);
+}
+
+static int place(void *context, struct job *placed, struct printbuf *err)
+{
+	nr_placed++;
+	return 0;
+}
+
+static const struct job_holder holder = { .processes = tell_processes, .place = place };
+
+/* A job that wakes up now and then; its first CPU is preferred, all are allowed. */
+static void begin(void)
+{
+	struct set all = SET_EMPTY;
+	assert_int_equal(affinity_get(0, &all), 0);
+	if (set_count(&all) < 2)
+		skip();
+	child = fork();
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			usleep(2000);
+	}
+	nr_placed = 0;
+	wish = (struct job_wish){ .soft = { SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE,
+					    SOFT_PATIENCE_NS } };
+	assert_int_equal(set_add(&wish.prefer, (uint32_t)set_next(&all, 0)), 0);
+	set_fini(&all);
+	assert_int_equal(root_open("/", &root, NULL), 0);
+	assert_int_equal(job_adopt(&job, &root, &wish, &holder, NULL, NULL), 0);
+	assert_int_equal(nr_placed, 1);
+}
+
+static void end(void)
+{
+	job_release(&job);
+	set_fini(&wish.prefer);
+	root_fini(&root);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* The list of CPUs that are online is read for the first time: that brings nobody home. */
+static void test_stays_away_while_all_cpus_stay(void **state)
+{
+	struct job_pace pace;
+	begin();
+	assert_int_equal(set_copy(&job.mask, &job.allowed), 0);
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	assert_true(set_is_equal(&job.mask, &job.allowed));
+	assert_int_equal(nr_placed, 1);
+	end();
+}
+
+/* A trigger that has told of the job tells nothing for a while: somebody looks meanwhile. */
+static void test_looks_while_the_trigger_is_blind(void **state)
+{
+	struct job_pace pace = { 0 };
+	begin();
+	if (job.psi_fd < 0)
+		job.psi_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 100 && !pace.until_pressure; i++) { /* busy machines make it wait */
+		usleep(20000);
+		assert_int_equal(job_look(&job, &pace, NULL), 0);
+	}
+	assert_true(pace.until_pressure);
+	usleep(20000);
+	uint64_t began_ns = clock_now_ns();
+	job.is_pressed = true;
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	assert_false(pace.until_pressure);
+	while (!pace.until_pressure && clock_now_ns() - began_ns < 60 * NS_PER_S) {
+		assert_true(pace.wait_ms < 1000);
+		usleep(20000);
+		assert_int_equal(job_look(&job, &pace, NULL), 0);
+	}
+	assert_true(pace.until_pressure);
+	assert_true(clock_now_ns() - began_ns >= PRESSURE_BLIND_NS);
+	end();
+}
