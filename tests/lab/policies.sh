@@ -13,7 +13,7 @@ hotset="$BUILD/lab/workloads/hotset"
 # shellcheck disable=SC2016
 program='grep -H . "$@" | sed "s/^\([^:]*\):/read \1 /"
 grep -h . /sys/kernel/mm/damon/admin/kdamonds/*/pid 2>/dev/null | sed "s/^/kdamond /"
-exec "$0" --memory 200MiB --hot 24MiB --seconds'
+exec "$0" --hot 24MiB --seconds'
 
 # Values as they are written, whatever the kernel prints for them.
 plain() {
@@ -21,7 +21,7 @@ plain() {
 		s/ .*\[([a-z]+)\].*$/ \1/' | sort -u
 }
 
-# check KERNEL POLICY SECONDS: leaves the figures of its run in $json.
+# check KERNEL POLICY SECONDS [OPTIONS]: of the hot set; leaves the figures of its run in $json.
 check() {
 	keep="$TMP/$1-${2%%:*}"
 	"$BERTH" lab compare -M "$M" -P "$2" --kernel "$1" --no-yardsticks --dry-run -- true |
@@ -29,8 +29,9 @@ check() {
 	[ "$(wc -l <"$TMP/settings")" -ge 2 ] || fail "$2 has no settings"
 	mapfile -t files < <(cut -d' ' -f1 "$TMP/settings")
 	"$BERTH" lab compare -M "$M" -P "$2" --kernel "$1" --no-yardsticks --time-limit 90s \
-		--keep "$keep" --format json -- sh -c "$program $3" "$hotset" "${files[@]}" \
-		>"$TMP/table" || fail "$2 on $1: status $?: $(cat "$TMP/table" "$keep"/*.stderr)"
+		--keep "$keep" --format json -- \
+		sh -c "$program $3 ${4:---memory 200MiB}" "$hotset" "${files[@]}" >"$TMP/table" ||
+		fail "$2 on $1: status $?: $(cat "$TMP/table" "$keep"/*.stderr)"
 	json=$(cat "$TMP/table")
 	plain <"$TMP/settings" >"$TMP/wanted"
 	sed -n 's/^read //p' "$keep"/*.stdout | plain >"$TMP/got"
@@ -45,11 +46,17 @@ kernel="${kernel}hot_threshold_ms=30000,promote_rate_limit_MBps=32768,thp=never,
 kernel="${kernel}watermark_scale_factor=20,zone_reclaim_mode=0,lru_gen=0,min_ttl_ms=0"
 damon=damon:min_age_ms=1000,thp=never
 
+# Built while fast memory is full, used when much of it is free again. Who relied on kswapd to make
+# room for what is promoted would find, more often than not, that it has given up on the node for
+# good: while a program is built each page was just used, and 16 walks in a row free nothing.
+room='--memory 100MiB --before 130MiB'
+
 check_kernel() {
-	check "$1" "$kernel" 6
+	check "$1" "$kernel" 6 "$room"
 	# A busy host gives the guest little time: then it gets more of it once.
-	[ "$(figure promoted_pages)" -gt 100 ] || check "$1" "$kernel" 40
-	[ "$(figure promoted_pages)" -gt 100 ] || fail "$1 promoted $(figure promoted_pages)"
+	[ "$(figure promoted_pages)" -gt 1000 ] || check "$1" "$kernel" 40 "$room"
+	echo "$1: $(figure promoted_pages) pages promoted, $(figure hint_faults) hint faults"
+	[ "$(figure promoted_pages)" -gt 1000 ] || fail "$1 promoted too little"
 	[ "$(figure hint_faults)" -gt 100 ] || fail "$1 faulted $(figure hint_faults)"
 }
 
