@@ -20,6 +20,7 @@ struct engine {
 	struct move_result results[RESULTS_MAX];
 	struct plan plan;
 	struct policy_node *nodes;
+	uint64_t *coming;      /* [node]: pages on their way to it */
 	uint64_t *steering;    /* scratch of home_steer() */
 	struct policy_job job; /* where the world does not tell of jobs */
 	struct token_bucket bucket;
@@ -108,8 +109,10 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct p
 	engine->config = *config;
 	engine->nodes = calloc(config->machine->nr_nodes, sizeof(*engine->nodes));
 	engine->steering = calloc(2 * (size_t)config->machine->nr_nodes, sizeof(*engine->steering));
-	error = engine->nodes && engine->steering ? plan_init(&engine->plan, PLAN_MOVES_MAX)
-						  : -ENOMEM;
+	engine->coming = calloc(config->machine->nr_nodes, sizeof(*engine->coming));
+	error = engine->nodes && engine->steering && engine->coming
+			? plan_init(&engine->plan, PLAN_MOVES_MAX)
+			: -ENOMEM;
 	if (!error)
 		error = new_policy(engine, err);
 	if (!error)
@@ -135,6 +138,7 @@ struct engine *engine_free(struct engine *engine)
 		engine->config.policy->free(engine->policy);
 	plan_fini(&engine->plan);
 	free(engine->nodes);
+	free(engine->coming);
 	free(engine->steering);
 	free(engine);
 	return NULL;
@@ -167,6 +171,8 @@ static void count_result(struct engine *engine, const struct move_result *result
 {
 	const struct machine *machine = engine->config.machine;
 	struct engine_stats *stats = &engine->stats;
+	if (result->to < machine->nr_nodes)
+		engine->coming[result->to] -= MIN(engine->coming[result->to], result->nr_pages);
 	if (result->outcome >= MOVE_NR_OUTCOMES)
 		return;
 	stats->nr_outcome_pages[result->outcome] += result->nr_pages;
@@ -249,6 +255,8 @@ static int act(struct engine *engine, const struct policy_view *view)
 	forget_moves(engine, plan->moves + nr, plan->nr - nr,
 		     taken < 0 ? MOVE_REFUSED_BUSY : MOVE_REFUSED_BUDGET);
 	plan_cut(plan, nr);
+	for (uint32_t i = 0; i < nr; i++)
+		engine->coming[plan->moves[i].to] += plan->moves[i].nr_pages;
 	uint64_t pages = plan_nr_pages(plan);
 	engine->stats.nr_submitted_pages += pages;
 	token_bucket_spend(&engine->bucket, &config->budget, pages * config->page_bytes);
@@ -277,6 +285,8 @@ static int look(struct engine *engine, struct engine_jobs *jobs)
 	int error = config->look(config->look_world, engine->nodes, config->machine->nr_nodes);
 	if (error)
 		return error;
+	for (uint32_t i = 0; i < config->machine->nr_nodes; i++)
+		engine->nodes[i].coming_pages = engine->coming[i];
 	engine->job = only_job(engine);
 	*jobs = (struct engine_jobs){ .jobs = &engine->job, .nr_jobs = 1 };
 	if (config->look_jobs)

@@ -44,6 +44,8 @@ struct policy_node {
 	/* In life, that many must be free for the kernel's reclaim to leave the node alone (HIGH);
 	 * 0 in a simulation. */
 	uint64_t high_pages;
+	/* On their way to it: submitted to the mover, which has told nothing of them yet. */
+	uint64_t coming_pages;
 };
 #define POLICY_UNKNOWN UINT64_MAX
 #define POLICY_ENDED   UINT32_MAX

@@ -284,7 +284,7 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
-	uint64_t free_pages = view->nodes[berth->fast].free_pages;
+	uint64_t free_pages = room_free_soon(berth->machine, view, berth->fast);
 	struct trade trade = { .view = view,
 			       .plan = plan,
 			       .free_pages = room_above(free_pages, keep),
@@ -315,6 +315,7 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view, struct plan *plan)
 {
 	const struct policy_node *node = &view->nodes[berth->fast];
+	uint64_t free_pages = room_free_soon(berth->machine, view, berth->fast);
 	uint64_t gain[NR_HORIZONS], nr_planned = 0;
 	if (berth->spilled && node->free_pages < node->capacity_pages / 8)
 		berth->reserve = MAX(berth->reserve, node->free_pages);
@@ -325,7 +326,7 @@ uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view
 		struct predict_mean mean = berth_mean_of_class(berth, CLASS_BORN, i, 0);
 		gain[i] = berth_worth_of_mean(berth, &mean);
 	}
-	while (node->free_pages + nr_planned < wanted && nr_planned < view->budget_pages / 2) {
+	while (free_pages + nr_planned < wanted && nr_planned < view->budget_pages / 2) {
 		struct unit victim;
 		if (!pop_victim_for(berth, view, NOBODY, false, &victim))
 			break;
@@ -342,5 +343,5 @@ uint64_t berth_make_headroom(struct berth *berth, const struct policy_view *view
 			victim.nr_pages;
 		nr_planned += victim.nr_pages;
 	}
-	return MAX(MIN(wanted, node->free_pages + nr_planned), node->low_pages);
+	return MAX(MIN(wanted, free_pages + nr_planned), node->low_pages);
 }

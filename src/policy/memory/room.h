@@ -11,6 +11,17 @@ static inline bool room_is_fast(const struct machine *machine, uint32_t node)
 	return node < machine->nr_nodes && machine->nodes[node].tier == 0;
 }
 
+/* Free pages of a fast node when what is on its way has come: what leaves it comes to slow ones. */
+static inline uint64_t room_free_soon(const struct machine *machine, const struct policy_view *view,
+				      uint32_t fast)
+{
+	uint64_t free_pages = view->nodes[fast].free_pages;
+	for (uint32_t i = 0; i < view->nr_nodes; i++)
+		if (!room_is_fast(machine, i))
+			free_pages += view->nodes[i].coming_pages;
+	return free_pages - MIN(free_pages, view->nodes[fast].coming_pages);
+}
+
 /* The node of that kind with most free pages; view->nr_nodes when none has memory. */
 static inline uint32_t room_roomiest(const struct machine *machine, const struct policy_view *view,
 				     bool fast)
