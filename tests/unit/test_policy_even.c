@@ -218,6 +218,29 @@ static void test_hot_pages_come_up(void **state)
 	}
 }
 
+/* When other pages are used instead, looks at them tell within three checks: not only after as many
+ * as it takes to be sure of each of them alone, and to doubt what was learned of the others. */
+static void test_hot_pages_are_followed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(windows_ns); i++) {
+		struct play *play = play_open(NR_HUGE, 650, windows_ns[i]);
+		for (unsigned j = 0; j < NR_HOT; j++)
+			play->single_rate[j] = 35000;
+		play_for(play, 6);
+		for (unsigned j = 0; j < NR_HOT; j++) {
+			play->single_rate[NR_HOT + j] = 35000;
+			play->single_rate[j] = 650;
+		}
+		turns(play, 3, 800 * NS_PER_MS);
+		assert_in_range(nr_fast(play, HUGE_END + NR_HOT, NR_HOT), NR_HOT / 5 * 4, NR_HOT);
+		turns(play, 3, 2500 * NS_PER_MS);
+		assert_in_range(nr_fast(play, HUGE_END + NR_HOT, NR_HOT), NR_HOT / 20 * 19, NR_HOT);
+		assert_in_range(nr_moved(play), 0, NR_HOT * 17 / 4);
+		play_close(play);
+	}
+}
+
 static void heat(struct play *play, unsigned first, uint64_t rate)
 {
 	for (unsigned i = 0; i < NR_HOT_HUGE; i++)

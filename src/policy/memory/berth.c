@@ -45,10 +45,10 @@
  * (Vuppalapati, Agarwal: SOSP'24) for latency under load as what counts. Constants: 1 us for the
  * fixed part of a move (Cori; docs/cost-model.md) and 1.5 misses under way at once.
  *
- * berth_value.c: what a history is worth; berth_trials.c: what became of it; berth_victims.c: the
- * least valued in order; berth_trade.c: which moves pay; berth_large.c: large folios;
- * berth_load.c: fast memory that is slower; berth_claims.c: floors and caps; here the samples,
- * paces and prices.
+ * berth_value.c: what a history is worth; berth_chance.c: and whether that was chance;
+ * berth_trials.c: what became of it; berth_victims.c: the least valued in order; berth_trade.c:
+ * which moves pay; berth_large.c: large folios; berth_load.c: fast memory that is slower;
+ * berth_claims.c: floors and caps; here the samples, paces and prices.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
  * the table and 28 beside it (30 with hardware samples), 4 for each victim, 0.4 MiB for the
@@ -235,8 +235,11 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 	}
 	if (folio->seen == berth->now)
 		return;
+	bool is_slow = !room_is_fast(berth->machine, folio->node);
+	if (is_slow)
+		berth_note_seen(berth, id);
 	(is_met ? touch_first : touch)(berth, id, folio, nr_touches(sample));
-	if (!room_is_fast(berth->machine, folio->node))
+	if (is_slow)
 		note_touched(berth, id);
 	else if (berth->is_crowded)
 		berth_note_crowd(berth, id);
@@ -362,8 +365,11 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 		return;
 	}
 	folio->bits &= ~(unsigned)FOLIO_MOVING & 63u;
+	bool was_fast = room_is_fast(berth->machine, folio->node);
 	if (result->node != PLAN_NODE_ANY)
 		folio->node = (uint16_t)result->node;
+	if (was_fast != room_is_fast(berth->machine, folio->node))
+		berth_note_gone(berth, id, !was_fast);
 	if (result->outcome != MOVE_DONE)
 		return;
 	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS)
@@ -507,7 +513,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 	price(berth, view);
 	berth->nr_trips_planned = 0;
 	pace(berth, view);
-	berth_note_chance(berth);
+	berth_note_chance(berth, view);
 	if (berth->has_new)
 		begin_sweep(berth, view);
 	berth_keep_caps(berth, view, plan);
@@ -515,7 +521,8 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		berth_keep_floors(berth, view, plan);
 	if (berth->is_crowded)
 		berth_push_out(berth, view, plan);
-	else
+	else if (berth->has_new ||
+		 !berth->has_windows) /* rounds are few, ticks many: once in each */
 		berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
 	berth->nr_slow_touched = berth->nr_crowd = 0;
@@ -576,6 +583,7 @@ static int berth_new(const struct policy_config *config, void **ret_policy, stru
 	berth->now = 2;
 	berth->unit = 1;
 	berth->unwatched = 16;
+	berth->doubt = DOUBT_ONE;
 	berth->bin_room = BIN_ROOM_QUICK;
 	berth->half[SHORT] = 2;
 	berth->half[LONG] = 32;

@@ -50,9 +50,10 @@
 #define ACCOUNT_TRUST	(256 * PREDICT_ONE) /* touches that the account begins with */
 #define ACCOUNT_FADE	1024		    /* rounds in which what it says has mostly passed */
 #define BAR_MAX		6
-#define MISSES_GUESS	8	    /* that one touch stands for, where nothing counts misses */
-#define WATCHED		16	    /* in 16ths: all of the time, nothing is left to chance */
-#define CHANCE_ONE	65536	    /* of a page to be seen in a round */
+#define MISSES_GUESS	8     /* that one touch stands for, where nothing counts misses */
+#define WATCHED		16    /* in 16ths: all of the time, nothing is left to chance */
+#define CHANCE_ONE	65536 /* of a page to be seen in a round */
+#define DOUBT_ONE	256
 #define SPARSE		32	    /* in 16ths: half of the time is not watched, or more */
 #define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 
@@ -155,6 +156,11 @@ struct berth {
 	uint64_t nr_pages;
 	uint64_t touches_now, touches_avg;
 	uint64_t chance; /* of an average page to be seen in a round, of CHANCE_ONE */
+	/* pages of slow memory that windows saw: in this round; again; in the last one, there
+	 * still; and sums of past rounds, fading: could have been seen again, were, would be by
+	 * chance */
+	uint64_t seen_now, again_now, seen_before, could, again, by_chance;
+	uint32_t doubt; /* whether those seen again are others than the rest, of DOUBT_ONE */
 	uint64_t unit;
 	uint32_t half[NR_HORIZONS], horizon[NR_HORIZONS];
 	/* misses */
@@ -276,13 +282,17 @@ uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mea
 void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS]);
 /* worth[LONG] of it only */
 uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id);
-void berth_note_chance(struct berth *berth);
-/* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
-bool berth_is_above_chance(const struct berth *berth, const struct unit *unit);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
 		const uint64_t loss[NR_HORIZONS], uint64_t cost);
+
+/* berth_chance.c */
+void berth_note_seen(struct berth *berth, uint32_t id);
+void berth_note_gone(struct berth *berth, uint32_t id, bool is_up);
+void berth_note_chance(struct berth *berth, const struct policy_view *view);
+/* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
+bool berth_is_above_chance(const struct berth *berth, const struct unit *unit);
 
 /* berth_trials.c */
 void berth_close_trial(struct berth *berth, uint32_t id, struct past *past);

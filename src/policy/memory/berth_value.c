@@ -9,6 +9,9 @@
  */
 #include "policy/memory/berth_state.h"
 
+#define RATE_UNIT 65536 /* once a round */
+#define CHANGED	  64	/* one page in so many changes in a round */
+
 const uint16_t berth_decays[STEPS] = { 65535, 64132, 62757, 61413, 60097, 58809, 57549, 56316,
 				       55109, 53928, 52773, 51642, 50535, 49452, 48393, 47356,
 				       46341, 45348, 44376, 43425, 42495, 41584, 40693, 39821,
@@ -75,16 +78,43 @@ static bool is_sparse(const struct berth *berth)
 	return berth->unwatched >= SPARSE;
 }
 
-/* touches to expect when nothing was learned: as it was, for as long as it was; where checks are
- * sparse, for all of the horizon, but the fewer the page has been through the less sure that is */
-uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
-			const struct past *past, uint32_t horizon)
+/* Has a page that was used at this rate (of RATE_UNIT per round) and then not for some rounds
+ * changed? One in CHANGED does, in a round; the others are missed by chance. RATE_UNIT: it has not.
+ */
+static uint64_t unchanged_of(uint64_t rate, uint64_t idle)
+{
+	uint64_t missed = RATE_UNIT, miss = RATE_UNIT - MIN(rate, RATE_UNIT / 16 * 15);
+	for (uint64_t i = 0; i < idle && missed > 0; i++)
+		missed = missed * miss / RATE_UNIT;
+	return missed * RATE_UNIT / (missed + MIN(idle, CHANGED) * RATE_UNIT / CHANGED + 1);
+}
+
+/* As it was, unless it has changed since; or as it was lately, as far as to be seen again tells
+ * those that are used from the rest. The fewer rounds the page has been through the less sure. */
+static uint64_t sparse_prior_of(const struct berth *berth, const struct folio *folio,
+				const struct past *past, uint32_t horizon)
 {
 	uint32_t at = past->long_at, age = berth->now - past->born + 1;
 	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
 	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
+	uint64_t rate = lasting * (RATE_UNIT / RATE_ONE) / (window + berth->unit);
+	rate = rate * unchanged_of(rate, berth->now - folio->seen) / RATE_UNIT;
+	at = past->short_at;
+	uint64_t brief = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	uint64_t lately = brief * (RATE_UNIT / RATE_ONE) * 2 / (3 * berth->half[SHORT] + 1);
+	lately = lately * (DOUBT_ONE - berth->doubt) / DOUBT_ONE;
+	return MAX(rate, lately) * horizon * PREDICT_ONE / RATE_UNIT;
+}
+
+/* touches to expect when nothing was learned: as it was, for as long as it was */
+uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
+			const struct past *past, uint32_t horizon)
+{
 	if (is_sparse(berth))
-		return lasting * PREDICT_ONE / RATE_ONE * horizon / (window + berth->unit);
+		return sparse_prior_of(berth, folio, past, horizon);
+	uint32_t at = past->long_at, age = berth->now - past->born + 1;
+	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
 	return lasting * PREDICT_ONE / RATE_ONE * MIN(horizon, age) / window;
 }
 
@@ -139,53 +169,6 @@ uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id)
 	const struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG);
-}
-
-/* It is the same for a whole round. */
-void berth_note_chance(struct berth *berth)
-{
-	berth->chance = MIN(berth->touches_avg * 16 / MAX(berth->nr_pages, 1), CHANCE_ONE);
-}
-
-/* So many touches in so many rounds: more than an average page gets by chance, by 2.5 deviations?
- */
-static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds)
-{
-	uint64_t chance = berth->chance;
-	uint64_t usual = rounds * RATE_ONE * chance / CHANCE_ONE;
-	uint64_t variance = usual * RATE_ONE * (CHANCE_ONE - chance) / CHANCE_ONE;
-	uint64_t apart = touches > usual ? touches - usual : 0;
-	return apart * apart * 4 > variance * 25;
-}
-
-/* Its pages share their luck: all of them are counted, those of which nothing is known as not
- * seen. */
-static void add_counts(const struct berth *berth, uint32_t id, uint64_t *lasting, uint64_t *brief)
-{
-	const struct folio *folio = folio_get(berth->table, id);
-	const struct past *past = &berth->pasts[id];
-	uint32_t at = past->long_at;
-	*lasting += berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
-	at = past->short_at;
-	*brief += berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
-}
-
-bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
-{
-	/* Where most are seen each time, dozens of rounds would not tell: those that are not seen
-	 * stand out. */
-	if (berth->unwatched <= WATCHED || berth->chance >= CHANCE_ONE / 4 * 3)
-		return true;
-	uint64_t age = berth->now - berth->pasts[unit->id].born + 1, lasting = 0, brief = 0;
-	uint64_t rounds = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
-	uint64_t brief_rounds = MIN(age, (uint64_t)berth->half[SHORT] * 3 / 2);
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
-		uint32_t id = berth_member(berth, unit, i);
-		if (id != FOLIO_NONE)
-			add_counts(berth, id, &lasting, &brief);
-	}
-	return is_above(berth, lasting, rounds * unit->nr_pages) ||
-	       is_above(berth, brief, brief_rounds * unit->nr_pages);
 }
 
 /* What moving it costs more for having gone back and forth. */
