@@ -27,13 +27,14 @@
  *
  * Four checks come in a row at the beginning, each as long after the other as it took, and when the
  * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
- * share of a CPU need not be saved up for these. A program that is filling its memory for the first
- * time is looked at when it has. Where a dozen checks one after the other brought hardly any moves,
- * each further one has half the share of the one before, down to a 16th; scouts come every two
- * seconds, then every four. Moves or an alarm bring all of it back.
+ * share of a CPU need not be saved up for these. Eight more follow while they bring moves. A
+ * program that is filling its memory for the first time is looked at when it has. Where a dozen
+ * checks one after the other brought hardly any moves, each further one has half the share of the
+ * one before, down to a 16th; scouts come every two seconds, then every four. Moves or an alarm
+ * bring all of it back.
  *
  * While more waits to be moved than the mover does in a second, what a check would find had to wait
- * behind it: there is none, but for an alarm, or after ten seconds.
+ * behind it: there is none, but for the first four of a burst, or after ten seconds.
  *
  * Huge folios have one bit for 512 pages, which nearly any window finds set. How often each is used
  * is learned by quick looks before a check (glance.h), and told as the share of their pages that
@@ -71,30 +72,35 @@
 #include "linux/seen.h"
 #include "linux/translations.h"
 
-#define WINDOW_MIN_NS  (10 * NS_PER_MS)
-#define WINDOW_MAX_NS  (2 * NS_PER_S)
-#define REST_MIN_NS    (100 * NS_PER_MS)
-#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
-#define BURST	       4 /* checks in a row, at the beginning and at an alarm */
-#define SCOUT_NS       NS_PER_S
-#define ASLEEP_NS      (2 * NS_PER_S)
-#define ASKED_MAX      64	      /* processes that are asked whether they have run */
-#define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
-#define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
-#define VAIN_MAX       15
-#define SLEEP_MAX_NS   (50 * NS_PER_MS)
-#define GLANCE_CPU_NS  (10 * NS_PER_MS)
-#define GLANCE_WAIT_NS (100 * NS_PER_MS)
-#define SHARE_MAX_BP   10000
-#define CHUNK_PAGES    ((uint64_t)512)
-#define COUNTED_EVERY  4   /* chunks */
-#define USED_PARTS     8   /* of what is mapped are to be used in a window */
-#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
-#define GROWING_NS     (200 * NS_PER_MS)
-#define GROWING_MAX    100 /* times that it is waited for */
-#define BACKLOG_NS     NS_PER_S
-#define BACKLOG_MAX_NS (10 * NS_PER_S) /* then it is looked, whatever waits */
+#define WINDOW_MIN_NS	(10 * NS_PER_MS)
+#define WINDOW_MAX_NS	(2 * NS_PER_S)
+#define REST_MIN_NS	(100 * NS_PER_MS)
+#define SAVED_MAX_NS	((int64_t)NS_PER_S)
+#define BURST		4  /* checks in a row, at the beginning and at an alarm */
+#define EXTRA_MAX	8  /* more, while they bring moves */
+#define FRUITFUL_PARTS	64 /* of what is mapped: moves more than that are many */
+#define SCOUT_NS	NS_PER_S
+#define CLEAR_NS	(100 * NS_PER_MS) /* after a check: scouts clear their pages */
+#define HOT_PARTS	4 /* used within that part of a second: used in every second */
+#define ASLEEP_NS	(2 * NS_PER_S)
+#define ASKED_MAX	64	       /* processes that are asked whether they have run */
+#define BEYOND_MAX_NS	(2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
+#define PLANNED_PARTS	1024	       /* of what is mapped: moves fewer than that are none */
+#define VAIN_FIRST	12 /* in a row: from then on each has half of the share before */
+#define VAIN_MAX	15
+#define SLEEP_MAX_NS	(50 * NS_PER_MS)
+#define GLANCE_CPU_NS	(10 * NS_PER_MS)
+#define GLANCE_FIRST_NS (50 * NS_PER_MS)
+#define GLANCE_WAIT_NS	(100 * NS_PER_MS)
+#define SHARE_MAX_BP	10000
+#define CHUNK_PAGES	((uint64_t)512)
+#define COUNTED_EVERY	4   /* chunks */
+#define USED_PARTS	8   /* of what is mapped are to be used in a window */
+#define GROWN_PARTS	128 /* more by one of these: the program is still filling its memory */
+#define GROWING_NS	(200 * NS_PER_MS)
+#define GROWING_MAX	100 /* times that it is waited for */
+#define BACKLOG_NS	NS_PER_S
+#define BACKLOG_MAX_NS	(10 * NS_PER_S) /* then it is looked, whatever waits */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING };
 
@@ -113,8 +119,10 @@ struct accessed {
 	uint64_t nr_met;		  /* resident when what is new was read last */
 	uint64_t checked_ticks;		  /* CPU time of who is watched, at the last check */
 	uint64_t scouted_ticks;		  /* and when scouts went out last */
-	bool is_alarmed;		  /* and not looked since */
 	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
+	unsigned nr_in_burst;	  /* checks since it began */
+	unsigned extra;		  /* checks by which moves may still lengthen the burst */
+	bool is_fruitful;	  /* the check before brought many */
 	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
 	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
 	struct glance glance;
@@ -136,7 +144,8 @@ struct accessed {
 	bool is_read;	   /* all of it */
 	uint64_t now_ns;
 	uint64_t *pages_of_node;
-	uint64_t nr_mapped, nr_used;
+	uint64_t nr_mapped, nr_used, nr_slow_used;
+	uint64_t nr_slow_before, watched_before_ns; /* in the check before */
 };
 
 static int probe(void *world, struct printbuf *err)
@@ -162,6 +171,13 @@ static void close_accessed(void *sampler)
 	free(accessed);
 }
 
+static void begin_burst(struct accessed *accessed)
+{
+	accessed->burst = BURST;
+	accessed->extra = EXTRA_MAX;
+	accessed->nr_in_burst = 0;
+}
+
 static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 {
 	struct live *live = world;
@@ -170,7 +186,7 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "accessed-bits: out of memory");
 	accessed->live = live;
 	accessed->kcore.fd = -1;
-	accessed->burst = BURST;
+	begin_burst(accessed);
 	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
 	accessed->window_ns = WINDOW_MIN_NS;
 	accessed->checked_ticks = accessed->scouted_ticks = UINT64_MAX;
@@ -306,6 +322,8 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	if (accessed->phase == READING_NEW) {
 		if (mapped->is_accessed && !seen_is_known(&accessed->seen, accessed->space, begin))
 			seen_mark(&accessed->seen, accessed->space, begin);
+		if (mapped->order == GLANCE_ORDER && begin == mapped->page)
+			glance_see(&accessed->glance, accessed->space, begin, mapped->is_accessed);
 		return true;
 	}
 	uint32_t share = share_used(accessed, mapped, node);
@@ -328,6 +346,8 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	accessed->pages_of_node[node] += end - begin;
 	accessed->nr_mapped += end - begin;
 	accessed->nr_used += (end - begin) * share / GLANCE_CHECKS;
+	if (accessed->live->machine->nodes[node].tier > 0)
+		accessed->nr_slow_used += (end - begin) * share / GLANCE_CHECKS;
 	return true;
 }
 
@@ -388,7 +408,7 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 	accessed->space = 0;
 	accessed->has_areas = false;
 	live_areas_fini(&accessed->areas);
-	accessed->nr_mapped = accessed->nr_used = 0;
+	accessed->nr_mapped = accessed->nr_used = accessed->nr_slow_used = 0;
 	memset(accessed->pages_of_node, 0,
 	       accessed->live->machine->nr_nodes * sizeof(*accessed->pages_of_node));
 }
@@ -471,13 +491,16 @@ static bool has_glance_time(void *context, uint64_t expected_ns)
 	       clock_now_ns() < accessed->glance_until_ns;
 }
 
-/* A quarter of what the check before took, but long enough for some hundreds of folios. */
+/* A quarter of what the check before took, but long enough for some hundreds of folios; before the
+ * first check for all looks that new ones want. */
 static void glance_at_huge(struct accessed *accessed)
 {
 	const struct glance_eyes eyes = { accessed, clear_huge, begin_glance,	is_huge_used,
 					  wait_for, glance_now, has_glance_time };
 	accessed->glance_cpu_ns = clock_thread_cpu_ns() +
-				  MAX(accessed->last_cost_ns / 4, GLANCE_CPU_NS);
+				  (accessed->last_cost_ns
+					   ? MAX(accessed->last_cost_ns / 4, GLANCE_CPU_NS)
+					   : GLANCE_FIRST_NS);
 	accessed->glance_until_ns = clock_now_ns() + GLANCE_WAIT_NS;
 	uint64_t begin_ns = clock_thread_cpu_ns();
 	glance_session(&accessed->glance, &eyes);
@@ -510,6 +533,7 @@ static void note_vain(struct accessed *accessed)
 {
 	uint64_t nr_planned = accessed->live->nr_planned_pages - accessed->nr_planned;
 	accessed->nr_planned += nr_planned;
+	accessed->is_fruitful = nr_planned > accessed->nr_mapped / FRUITFUL_PARTS;
 	if (!accessed->live->has_planner || nr_planned > accessed->nr_mapped / PLANNED_PARTS)
 		accessed->nr_vain = 0;
 	else
@@ -540,6 +564,31 @@ static uint64_t scout_rest_ns(const struct accessed *accessed)
 				    : (accessed->nr_vain - VAIN_FIRST) / 2 + 1);
 }
 
+/* One of a burst is over; it goes on as long as checks bring moves. */
+static void shorten_burst(struct accessed *accessed)
+{
+	accessed->nr_in_burst++;
+	if (accessed->burst > 0 && accessed->is_fruitful && accessed->extra > 0)
+		accessed->extra--;
+	else
+		accessed->burst -= accessed->burst > 0;
+}
+
+/* Much more of slow memory is used than in the check before, and not for having been watched for
+ * longer: what is in use has changed, and the scouts have not seen it yet. */
+static void note_change(struct accessed *accessed)
+{
+	uint64_t before = accessed->nr_slow_before, now = accessed->nr_slow_used;
+	uint64_t watched_ns = MAX(accessed->watched_ns, 1);
+	if (accessed->watched_before_ns < watched_ns)
+		before = before * watched_ns / MAX(accessed->watched_before_ns, 1);
+	if (accessed->watched_before_ns > 0 && accessed->burst == 0 &&
+	    now > 2 * before + accessed->nr_mapped / FRUITFUL_PARTS)
+		begin_burst(accessed);
+	accessed->nr_slow_before = accessed->nr_slow_used;
+	accessed->watched_before_ns = accessed->watched_ns;
+}
+
 /* When the next check may begin, by what this one took. */
 static void settle(struct accessed *accessed, uint64_t now_ns)
 {
@@ -553,8 +602,9 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	accessed->decided_ns = accessed->live->deciding_ns;
 	uint64_t rest_ns = MAX(accessed->cost_ns, REST_MIN_NS);
 	accessed->paid_ns = now_ns;
+	note_change(accessed);
 	accessed->saved_ns = accessed->burst ? MAX(accessed->saved_ns, 0) : accessed->saved_ns;
-	accessed->burst -= accessed->burst > 0;
+	shorten_burst(accessed);
 	accessed->last_cost_ns = accessed->cost_ns - MIN(accessed->glanced_ns, accessed->cost_ns);
 	accessed->cost_ns = 0;
 	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
@@ -562,7 +612,7 @@ static void settle(struct accessed *accessed, uint64_t now_ns)
 	if (owed_ns > 0)
 		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);
 	accessed->due_ns = now_ns + rest_ns;
-	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
+	accessed->scout_ns = now_ns + CLEAR_NS;
 	accessed->phase = RESTING;
 }
 
@@ -610,7 +660,7 @@ static bool is_growing(struct accessed *accessed)
 
 static bool has_backlog(const struct accessed *accessed, uint64_t now_ns)
 {
-	return accessed->live->backlog_ns > BACKLOG_NS && !accessed->is_alarmed &&
+	return accessed->live->backlog_ns > BACKLOG_NS && accessed->nr_in_burst >= BURST &&
 	       now_ns - accessed->paid_ns < BACKLOG_MAX_NS;
 }
 
@@ -685,8 +735,7 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
 	if (!scout(accessed))
 		return 0;
-	accessed->burst = BURST;
-	accessed->is_alarmed = true;
+	begin_burst(accessed);
 	accessed->nr_vain = 0;
 	accessed->due_ns = now_ns;
 	return -EAGAIN;
@@ -695,9 +744,11 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 /* What is new has been met; from here on bits are those of the window. */
 static void open_window(struct accessed *accessed)
 {
-	accessed->is_alarmed = false;
-	if (accessed->nr_resident != accessed->nr_met)
+	if (accessed->nr_resident != accessed->nr_met) {
+		glance_begin(&accessed->glance);
 		read_all(accessed); /* puts nothing: it comes to its end */
+		glance_end(&accessed->glance);
+	}
 	accessed->nr_met = accessed->nr_resident;
 	glance_at_huge(accessed);
 	uint64_t begin_ns = clock_now_ns();
@@ -743,7 +794,7 @@ static int step(struct accessed *accessed, struct sample_batch *batch)
 		if (!is_window_short(accessed)) {
 			accessed->watched_ns = watched_since_ns(accessed);
 			begin_reading(accessed, READING);
-			scout_begin(&accessed->scout);
+			scout_begin(&accessed->scout, accessed->watched_ns < SCOUT_NS / HOT_PARTS);
 			glance_begin(&accessed->glance);
 			return -EAGAIN;
 		}

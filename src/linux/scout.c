@@ -24,14 +24,15 @@ static void begin_chunk(struct scout *scout, uint32_t space, uint64_t number)
 	scout->nr_mapped = scout->nr_used = 0;
 }
 
-void scout_begin(struct scout *scout)
+void scout_begin(struct scout *scout, bool is_hot_certain)
 {
 	for (unsigned i = 0; i < SCOUT_KINDS; i++) {
 		struct scout_kind *kind = &scout->kinds[i];
 		for (unsigned j = 0; j < SCOUT_CHUNKS; j++)
 			kind->chunks[j].nr = 0;
 		kind->nr_seen = 0;
-		kind->has_usual = false;
+		kind->has_usual = i == SCOUT_HOT && is_hot_certain;
+		kind->usual = ONE;
 	}
 	scout->is_cleared = false;
 	begin_chunk(scout, UINT32_MAX, 0);

@@ -59,8 +59,9 @@ struct scout {
 	bool is_cleared; /* bits since then are ours */
 };
 
-/* A check begins; after scout_see() for each page in ascending order it ends. */
-void scout_begin(struct scout *scout);
+/* A check begins; after scout_see() for each page in ascending order it ends. Hot pages are certain
+ * to be used from one time to the next where the check watched for much less. */
+void scout_begin(struct scout *scout, bool is_hot_certain);
 void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow);
 void scout_end(struct scout *scout);
 
