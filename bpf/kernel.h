@@ -58,6 +58,7 @@ struct bpf_cpumask {
 };
 
 struct sched_ext_entity {
+	uint32_t flags;
 	uint32_t weight; /* 100 is nice 0 */
 	uint64_t slice;
 	uint64_t dsq_vtime;
@@ -100,6 +101,7 @@ enum scx_dsq_id_flags {
 	SCX_DSQ_LOCAL_ON = 0xC000000000000000ULL
 };
 enum scx_enq_flags { SCX_ENQ_WAKEUP = 1ULL, SCX_ENQ_LAST = 0x20000000000ULL };
+enum scx_ent_flags { SCX_TASK_QUEUED = 1 };
 enum scx_kick_flags { SCX_KICK_IDLE = 1, SCX_KICK_PREEMPT = 2 };
 enum cpu_usage_stat { CPUTIME_SOFTIRQ = 3, CPUTIME_IRQ = 4, CPUTIME_STEAL = 7 };
 

@@ -15,7 +15,7 @@
  *
  *     dispatch   of the queues that the CPU serves (its cache's, and of the jobs that prefer it)
  *                that with the least virtual time at its head; else another cache's; else a job
- *                whose head may spill to here
+ *                whose head may spill to here; else who ran goes on for a slice
  *
  *     tick       a borrower gives way when its owner's tasks wait, or home has room; the job of a
  *                preferred CPU whose tasks wait longer than they should wakes a CPU to borrow
@@ -388,13 +388,48 @@ static bool take_spilled(const struct scx_cpu *cpu, uint32_t number)
 	return false;
 }
 
+/* A borrower with an idle CPU at home goes there, by way of stays(). */
+static bool is_called(struct task_struct *task, uint32_t number)
+{
+	struct scx_task *own = task_find(task);
+	struct job_state *job = own ? job_of(task, own) : NULL;
+	struct bpf_cpumask *preferred = job && own ? mask_find(own->slot, 0) : NULL;
+	if (!preferred || mask_has(&job->preferred, number))
+		return false;
+	const struct cpumask *idle = scx_bpf_get_idle_cpumask();
+	bool is_idle = bpf_cpumask_intersects(&preferred->cpumask, idle);
+	scx_bpf_put_idle_cpumask(idle);
+	return is_idle;
+}
+
+/* Another slice for who is alone here, as if it had stopped and begun again. Without it the kernel
+ * turns to its idle task and back at the end of each, and for that moment the CPU counts as idle: a
+ * borrower elsewhere is called to where there is no room, and its CPU lies idle until a tick. */
+static void go_on(struct task_struct *task, struct scx_cpu *cpu)
+{
+	uint64_t now_ns = bpf_ktime_get_ns(), ran_ns = now_ns - cpu->began_ns;
+	uint64_t vtime = held_to_clock(task, task->scx.dsq_vtime + weighted_ns(task, ran_ns));
+	task_set_vtime(task, vtime);
+	cpu->began_ns = now_ns;
+	cpu->began_vtime = vtime;
+	if (!cpu->is_borrowed) {
+		cpu->owned_ns += ran_ns;
+		if (is_before(clock_vtime, vtime))
+			clock_vtime = vtime;
+	}
+	task_set_slice(task, SLICE_NS);
+}
+
 SEC("struct_ops/dispatch")
 void BPF_PROG(berth_dispatch, int32_t number, struct task_struct *previous)
 {
 	struct scx_cpu *cpu = cpu_find((uint32_t)number);
-	if (!cpu || take_own(cpu) || take_of_other_caches(cpu))
+	if (!cpu || take_own(cpu) || take_of_other_caches(cpu) ||
+	    take_spilled(cpu, (uint32_t)number))
 		return;
-	take_spilled(cpu, (uint32_t)number);
+	if (previous && previous->scx.flags & kernel_value(scx_ent_flags, SCX_TASK_QUEUED) &&
+	    !is_called(previous, (uint32_t)number))
+		go_on(previous, cpu);
 }
 
 /* Ends the slice of the task that runs: it is enqueued anew, and place() finds it another CPU. */
