@@ -222,7 +222,7 @@ const struct command command_status = {
 		 "where they may run now, by which means they are held, and how often tasks were "
 		 "held back, CPUs were borrowed (spilled), given back because the work fitted at "
 		 "home again (called home), or because somebody else needed them (evicted). A "
-		 "job's counters are at most a second old.",
+		 "job's counters are at most a second old, looks ten.",
 	.examples = "  berth status --watch\n"
 		    "  # for a program: one JSON object a second\n"
 		    "  berth status --watch --format json\n",

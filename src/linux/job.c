@@ -19,8 +19,9 @@
 #include "linux/undo.h"
 
 #define FIRST_LOOK_MS 20
-#define IDLE_MS	      2000     /* for hotplug alone */
-#define TOGETHER_NS   NS_PER_S /* due within it: one wake-up for both */
+#define IDLE_MS	      2000	      /* for hotplug alone */
+#define TOGETHER_NS   NS_PER_S	      /* due within it: one wake-up for both */
+#define LOOKS_NS      (10 * NS_PER_S) /* that there were more looks is told that late */
 
 static const int passed_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2 };
 
@@ -346,6 +347,14 @@ static int follow_hotplug(struct job *job, struct printbuf *err)
 	return !error && job->engine->change ? job->engine->change(job, err) : error;
 }
 
+/* A note is dear beside a look: that there was one more is no news. */
+static bool has_moved(const struct job *job)
+{
+	struct job_counts noted = job->noted;
+	noted.nr_looks = job->rule.counts.nr_looks;
+	return memcmp(&noted, &job->rule.counts, sizeof(noted)) != 0;
+}
+
 static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 {
 	PRINTBUF(why);
@@ -360,8 +369,7 @@ static int look(struct job *job, struct job_pace *pace, struct printbuf *err)
 		prt_str(err, printbuf_str(&why));
 	}
 	uint64_t now = clock_now_ns();
-	bool has_news = memcmp(&job->noted, &job->rule.counts, sizeof(job->noted)) != 0;
-	if (has_news && now - job->noted_ns >= NS_PER_S)
+	if (now - job->noted_ns >= (has_moved(job) ? NS_PER_S : LOOKS_NS))
 		job_note_write(job);
 	return error;
 }
