@@ -105,6 +105,8 @@ struct job {
 	/* Of the user engine: */
 	struct job_meter meter;
 	uint64_t looked_ns, counted_ns;
+	uint64_t own_ns;		 /* berth's CPU clock at the last look */
+	uint64_t rested_ns;		 /* until when what looks have cost is paid for by rest */
 	uint32_t nr_jobs;		 /* of this user on this machine, when they were counted */
 	bool is_quiet;			 /* at the last look */
 	bool is_pressed;		 /* the trigger woke whoever looks now */

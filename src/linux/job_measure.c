@@ -18,14 +18,17 @@ int job_meter_init(struct job *job)
 {
 	struct job_meter *meter = &job->meter;
 	char path[PATH_MAX];
-	meter->usage_fd = -1;
+	meter->usage_fd = meter->pressure_fd = -1;
 	meter->processes = calloc(JOB_MAX_PROCESSES, sizeof(*meter->processes));
 	meter->waiters = calloc(JOB_MAX_WAITERS, sizeof(*meter->waiters));
 	if (!meter->processes || !meter->waiters)
 		return -ENOMEM;
-	if (job->uses_cgroup && job->group.version == 2 &&
-	    snprintf(path, sizeof(path), "%s/cpu.stat", job->group.path) < PATH_MAX)
+	if (!job->uses_cgroup || job->group.version != 2)
+		return 0;
+	if (snprintf(path, sizeof(path), "%s/cpu.stat", job->group.path) < PATH_MAX)
 		meter->usage_fd = rootfile_open(job->root, path, O_RDONLY);
+	if (snprintf(path, sizeof(path), "%s/cpu.pressure", job->group.path) < PATH_MAX)
+		meter->pressure_fd = rootfile_open(job->root, path, O_RDONLY);
 	return 0;
 }
 
@@ -33,9 +36,11 @@ void job_meter_fini(struct job_meter *meter)
 {
 	if (meter->usage_fd >= 0)
 		close(meter->usage_fd);
+	if (meter->pressure_fd >= 0)
+		close(meter->pressure_fd);
 	free(meter->processes);
 	free(meter->waiters);
-	*meter = (struct job_meter){ .usage_fd = -1 };
+	*meter = (struct job_meter){ .usage_fd = -1, .pressure_fd = -1 };
 }
 
 /* The CPU clock of any process, without the check of clock_getcpuclockid(3). */
@@ -160,6 +165,8 @@ void job_measure(struct job *job, uint64_t window_ns, uint64_t *ret_ran_ns, uint
 		at.ran_ns = usage_ns > meter->usage_ns ? usage_ns - meter->usage_ns : 0;
 		meter->usage_ns = usage_ns;
 	}
+	at.waited_ns -= MIN(at.waited_ns, meter->own_ns + meter->told_ns);
+	meter->own_ns = meter->told_ns = 0;
 	remember(meter, &at);
 	*ret_ran_ns = at.ran_ns;
 	*ret_waited_ns = take_waits(meter, at.waited_ns, window_ns);
@@ -175,6 +182,24 @@ bool job_peek_ran(const struct job *job, uint64_t *ret_ran_ns)
 	return true;
 }
 
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=4711" is the first line, in microseconds. */
+static bool read_pressure(struct job_meter *meter, uint64_t *ret_since_ns)
+{
+	char text[160];
+	ssize_t nr = meter->pressure_fd < 0 ? -1
+					    : pread(meter->pressure_fd, text, sizeof(text) - 1, 0);
+	if (nr <= 0)
+		return false;
+	text[nr] = '\0';
+	const char *total = strstr(text, "total=");
+	if (!total)
+		return false;
+	uint64_t now_ns = strtoull(total + strlen("total="), NULL, 10) * NS_PER_US;
+	*ret_since_ns = now_ns > meter->pressure_ns ? now_ns - meter->pressure_ns : 0;
+	meter->pressure_ns = now_ns;
+	return true;
+}
+
 void job_take_peeked(struct job *job, uint64_t ran_ns, uint64_t window_ns, uint64_t *ret_waited_ns)
 {
 	struct job_meter *meter = &job->meter;
@@ -182,6 +207,27 @@ void job_take_peeked(struct job *job, uint64_t ran_ns, uint64_t window_ns, uint6
 	meter->unwaited_ns += window_ns;
 	meter->nr_unwaited++;
 	*ret_waited_ns = window_ns / SOFT_ALL_BP * meter->waited_bp;
+}
+
+/* So it was in all windows since waiting was measured: what was waited in them is done with. */
+bool job_take_unpressed(struct job *job, uint64_t ran_ns, uint64_t window_ns,
+			uint64_t *ret_waited_ns)
+{
+	struct job_meter *meter = &job->meter;
+	uint64_t all_ns = window_ns + meter->unwaited_ns, some_ns;
+	uint32_t nr_cpus = set_count(&job->mask);
+	if (nr_cpus == 0 || !read_pressure(meter, &some_ns))
+		return false;
+	uint64_t waited_ns = some_ns - MIN(some_ns, meter->own_ns);
+	if (waited_ns >= all_ns / SOFT_ALL_BP * JOB_WAITING_BP / nr_cpus)
+		return false;
+	meter->usage_ns += ran_ns;
+	meter->told_ns += some_ns;
+	meter->own_ns = meter->unwaited_ns = 0;
+	meter->nr_unwaited = 0;
+	meter->waited_bp = all_ns ? (uint32_t)(waited_ns * SOFT_ALL_BP / all_ns) : 0;
+	*ret_waited_ns = window_ns / SOFT_ALL_BP * meter->waited_bp;
+	return true;
 }
 
 bool job_has_run(struct job *job)

@@ -14,6 +14,9 @@
  * Who runs is one read, who waits is a walk: where what waited cannot change what is decided, it is
  * taken to be what it was (job_take_peeked), and measured over a longer time at the next walk.
  *
+ * The same where the group's own pressure (PSI) says that hardly anybody waited: one read more. It
+ * is an average over the CPUs where the job runs.
+ *
  * Cost: 1 us per process, 6 us per thread that is sampled (Linux 6.18 in a virtual machine).
  * A job that did nothing is told so for 1 us per process (job_has_run), at most 16 of them.
  *
@@ -37,14 +40,17 @@ struct job_task { /* a process and what it ran, or a thread and what it waited, 
 };
 
 struct job_meter {
-	int usage_fd; /* cpu.stat of the job's group; -1: none */
+	int usage_fd, pressure_fd; /* cpu.stat and cpu.pressure of the job's group; -1: none */
 	uint64_t usage_ns;
+	uint64_t pressure_ns, told_ns; /* when it was read last; and since waiting was measured */
 	struct job_task *processes, *waiters; /* of the last measuring, ascending */
 	size_t nr_processes, nr_waiters;
 	bool has_more; /* processes that are not in the list */
 	/* Since waiting was measured; and what it was then, of the time since it was before. */
 	uint64_t unwaited_ns;
 	uint32_t nr_unwaited, waited_bp;
+	/* Since then, by berth on the job's CPUs: who waited for that gains nothing elsewhere. */
+	uint64_t own_ns;
 };
 
 int job_meter_init(struct job *job);
@@ -56,6 +62,9 @@ void job_measure(struct job *job, uint64_t window_ns, uint64_t *ret_ran_ns,
 bool job_peek_ran(const struct job *job, uint64_t *ret_ran_ns);
 /* Measured by what was peeked; waiting is taken to be what it was. */
 void job_take_peeked(struct job *job, uint64_t ran_ns, uint64_t window_ns, uint64_t *ret_waited_ns);
+/* The same where the kernel says that hardly anybody waited; false: it takes a measuring. */
+bool job_take_unpressed(struct job *job, uint64_t ran_ns, uint64_t window_ns,
+			uint64_t *ret_waited_ns);
 /* Has it run at all since it was measured? */
 bool job_has_run(struct job *job);
 

@@ -129,7 +129,7 @@ static uint64_t unexplained_ns(const struct job_look *look, const struct set *ma
 		stolen_ns += did->stolen_ns;
 	}
 	uint64_t given_ns = set_count(mask) * look->window_ns;
-	uint64_t known_ns = idle_ns + stolen_ns + look->ran_ns;
+	uint64_t known_ns = idle_ns + stolen_ns + look->ran_ns + look->own_ns;
 	return given_ns > known_ns ? given_ns - known_ns : 0;
 }
 
@@ -144,26 +144,43 @@ static uint64_t enough_ns(const struct job_look *look)
 	return look->window_ns * JOB_OTHERS_BP / SOFT_ALL_BP;
 }
 
+/* A preferred CPU did so little that nobody needs another, whoever waited. */
+static bool has_room(const struct job_rule *rule, const struct job_look *look)
+{
+	for (int64_t cpu = set_next(&rule->preferred, 0); cpu >= 0;
+	     cpu = set_next(&rule->preferred, (uint32_t)cpu + 1))
+		if (utilisation(look, (uint32_t)cpu) < JOB_HALF_BP)
+			return true;
+	return false;
+}
+
 bool job_rule_asks_waiting(const struct job_rule *rule, const struct job_look *look,
 			   const struct set *mask)
 {
 	if (!set_is_subset(mask, &rule->preferred))
 		return unexplained_ns(look, mask) >= enough_ns(look);
-	return look->now_ns >= rule->owner_until_ns && find_borrowable(rule, look, mask) >= 0;
+	return look->now_ns >= rule->owner_until_ns && !has_room(rule, look) &&
+	       find_borrowable(rule, look, mask) >= 0;
 }
 
-/* Would what the job ran fit into its preferred CPUs? */
-static bool fits_at_home(const struct job_rule *rule, const struct job_look *look)
+/* Would what the job ran fit into its preferred CPUs? Not if it waited, too. */
+static bool ran_fits_at_home(const struct job_rule *rule, const struct job_look *look)
 {
 	uint32_t nr_cpus = set_count(&rule->preferred);
 	uint64_t room_ns = nr_cpus * look->window_ns;
-	if (job_look_is_waiting(look) || room_ns == 0)
+	if (room_ns == 0)
 		return false;
 	uint64_t needs_bp = MIN(look->ran_ns * SOFT_ALL_BP / room_ns, SOFT_ALL_BP);
 	struct soft_preferred at_home = { .nr_cpus = nr_cpus,
 					  .nr_idle = needs_bp < SOFT_ALL_BP,
 					  .utilisation_bp = (uint32_t)needs_bp };
 	return soft_comes_home(&rule->soft, &at_home);
+}
+
+bool job_rule_may_move(const struct job_rule *rule, const struct job_look *look,
+		       const struct set *mask)
+{
+	return ran_fits_at_home(rule, look) || find_borrowable(rule, look, mask) >= 0;
 }
 
 static int go_home(struct job_rule *rule, struct set *mask)
@@ -179,7 +196,8 @@ static int decide_away(struct job_rule *rule, const struct job_look *look, struc
 		return set_copy(mask, &rule->allowed);
 	bool has_others = others_ns(look, mask) >= enough_ns(look);
 	rule->nr_others = has_others ? rule->nr_others + 1 : 0;
-	rule->nr_fits = fits_at_home(rule, look) ? rule->nr_fits + 1 : 0;
+	bool fits = !job_look_is_waiting(look) && ran_fits_at_home(rule, look);
+	rule->nr_fits = fits ? rule->nr_fits + 1 : 0;
 	if (rule->nr_others >= JOB_NR_LOOKS) {
 		rule->counts.nr_evicted++;
 		rule->owner_until_ns = look->now_ns + JOB_OWNER_NS;

@@ -15,9 +15,9 @@
  *              the job goes home and borrows nothing for OWNER_NS: the owner comes first.
  * Home too when the job's work fits below spill_at into its preferred CPUs, at NR_FITS looks.
  *
- * Others' work is what the CPUs could give, less what was idle or stolen, less what the job ran:
- * the kernel tells what was idle precisely, but who ran only by ticks. Two looks, because the
- * last tick of idling may not have been told yet.
+ * Others' work is what the CPUs could give, less what was idle or stolen, less what the job ran
+ * and what berth's own looks there took: the kernel tells what was idle precisely, but who ran only
+ * by ticks. Two looks, because the last tick of idling may not have been told yet.
  *
  * Cost: O(CPUs) per look.
  */
@@ -54,6 +54,7 @@ struct job_look {
 	uint32_t nr_cpus;
 	uint64_t now_ns, window_ns; /* since the last look */
 	uint64_t ran_ns, waited_ns; /* the job's tasks, all together */
+	uint64_t own_ns;	    /* that berth itself took of the job's CPUs */
 	bool is_waited_old;	    /* what they waited is what they did at an earlier look */
 };
 
@@ -61,6 +62,9 @@ struct job_look {
  * At home: is there a CPU to borrow? Away: may others have worked on the job's CPUs? */
 bool job_rule_asks_waiting(const struct job_rule *rule, const struct job_look *look,
 			   const struct set *mask);
+/* Away: could it need one CPU more, or fit at home, by all but what waited? */
+bool job_rule_may_move(const struct job_rule *rule, const struct job_look *look,
+		       const struct set *mask);
 
 /* Did tasks wait for so long that another CPU would have helped? */
 bool job_look_is_waiting(const struct job_look *look);

@@ -5,7 +5,7 @@
  *     the job           looks again after                   what a look reads
  *     away, or waiting  WATCHING_MS                         the CPUs, its run time and waiting
  *     fills its home    WATCHING_MS                         the same
- *     has nothing to    WORKING_MS                          the CPUs, its run time
+ *     has nothing to    HELD_MS                             the CPUs, its run time
  *     borrow
  *     works             IDLE_MS, or when its tasks wait     its run time; no more if it is zero
  *                       (a PSI trigger)
@@ -21,8 +21,9 @@
  * what a look costs.
  *
  * WATCHING_MS is more than one and a half ticks of /proc/stat (10 ms): a CPU that was busy shows
- * at least one. A look that costs much (thousands of processes) is followed by a rest of REST
- * times what it cost, so that berth takes less than 1/REST of a CPU, whatever the job does.
+ * at least one. Looks that cost much (thousands of processes) are followed by a rest, so that berth
+ * takes less than 1/REST of a CPU, whatever the job does. What it did not take of the last SAVED_NS
+ * it may: the first looks cost ten times what later ones do, and are those that a job waits for.
  */
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@
 
 #define WATCHING_MS 15
 #define WORKING_MS  50
+#define HELD_MS	    100 /* no CPU is lent before it was left alone for that long */
 #define QUIET_MS    70
 #define NR_JOBS_MS  15
 #define IDLE_MS	    2000
@@ -44,6 +46,7 @@
 #define BUSY_BP	 1000 /* of one CPU: the job works */
 #define FULL_BP	 7000 /* of its preferred CPUs: it fills its home */
 #define REST	 50
+#define SAVED_NS NS_PER_S
 #define COUNT_NS (10 * NS_PER_S) /* between countings of the jobs on this machine */
 
 /* Distances are known of the CPUs that were online at the start. */
@@ -74,8 +77,17 @@ static bool is_away(const struct job *job)
 /* Away it may need one CPU more, or fit at home again: seen at every fourth look. */
 static bool asks_waiting(const struct job *job, const struct job_look *seen)
 {
-	return (is_away(job) && job->meter.nr_unwaited >= NR_UNWAITED) ||
+	return (is_away(job) && job->meter.nr_unwaited >= NR_UNWAITED &&
+		job_rule_may_move(&job->rule, seen, &job->mask)) ||
 	       job_rule_asks_waiting(&job->rule, seen, &job->mask);
+}
+
+/* Of the job's CPUs, since the last look: a daemon looks from elsewhere. */
+static uint64_t take_own(struct job *job)
+{
+	uint64_t now_ns = clock_thread_cpu_ns(), before_ns = job->own_ns;
+	job->own_ns = now_ns;
+	return job->holder ? 0 : now_ns - before_ns;
 }
 
 static int see(struct job *job, struct job_look *ret, struct printbuf *err)
@@ -87,12 +99,15 @@ static int see(struct job *job, struct job_look *ret, struct printbuf *err)
 		return error_file(err, error, "/proc/stat", "read");
 	seen.cpus = job->stat.cpus;
 	seen.nr_cpus = nr_known_cpus(job);
-	if (job_peek_ran(job, &seen.ran_ns) && !asks_waiting(job, &seen)) {
+	seen.own_ns = take_own(job);
+	job->meter.own_ns += seen.own_ns;
+	bool is_peeked = job_peek_ran(job, &seen.ran_ns);
+	seen.is_waited_old = is_peeked && !asks_waiting(job, &seen);
+	if (seen.is_waited_old)
 		job_take_peeked(job, seen.ran_ns, seen.window_ns, &seen.waited_ns);
-		seen.is_waited_old = true;
-	} else {
+	else if (!is_peeked ||
+		 !job_take_unpressed(job, seen.ran_ns, seen.window_ns, &seen.waited_ns))
 		job_measure(job, seen.window_ns, &seen.ran_ns, &seen.waited_ns);
-	}
 	job->looked_ns = now;
 	*ret = seen;
 	return 0;
@@ -112,10 +127,12 @@ static bool has_trigger(const struct job *job)
 	return job->psi_fd >= 0 && !is_blind;
 }
 
-/* That of the whole machine may have told of others than this job. */
+/* That of the whole machine may have told of others than this job. That of its own group told of
+ * it, also when it has not run since: where berth runs, it cannot. */
 static void note_trigger(struct job *job)
 {
-	if (job->is_pressed && job_has_run(job))
+	bool is_own = job->uses_cgroup && job->group.version == 2;
+	if (job->is_pressed && (is_own || job_has_run(job)))
 		job->pressed_ns = clock_now_ns();
 	job->is_pressed = false;
 }
@@ -139,7 +156,7 @@ static struct job_pace pace_after(const struct job *job, const struct job_look *
 		return (struct job_pace){ WATCHING_MS, false };
 	bool works = seen->ran_ns >= seen->window_ns / SOFT_ALL_BP * BUSY_BP;
 	if (works && (is_held || !has_trigger(job)))
-		return (struct job_pace){ WORKING_MS, false };
+		return (struct job_pace){ is_held ? HELD_MS : WORKING_MS, false };
 	return quiet_pace(job);
 }
 
@@ -149,6 +166,15 @@ static void count_jobs(struct job *job, uint64_t now)
 		return;
 	job->counted_ns = now;
 	job->nr_jobs = MAX(job_note_count(job->state_fd), 1);
+}
+
+/* What a look has cost is paid for by rest, before or after it. */
+static uint64_t rest_after(struct job *job, uint64_t cost_ns)
+{
+	uint64_t now_ns = clock_now_ns();
+	uint64_t since_ns = now_ns > SAVED_NS ? now_ns - SAVED_NS : 0;
+	job->rested_ns = MAX(job->rested_ns, since_ns) + cost_ns * REST;
+	return job->rested_ns > now_ns ? job->rested_ns - now_ns : 0;
 }
 
 static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
@@ -173,7 +199,10 @@ static int look(struct job *job, struct job_pace *ret, struct printbuf *err)
 		return error;
 	struct job_pace pace = pace_after(job, &seen);
 	job->is_quiet = pace.wait_ms >= QUIET_MS;
-	uint64_t rest_ms = (clock_thread_cpu_ns() - began_ns) * REST / NS_PER_MS;
+	uint64_t cost_ns = clock_thread_cpu_ns() - began_ns, rest_ns = rest_after(job, cost_ns);
+	if (seen.is_waited_old) /* it goes on as before: nothing to hurry for */
+		rest_ns = MAX(rest_ns, cost_ns * REST);
+	uint64_t rest_ms = rest_ns / NS_PER_MS;
 	pace.wait_ms = (int)MIN(MAX((uint64_t)pace.wait_ms, rest_ms), IDLE_MS);
 	*ret = pace;
 	return 0;
@@ -214,6 +243,7 @@ static int start(struct job *job, struct printbuf *err)
 	if (!is_settled(job))
 		job->psi_fd = pressure_open(job->root, has_group ? job->group.path : NULL);
 	job->looked_ns = clock_now_ns();
+	(void)take_own(job);
 	error = cpustat_look(&job->stat);
 	if (!error)
 		return 0;

@@ -4,10 +4,15 @@
 #include "test.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -149,4 +154,91 @@ static void test_children_count(void **state)
 		kill(tree.items[i], SIGKILL);
 	task_list_fini(&tree);
 	end();
+}
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof(path), "%s/g/%s", directory, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void tell_pressure(const char *directory, unsigned usec)
+{
+	char text[160];
+	snprintf(text, sizeof(text),
+		 "some avg10=1.00 avg60=0.20 avg300=0.00 total=%u\nfull avg10=0.00 total=7\n",
+		 usec);
+	write_file(directory, "cpu.pressure", text);
+}
+
+/* The group's own files say who waited, less what berth itself was in the way for. */
+static void test_pressure_says_that_nobody_waited(void **state)
+{
+	char directory[] = "/tmp/berth-measure-XXXXXX", path[PATH_MAX];
+	uint64_t ran_ns = 0, waited_ns = 0;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/g", directory);
+	assert_int_equal(mkdir(path, 0755), 0);
+	write_file(directory, "cpu.stat", "usage_usec 1000\n");
+	tell_pressure(directory, 0);
+	assert_int_equal(root_open("/", &root, NULL), 0);
+	job = (struct job){ .root = &root, .uses_cgroup = true };
+	job.group = (struct cgroup){ .version = 2, .path = strdup(path + 1) };
+	assert_int_equal(set_parse("0-1", &job.mask), 0);
+	assert_int_equal(job_meter_init(&job), 0);
+	assert_true(job_peek_ran(&job, &ran_ns));
+	assert_int_equal(ran_ns, NS_PER_MS);
+	/* Of 100 ms and two CPUs, 5 ms on average are one task that waited for 10. */
+	tell_pressure(directory, 4900);
+	assert_true(job_take_unpressed(&job, ran_ns, 100 * NS_PER_MS, &waited_ns));
+	assert_int_equal(waited_ns, 4900 * NS_PER_US);
+	assert_true(job_peek_ran(&job, &ran_ns));
+	assert_int_equal(ran_ns, 0);
+	tell_pressure(directory, 4900 + 8000);
+	job.meter.own_ns = 4 * NS_PER_MS;
+	assert_true(job_take_unpressed(&job, 0, 100 * NS_PER_MS, &waited_ns));
+	assert_int_equal(waited_ns, 4 * NS_PER_MS);
+	tell_pressure(directory, 12900 + 8000);
+	assert_false(job_take_unpressed(&job, 0, 100 * NS_PER_MS, &waited_ns));
+	job_meter_fini(&job.meter);
+	cgroup_fini(&job.group);
+	set_fini(&job.mask);
+	root_fini(&root);
+	snprintf(path, sizeof(path), "rm -r '%s'", directory);
+	assert_int_equal(system(path), 0);
+}
+
+/* Two tasks on one CPU wait for each other; for whom berth was in the way does not count. */
+static void test_waiting_for_berth_is_no_waiting(void **state)
+{
+	uint64_t ran_ns, waited_ns = 0, left_ns = 0;
+	struct set all = SET_EMPTY, one = SET_EMPTY;
+	assert_int_equal(affinity_get(0, &all), 0);
+	assert_int_equal(set_add(&one, (uint32_t)set_next(&all, 0)), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (affinity_set(0, &one) < 0 || fork() < 0)
+			_exit(1);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (volatile uint64_t spin = 0;; spin = spin + 1)
+			continue;
+	}
+	begin(pid);
+	job_measure(&job, NS_PER_S, &ran_ns, &waited_ns);
+	usleep(200000);
+	job_measure(&job, 200 * NS_PER_MS, &ran_ns, &waited_ns);
+	usleep(200000);
+	job.meter.own_ns = NS_PER_S;
+	job_measure(&job, 200 * NS_PER_MS, &ran_ns, &left_ns);
+	end();
+	set_fini(&all);
+	set_fini(&one);
+	assert_true(waited_ns > 20 * NS_PER_MS);
+	assert_int_equal(left_ns, 0);
+	assert_int_equal(job.meter.own_ns, 0);
 }

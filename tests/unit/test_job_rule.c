@@ -126,6 +126,53 @@ static void test_asks_who_waits_only_where_that_matters(void **state)
 	fini(&fixture);
 }
 
+/* A preferred CPU did little: nobody needs another, whoever waited. */
+static void test_asks_nobody_where_home_has_room(void **state)
+{
+	struct fixture fixture;
+	init(&fixture, SOFT_SPILL_AT_BP);
+	busy(&fixture, 0, 100);
+	busy(&fixture, 1, 49);
+	assert_false(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	job_did(&fixture, 150, 100);
+	expect(&fixture, "0-1");
+	assert_int_equal(fixture.rule.counts.nr_held, 0);
+	busy(&fixture, 1, 60);
+	assert_true(job_rule_asks_waiting(&fixture.rule, &fixture.look, &fixture.mask));
+	fini(&fixture);
+}
+
+/* Away: one CPU more, or home. */
+static void test_may_move_where_a_cpu_is_idle_or_home_has_room(void **state)
+{
+	struct fixture fixture;
+	init_away(&fixture);
+	job_did(&fixture, 300, 0);
+	assert_true(job_rule_may_move(&fixture.rule, &fixture.look, &fixture.mask));
+	for (uint32_t cpu = 2; cpu < NR_CPUS; cpu++)
+		busy(&fixture, cpu, 100);
+	assert_false(job_rule_may_move(&fixture.rule, &fixture.look, &fixture.mask));
+	job_did(&fixture, 50, 0);
+	assert_true(job_rule_may_move(&fixture.rule, &fixture.look, &fixture.mask));
+	fini(&fixture);
+}
+
+static void test_looks_from_home_are_not_others_work(void **state)
+{
+	struct fixture fixture;
+	init_away(&fixture);
+	for (uint32_t cpu = 2; cpu < NR_CPUS; cpu++)
+		busy(&fixture, cpu, 100);
+	job_did(&fixture, 270, 30);
+	fixture.look.own_ns = WINDOW * 10 / 100;
+	for (int i = 0; i < 5; i++)
+		expect(&fixture, "0-1,4");
+	fixture.look.own_ns = 0;
+	expect(&fixture, "0-1,4");
+	expect(&fixture, "0-1");
+	fini(&fixture);
+}
+
 static void test_borrows_no_more_on_what_waited_before(void **state)
 {
 	struct fixture fixture;

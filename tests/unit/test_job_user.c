@@ -102,3 +102,47 @@ static void test_looks_while_the_trigger_is_blind(void **state)
 	assert_true(clock_now_ns() - began_ns >= PRESSURE_BLIND_NS);
 	end();
 }
+
+/* A trigger of the job's own group told of it, though it could not run since: it is blind now. */
+static void test_a_group_that_waited_is_looked_at_also_when_it_did_not_run(void **state)
+{
+	struct job_pace pace = { 0 };
+	begin();
+	if (job.psi_fd < 0)
+		job.psi_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	kill(child, SIGSTOP);
+	for (int i = 0; i < 100 && !pace.until_pressure; i++) {
+		usleep(20000);
+		assert_int_equal(job_look(&job, &pace, NULL), 0);
+	}
+	assert_true(pace.until_pressure);
+	job.uses_cgroup = false;
+	job.is_pressed = true;
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	assert_true(pace.until_pressure); /* others of the machine waited */
+	job.uses_cgroup = true;
+	job.group.version = 2;
+	job.is_pressed = true;
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	assert_false(pace.until_pressure);
+	job.uses_cgroup = false;
+	end();
+}
+
+/* What was not taken of the last second may be: one dear look does not make the next one late. */
+static void test_looks_are_paid_for_by_the_second_before(void **state)
+{
+	struct job_pace pace = { 0 };
+	begin();
+	usleep(20000);
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	uint64_t now_ns = clock_now_ns();
+	assert_true(job.rested_ns > now_ns - 2 * NS_PER_S);
+	assert_true(job.rested_ns < now_ns);
+	assert_true(pace.wait_ms < 1000 || pace.until_pressure);
+	job.is_quiet = false;
+	job.rested_ns = now_ns + 1500 * NS_PER_MS;
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	assert_true(pace.wait_ms >= 1000);
+	end();
+}
