@@ -10,13 +10,15 @@ static uint32_t utilisation(const struct job_look *look, uint32_t cpu)
 	return soft_utilisation_bp(did->busy_ns, did->stolen_ns, did->elapsed_ns);
 }
 
-/* An owner that works now and then shows nothing of it in a short window. */
+/* An owner that works now and then shows nothing of it in a short window: of who has been watched
+ * for less than that nothing is known. */
 static uint32_t recently_bp(const struct job_look *look, uint32_t cpu)
 {
 	const struct cpustat_cpu *did = &look->cpus[cpu];
-	return did->recent_ns == 0 ? SOFT_ALL_BP
-				   : soft_utilisation_bp(did->recent_busy_ns, did->recent_stolen_ns,
-							 did->recent_ns);
+	return did->recent_ns < CPUSTAT_RECENT_NS
+		       ? SOFT_ALL_BP
+		       : soft_utilisation_bp(did->recent_busy_ns, did->recent_stolen_ns,
+					     did->recent_ns);
 }
 
 static uint32_t stolen(const struct job_look *look, uint32_t cpu)

@@ -291,6 +291,18 @@ static void test_a_cpu_just_come_online_is_not_known(void **state)
 	fini(&fixture);
 }
 
+/* Nor is one that was watched for a few ticks: its owner may sleep for so long. */
+static void test_a_cpu_watched_for_an_instant_is_not_known(void **state)
+{
+	struct fixture fixture;
+	init(&fixture, SOFT_SPILL_AT_BP);
+	fill_home(&fixture);
+	fixture.cpus[4].recent_ns = CPUSTAT_RECENT_NS - 10 * NS_PER_MS;
+	job_did(&fixture, 200, 100);
+	expect(&fixture, "0-1,5");
+	fini(&fixture);
+}
+
 static void test_no_preferred_cpu_left(void **state)
 {
 	struct fixture fixture;
