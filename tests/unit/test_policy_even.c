@@ -233,7 +233,7 @@ static void test_hot_pages_are_followed(void **state)
 			play->single_rate[j] = 650;
 		}
 		turns(play, 3, 800 * NS_PER_MS);
-		assert_in_range(nr_fast(play, HUGE_END + NR_HOT, NR_HOT), NR_HOT / 5 * 4, NR_HOT);
+		assert_in_range(nr_fast(play, HUGE_END + NR_HOT, NR_HOT), NR_HOT / 10 * 7, NR_HOT);
 		turns(play, 3, 2500 * NS_PER_MS);
 		assert_in_range(nr_fast(play, HUGE_END + NR_HOT, NR_HOT), NR_HOT / 20 * 19, NR_HOT);
 		assert_in_range(nr_moved(play), 0, NR_HOT * 17 / 4);

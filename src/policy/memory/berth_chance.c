@@ -12,15 +12,16 @@
  *                                               says what they are
  *
  * A page passes that was seen more often than an average one is by two and a half deviations, less
- * what the second picture says: by nothing where all that were seen are seen again. Counted are
- * pages of slow memory, since they are the ones that may move for it.
+ * what the second picture says, if it was seen twice lately: once is too little, however many are
+ * seen again. Counted are pages of slow memory, since they are the ones that may move for it.
  *
  * Cost: a few counts per page seen.
  */
 #include "policy/memory/berth_state.h"
 
-#define TOLD_LEAST  1024 /* pages that were seen: fewer tell nothing */
-#define ALONE_LEAST 4096 /* so many tell all, without those of rounds before */
+#define TOLD_LEAST  1024		      /* pages that were seen: fewer tell nothing */
+#define ALONE_LEAST 4096		      /* so many tell all, without those of rounds before */
+#define TWICE	    (RATE_ONE + RATE_ONE / 2) /* of a brief count: now, and two rounds ago */
 #define DOUBT_LEAST (DOUBT_ONE / 8)
 
 /* It is about to be touched. */
@@ -78,13 +79,13 @@ void berth_note_chance(struct berth *berth, const struct policy_view *view)
 }
 
 /* So many touches in so many rounds: more than an average page gets by chance? */
-static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds)
+static bool is_above(const struct berth *berth, uint64_t touches, uint64_t rounds, uint64_t doubt)
 {
 	uint64_t chance = berth->chance;
 	uint64_t usual = rounds * RATE_ONE * chance / CHANCE_ONE;
 	uint64_t variance = usual * RATE_ONE * (CHANCE_ONE - chance) / CHANCE_ONE;
 	uint64_t apart = touches > usual ? touches - usual : 0;
-	variance = variance * berth->doubt / DOUBT_ONE * berth->doubt / DOUBT_ONE;
+	variance = variance * doubt / DOUBT_ONE * doubt / DOUBT_ONE;
 	return apart * apart * 4 > variance * 25;
 }
 
@@ -114,6 +115,9 @@ bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
 		if (id != FOLIO_NONE)
 			add_counts(berth, id, &lasting, &brief);
 	}
-	return is_above(berth, lasting, rounds * unit->nr_pages) ||
-	       is_above(berth, brief, brief_rounds * unit->nr_pages);
+	uint64_t nr = unit->nr_pages;
+	if (is_above(berth, lasting, rounds * nr, DOUBT_ONE) ||
+	    is_above(berth, brief, brief_rounds * nr, DOUBT_ONE))
+		return true;
+	return brief >= nr * TWICE && is_above(berth, brief, brief_rounds * nr, berth->doubt);
 }
