@@ -72,35 +72,34 @@
 #include "linux/seen.h"
 #include "linux/translations.h"
 
-#define WINDOW_MIN_NS	(10 * NS_PER_MS)
-#define WINDOW_MAX_NS	(2 * NS_PER_S)
-#define REST_MIN_NS	(100 * NS_PER_MS)
-#define SAVED_MAX_NS	((int64_t)NS_PER_S)
-#define BURST		4  /* checks in a row, at the beginning and at an alarm */
-#define EXTRA_MAX	8  /* more, while they bring moves */
-#define FRUITFUL_PARTS	64 /* of what is mapped: moves more than that are many */
-#define SCOUT_NS	NS_PER_S
-#define CLEAR_NS	(100 * NS_PER_MS) /* after a check: scouts clear their pages */
-#define HOT_PARTS	4 /* used within that part of a second: used in every second */
-#define ASLEEP_NS	(2 * NS_PER_S)
-#define ASKED_MAX	64	       /* processes that are asked whether they have run */
-#define BEYOND_MAX_NS	(2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
-#define PLANNED_PARTS	1024	       /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST	12 /* in a row: from then on each has half of the share before */
-#define VAIN_MAX	15
-#define SLEEP_MAX_NS	(50 * NS_PER_MS)
-#define GLANCE_CPU_NS	(10 * NS_PER_MS)
-#define GLANCE_FIRST_NS (50 * NS_PER_MS)
-#define GLANCE_WAIT_NS	(100 * NS_PER_MS)
-#define SHARE_MAX_BP	10000
-#define CHUNK_PAGES	((uint64_t)512)
-#define COUNTED_EVERY	4   /* chunks */
-#define USED_PARTS	8   /* of what is mapped are to be used in a window */
-#define GROWN_PARTS	128 /* more by one of these: the program is still filling its memory */
-#define GROWING_NS	(200 * NS_PER_MS)
-#define GROWING_MAX	100 /* times that it is waited for */
-#define BACKLOG_NS	NS_PER_S
-#define BACKLOG_MAX_NS	(10 * NS_PER_S) /* then it is looked, whatever waits */
+#define WINDOW_MIN_NS  (10 * NS_PER_MS)
+#define WINDOW_MAX_NS  (2 * NS_PER_S)
+#define REST_MIN_NS    (100 * NS_PER_MS)
+#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
+#define BURST	       4  /* checks in a row, at the beginning and at an alarm */
+#define EXTRA_MAX      8  /* more, while they bring moves */
+#define FRUITFUL_PARTS 64 /* of what is mapped: moves more than that are many */
+#define SCOUT_NS       NS_PER_S
+#define CLEAR_NS       (100 * NS_PER_MS) /* after a check: scouts clear their pages */
+#define HOT_PARTS      4 /* used within that part of a second: used in every second */
+#define ASLEEP_NS      (2 * NS_PER_S)
+#define ASKED_MAX      64	      /* processes that are asked whether they have run */
+#define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
+#define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
+#define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
+#define VAIN_MAX       15
+#define SLEEP_MAX_NS   (50 * NS_PER_MS)
+#define GLANCE_CPU_NS  (10 * NS_PER_MS)
+#define GLANCE_WAIT_NS (100 * NS_PER_MS)
+#define SHARE_MAX_BP   10000
+#define CHUNK_PAGES    ((uint64_t)512)
+#define COUNTED_EVERY  4   /* chunks */
+#define USED_PARTS     8   /* of what is mapped are to be used in a window */
+#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
+#define GROWING_NS     (200 * NS_PER_MS)
+#define GROWING_MAX    100 /* times that it is waited for */
+#define BACKLOG_NS     NS_PER_S
+#define BACKLOG_MAX_NS (10 * NS_PER_S) /* then it is looked, whatever waits */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING };
 
@@ -322,8 +321,6 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	if (accessed->phase == READING_NEW) {
 		if (mapped->is_accessed && !seen_is_known(&accessed->seen, accessed->space, begin))
 			seen_mark(&accessed->seen, accessed->space, begin);
-		if (mapped->order == GLANCE_ORDER && begin == mapped->page)
-			glance_see(&accessed->glance, accessed->space, begin, mapped->is_accessed);
 		return true;
 	}
 	uint32_t share = share_used(accessed, mapped, node);
@@ -491,16 +488,13 @@ static bool has_glance_time(void *context, uint64_t expected_ns)
 	       clock_now_ns() < accessed->glance_until_ns;
 }
 
-/* A quarter of what the check before took, but long enough for some hundreds of folios; before the
- * first check for all looks that new ones want. */
+/* A quarter of what the check before took, but long enough for some hundreds of folios. */
 static void glance_at_huge(struct accessed *accessed)
 {
 	const struct glance_eyes eyes = { accessed, clear_huge, begin_glance,	is_huge_used,
 					  wait_for, glance_now, has_glance_time };
 	accessed->glance_cpu_ns = clock_thread_cpu_ns() +
-				  (accessed->last_cost_ns
-					   ? MAX(accessed->last_cost_ns / 4, GLANCE_CPU_NS)
-					   : GLANCE_FIRST_NS);
+				  MAX(accessed->last_cost_ns / 4, GLANCE_CPU_NS);
 	accessed->glance_until_ns = clock_now_ns() + GLANCE_WAIT_NS;
 	uint64_t begin_ns = clock_thread_cpu_ns();
 	glance_session(&accessed->glance, &eyes);
@@ -744,11 +738,8 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 /* What is new has been met; from here on bits are those of the window. */
 static void open_window(struct accessed *accessed)
 {
-	if (accessed->nr_resident != accessed->nr_met) {
-		glance_begin(&accessed->glance);
+	if (accessed->nr_resident != accessed->nr_met)
 		read_all(accessed); /* puts nothing: it comes to its end */
-		glance_end(&accessed->glance);
-	}
 	accessed->nr_met = accessed->nr_resident;
 	glance_at_huge(accessed);
 	uint64_t begin_ns = clock_now_ns();
