@@ -31,9 +31,14 @@ until [ "\$(cut -d' ' -f2 /proc/\$program/statm)" -gt 25000 ] || [ \$tries = 200
 	sleep 0.1
 	tries=\$((tries + 1))
 done
-$BERTH record -p \$program --sampler damon-physical --for 2s --state /tmp/state \
-	-o /tmp/seen.berth || end 'not recorded'
-$BERTH info /tmp/seen.berth >$TMP/info
+# DAMON may have no region with hits yet when two seconds are over: then it gets them anew, twice.
+for try in 1 2 3; do
+	$BERTH record -p \$program --sampler damon-physical --for 2s --state /tmp/state \
+		-o /tmp/seen.berth || end 'not recorded'
+	$BERTH info /tmp/seen.berth >$TMP/info
+	grep -q '^nodes of pages *[1-9]' $TMP/info && break
+	rm -f /tmp/seen.berth
+done
 kill -9 \$program
 wait
 exit 0
