@@ -31,7 +31,8 @@
  * program that is filling its memory for the first time is looked at when it has. Where a dozen
  * checks one after the other brought hardly any moves, each further one has half the share of the
  * one before, down to a 16th; scouts come every two seconds, then every four. Moves or an alarm
- * bring all of it back.
+ * bring all of it back. A program that pauses while it fills its memory is taken to be done: what
+ * has grown since by a 32nd is looked at as from the beginning.
  *
  * While more waits to be moved than the mover does in a second, what a check would find had to wait
  * behind it: there is none, but for the first four of a burst, or after ten seconds.
@@ -96,6 +97,7 @@
 #define COUNTED_EVERY  4   /* chunks */
 #define USED_PARTS     8   /* of what is mapped are to be used in a window */
 #define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
+#define GREW_PARTS     32  /* and more by one of these since a check: that looked too soon */
 #define GROWING_NS     (200 * NS_PER_MS)
 #define GROWING_MAX    100 /* times that it is waited for */
 #define BACKLOG_NS     NS_PER_S
@@ -740,6 +742,10 @@ static void open_window(struct accessed *accessed)
 {
 	if (accessed->nr_resident != accessed->nr_met)
 		read_all(accessed); /* puts nothing: it comes to its end */
+	if (accessed->nr_resident > accessed->nr_met + accessed->nr_met / GREW_PARTS) {
+		begin_burst(accessed); /* checks before saw it being filled */
+		accessed->window_ns = WINDOW_MIN_NS;
+	}
 	accessed->nr_met = accessed->nr_resident;
 	glance_at_huge(accessed);
 	uint64_t begin_ns = clock_now_ns();

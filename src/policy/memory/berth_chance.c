@@ -55,10 +55,10 @@ static void note_doubt(struct berth *berth, const struct policy_view *view)
 		if (!room_is_fast(berth->machine, i))
 			nr_slow += view->nodes[i].job_pages;
 	uint64_t by_chance = berth->seen_before * berth->seen_now / MAX(nr_slow, 1);
-	unsigned fades = berth->seen_before < ALONE_LEAST ? 2 : ALONE_LEAST;
-	berth->could = berth->could / fades + berth->seen_before;
-	berth->again = berth->again / fades + MIN(berth->again_now, berth->seen_before);
-	berth->by_chance = berth->by_chance / fades + MIN(by_chance, berth->seen_before);
+	uint64_t kept = berth->seen_before < ALONE_LEAST; /* half of it, or nothing */
+	berth->could = berth->could / 2 * kept + berth->seen_before;
+	berth->again = berth->again / 2 * kept + MIN(berth->again_now, berth->seen_before);
+	berth->by_chance = berth->by_chance / 2 * kept + MIN(by_chance, berth->seen_before);
 	berth->seen_before = berth->seen_now;
 	berth->seen_now = berth->again_now = 0;
 	if (berth->could < TOLD_LEAST || berth->could <= berth->by_chance)
