@@ -512,16 +512,18 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		return -ENOMEM;
 	price(berth, view);
 	berth->nr_trips_planned = 0;
+	/* All that a live sampler meets when it looks for the first time, it has seen once. */
+	bool is_first = berth->has_windows && !berth->has_met;
 	pace(berth, view);
 	berth_note_chance(berth, view);
-	if (berth->has_new)
+	if (berth->has_new && !is_first)
 		begin_sweep(berth, view);
 	berth_keep_caps(berth, view, plan);
 	if (view->nr_jobs > 1)
 		berth_keep_floors(berth, view, plan);
 	if (berth->is_crowded)
 		berth_push_out(berth, view, plan);
-	else if (berth->has_new ||
+	else if ((berth->has_new && !is_first) ||
 		 !berth->has_windows) /* rounds are few, ticks many: once in each */
 		berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;

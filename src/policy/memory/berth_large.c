@@ -33,21 +33,35 @@ static uint64_t head_of(uint64_t page)
 	return page & ~(uint64_t)(LARGE_PAGES - 1);
 }
 
-struct folio *berth_large_at(const struct berth *berth, uint32_t space, uint64_t page)
+/* Pages are mostly asked for in their order, hundreds of one folio: the last answer is kept. */
+static uint32_t find_large(struct berth *berth, uint32_t space, uint64_t page)
 {
+	struct large_found *found = &berth->large_found;
 	if (folio_nr(berth->larges) == 0)
-		return NULL;
-	uint32_t id = folio_find(berth->larges, space, head_of(page), LARGE_ORDER);
+		return FOLIO_NONE;
+	if (!found->is_good || found->page != head_of(page) || found->space != space)
+		*found = (struct large_found){
+			.page = head_of(page),
+			.space = space,
+			.id = folio_find(berth->larges, space, head_of(page), LARGE_ORDER),
+			.is_good = true,
+		};
+	return found->id;
+}
+
+struct folio *berth_large_at(struct berth *berth, uint32_t space, uint64_t page)
+{
+	uint32_t id = find_large(berth, space, page);
 	return id == FOLIO_NONE ? NULL : folio_get(berth->larges, id);
 }
 
 void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
 {
-	if (folio_nr(berth->larges) == 0)
+	uint32_t id = find_large(berth, space, page);
+	if (id == FOLIO_NONE)
 		return;
-	uint32_t id = folio_find(berth->larges, space, head_of(page), LARGE_ORDER);
-	if (id != FOLIO_NONE)
-		folio_del(berth->larges, id);
+	folio_del(berth->larges, id);
+	berth->large_found.is_good = false;
 }
 
 /* Of the policy's own bits of a large folio: samples named pages of it. */
@@ -71,6 +85,7 @@ static void note_large(struct berth *berth, const struct sample *sample, uint64_
 	if (!large) {
 		if (folio_add(berth->larges, space, head_of(page), LARGE_ORDER, &id))
 			return;
+		berth->large_found.is_good = false;
 		large = folio_get(berth->larges, id);
 		large->seen = berth->now - 1;
 	}
@@ -98,7 +113,7 @@ void berth_note_order(struct berth *berth, const struct sample *sample)
 	}
 }
 
-struct unit berth_unit_of(const struct berth *berth, uint32_t id)
+struct unit berth_unit_of(struct berth *berth, uint32_t id)
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	bool is_large = berth_large_at(berth, folio->space, folio->page) != NULL;
@@ -137,7 +152,7 @@ static struct large_worth *kept_worth(struct berth *berth, const struct unit *un
 {
 	if (unit->nr_pages == 1)
 		return NULL;
-	uint32_t id = folio_find(berth->larges, unit->space, unit->page, LARGE_ORDER);
+	uint32_t id = find_large(berth, unit->space, unit->page);
 	if (id == FOLIO_NONE)
 		return NULL;
 	if (id >= berth->max_worths) {

@@ -35,6 +35,7 @@
 #define QUICK_ROUND_MS	200
 #define SWEEP_MAX	16384 /* folios looked at per round */
 #define SWEEP_CHUNK	4096  /* at a time, where rounds are long */
+#define SEARCH_LEAST	256   /* candidates worth a look at all of fast memory */
 #define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
 #define TURN_STEP	7 /* prime to the usual numbers of checks */
@@ -116,12 +117,19 @@ struct large_worth {
 	uint32_t at;
 };
 
+struct large_found { /* the last answer of who is looked for among large folios */
+	uint64_t page;
+	uint32_t space, id; /* FOLIO_NONE: it is none */
+	bool is_good;
+};
+
 struct berth {
 	const struct machine *machine;
 	struct folio_table *table;  /* of pages */
 	struct folio_table *larges; /* large folios: what samples said; seen: round of the look */
 	struct large_worth *worths; /* [id of larges] */
 	uint32_t max_worths;
+	struct large_found large_found;
 	struct candidate *ahead; /* [AHEAD_MAX] taken from the heap of candidates */
 	uint32_t nr_heap, nr_ahead, ahead_at;
 	struct unit *leaving; /* [LEAVING_MAX] victims of the exchange at hand */
@@ -140,6 +148,7 @@ struct berth {
 	uint32_t nr_candidates, nr_touched;
 	uint64_t nr_slow_touched; /* of which nr_touched were noted */
 	uint32_t swept;		  /* folios that the sweep has looked at in this round */
+	uint32_t searched_ms;	  /* when it went through all for victims; 0: never */
 	uint32_t found;		  /* the folio of the last sample */
 	uint32_t now, hand, now_ms, round_ms;
 	uint32_t bin_room;  /* as many victims per bin as the time until the next round asks */
@@ -301,11 +310,11 @@ void berth_open_trial(struct berth *berth, struct past *past, uint32_t class);
 void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class);
 
 /* berth_large.c */
-struct folio *berth_large_at(const struct berth *berth, uint32_t space, uint64_t page);
+struct folio *berth_large_at(struct berth *berth, uint32_t space, uint64_t page);
 void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page);
 void berth_note_order(struct berth *berth, const struct sample *sample);
 /* What moves along with it; worth is not filled in. */
-struct unit berth_unit_of(const struct berth *berth, uint32_t id);
+struct unit berth_unit_of(struct berth *berth, uint32_t id);
 /* The id of its i-th page; FOLIO_NONE: nothing is known of that. */
 uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i);
 /* Fills in worth; _lasting: worth[LONG] only, and returns the page that is worth most. */

@@ -212,14 +212,27 @@ static int promote_into_room(struct berth *berth, struct plan *plan, const struc
 		       : -ENOSPC;
 }
 
-/* As long as looking for victims brings moves, it goes on. */
+/* Worth going through all of fast memory for: many would come up, and it was not done lately. */
+static bool may_search(struct berth *berth)
+{
+	uint32_t nr_left = berth->nr_heap + berth->nr_ahead - berth->ahead_at;
+	bool is_late = !berth->searched_ms || berth->now_ms - berth->searched_ms >= SETTLE_MS;
+	if (nr_left < SEARCH_LEAST || !is_late)
+		return false;
+	berth->searched_ms = MAX(berth->now_ms, 1);
+	return true;
+}
+
+/* As long as looking for victims brings moves, it goes on. Where those that are known are not worth
+ * less than what waits, it goes through all: the first that it came to may be any. */
 static bool find_more(struct berth *berth, const struct policy_view *view, uint32_t *nr_planned)
 {
+	bool is_fruitful = *nr_planned >= SWEEP_CHUNK / 16;
 	if (berth->bin_room != BIN_ROOM || berth->swept >= folio_id_end(berth->table) ||
-	    *nr_planned < SWEEP_CHUNK / 16)
+	    (!is_fruitful && !may_search(berth)))
 		return false;
 	*nr_planned = 0;
-	berth_sweep(berth, view, SWEEP_CHUNK);
+	berth_sweep(berth, view, is_fruitful ? SWEEP_CHUNK : UINT32_MAX);
 	return true;
 }
 

@@ -25,7 +25,7 @@ static unsigned bin_of(const struct berth *berth, const struct unit *unit)
 }
 
 /* A large folio is marked as one. */
-static struct folio *marked_of(const struct berth *berth, const struct unit *unit)
+static struct folio *marked_of(struct berth *berth, const struct unit *unit)
 {
 	struct folio *large = unit->nr_pages == 1 ? NULL
 						  : berth_large_at(berth, unit->space, unit->page);
