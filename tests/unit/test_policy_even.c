@@ -218,6 +218,23 @@ static void test_hot_pages_come_up(void **state)
 	}
 }
 
+/* The second check shows who was seen again, and that some of fast memory is worth less, of which
+ * the first that it comes to is not. In short windows it takes one more. */
+static void test_hot_pages_come_up_soon(void **state)
+{
+	(void)state;
+	for (size_t i = 1; i < ARRAY_SIZE(windows_ns); i++) {
+		struct play *play = play_open(NR_HUGE, 650, windows_ns[i]);
+		for (unsigned j = 0; j < NR_HOT; j++)
+			play->single_rate[j] = 35000;
+		for (unsigned j = 0; j < NR_HUGE / 2; j++)
+			play->huge_rate[j] = 35000;
+		turns(play, 2, 800 * NS_PER_MS);
+		assert_in_range(nr_fast(play, HUGE_END, NR_HOT), NR_HOT / 4 * 3, NR_HOT);
+		play_close(play);
+	}
+}
+
 /* When other pages are used instead, looks at them tell within three checks: not only after as many
  * as it takes to be sure of each of them alone, and to doubt what was learned of the others. */
 static void test_hot_pages_are_followed(void **state)

@@ -32,7 +32,8 @@
  *   program has changed.
  * - Doubt: until enough pages of its class were watched over the horizon, a page of fast memory is
  *   taken to get what any page gets, the less the longer it has lain idle. Otherwise the first pass
- *   over memory pushes out what it is about to come to.
+ *   over memory pushes out what it is about to come to. No doubt where a sampler tells how often a
+ *   large folio is used: of its pages not to be seen says nothing more.
  * - A moved folio stays for 10 s of the kernel's clock, but for one move in 22 (programs change
  *   faster than that), which must earn twice its price. One that goes back within 40 s pays twice
  *   as much the next time, and so on; it stands behind others by that much, never in their way.

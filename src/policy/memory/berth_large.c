@@ -64,8 +64,10 @@ void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
 	berth->large_found.is_good = false;
 }
 
-/* Of the policy's own bits of a large folio: samples named pages of it. */
+/* Of the policy's own bits of a large folio: samples named pages of it; or told how many of its
+ * pages are used in a window, which is what is known of all of them. */
 #define HAS_NAMED_PAGES (1u << 3)
+#define HAS_TOLD_SHARE	(1u << 4)
 
 /* All of it is where one page of it was seen. */
 static void take_along(struct berth *berth, const struct folio *large)
@@ -91,6 +93,8 @@ static void note_large(struct berth *berth, const struct sample *sample, uint64_
 	}
 	if (sample->kind != SAMPLE_HITS)
 		large->bits |= HAS_NAMED_PAGES;
+	else if (sample->checks > 1)
+		large->bits |= HAS_TOLD_SHARE;
 	if (node == SAMPLE_NONE || large->node == node)
 		return;
 	large->node = (uint16_t)node;
@@ -130,8 +134,17 @@ uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32
 	return folio_find(berth->table, unit->space, unit->page + i, 0);
 }
 
+static bool is_told(struct berth *berth, const struct unit *unit)
+{
+	const struct folio *large = unit->nr_pages == 1
+					    ? NULL
+					    : berth_large_at(berth, unit->space, unit->page);
+	return large && large->bits & HAS_TOLD_SHARE;
+}
+
 uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 {
+	bool is_known = is_told(berth, unit);
 	uint32_t best = unit->id;
 	uint64_t most = 0;
 	unit->worth[LONG] = 0;
@@ -139,7 +152,7 @@ uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 		uint32_t id = berth_member(berth, unit, i);
 		if (id == FOLIO_NONE)
 			continue;
-		uint64_t worth = berth_lasting_worth_of(berth, id);
+		uint64_t worth = berth_lasting_worth_of(berth, id, is_known);
 		unit->worth[LONG] += worth;
 		best = worth > most ? id : best;
 		most = MAX(most, worth);
@@ -169,13 +182,14 @@ static struct large_worth *kept_worth(struct berth *berth, const struct unit *un
 
 static void add_up(struct berth *berth, struct unit *unit)
 {
+	bool is_known = is_told(berth, unit);
 	unit->worth[SHORT] = unit->worth[LONG] = 0;
 	for (uint32_t i = 0; i < unit->nr_pages; i++) {
 		uint32_t id = berth_member(berth, unit, i);
 		uint64_t worth[NR_HORIZONS];
 		if (id == FOLIO_NONE)
 			continue;
-		berth_worth_of(berth, id, worth);
+		berth_worth_of(berth, id, is_known, worth);
 		unit->worth[SHORT] += worth[SHORT];
 		unit->worth[LONG] += worth[LONG];
 	}
@@ -221,7 +235,7 @@ void berth_choose_part(struct berth *berth, struct unit *unit)
 			     .page = folio->page,
 			     .nr_pages = 1,
 			     .is_split = true };
-	part.worth[LONG] = berth_lasting_worth_of(berth, best);
+	part.worth[LONG] = berth_lasting_worth_of(berth, best, false);
 	int64_t all = earns(berth, unit), one = earns(berth, &part);
 	if (one > all && one > 0)
 		*unit = part;

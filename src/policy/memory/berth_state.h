@@ -288,9 +288,10 @@ uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
 struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
 					uint64_t prior);
 uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean);
-void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS]);
+/* is_told: how often it is used is known, also where it was not seen. */
+void berth_worth_of(struct berth *berth, uint32_t id, bool is_told, uint64_t worth[NR_HORIZONS]);
 /* worth[LONG] of it only */
-uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id);
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, bool is_told);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],

@@ -141,10 +141,10 @@ uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mea
 
 /* What its class got over a horizon, corrected by what its own samples say of its misses. */
 static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
-			   const struct past *past, uint32_t class, unsigned horizon)
+			   const struct past *past, uint32_t class, unsigned horizon, bool is_told)
 {
 	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[horizon]);
-	if (room_is_fast(berth->machine, folio->node))
+	if (!is_told && room_is_fast(berth->machine, folio->node))
 		prior = MAX(prior, unknown_of(berth, folio, berth->horizon[horizon]));
 	struct predict_mean mean = berth_mean_of_class(berth, class, horizon, prior);
 	if (berth->all_samples) {
@@ -155,20 +155,20 @@ static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
 	return berth_worth_of_mean(berth, &mean);
 }
 
-void berth_worth_of(struct berth *berth, uint32_t id, uint64_t worth[NR_HORIZONS])
+void berth_worth_of(struct berth *berth, uint32_t id, bool is_told, uint64_t worth[NR_HORIZONS])
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	uint32_t class = berth_class_of(berth, folio, past);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
-		worth[i] = worth_over(berth, folio, past, class, i);
+		worth[i] = worth_over(berth, folio, past, class, i, is_told);
 }
 
-uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id)
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, bool is_told)
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
-	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG);
+	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG, is_told);
 }
 
 /* What moving it costs more for having gone back and forth. */
