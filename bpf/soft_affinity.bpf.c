@@ -61,6 +61,7 @@ char gpl[] SEC("license") = "GPL";
 
 static uint64_t clock_vtime;
 static int64_t nr_borrowers; /* that run now, on all CPUs */
+static uint32_t nr_slots;    /* that were ever used: the lowest free one is taken */
 
 static struct scx_task *task_find(struct task_struct *task)
 {
@@ -309,7 +310,7 @@ static bool take_own(const struct scx_cpu *cpu)
 			return true;
 		tried = queue;
 	}
-	bpf_for(i, 0, SCX_MAX_JOBS)
+	bpf_for(i, 0, nr_slots)
 	{
 		if (cpu->owners[(i / 64) & (SCX_JOB_WORDS - 1)] >> (i & 63) & 1 &&
 		    scx_bpf_dsq_nr_queued(QUEUE_OF_JOB + (uint64_t)i) > 0 &&
@@ -370,7 +371,7 @@ static bool take_spilled(const struct scx_cpu *cpu, uint32_t number)
 {
 	uint64_t now_ns = bpf_ktime_get_ns();
 	int i;
-	bpf_for(i, 0, SCX_MAX_JOBS)
+	bpf_for(i, 0, nr_slots)
 	{
 		uint32_t slot = (uint32_t)i;
 		if (scx_bpf_dsq_nr_queued(QUEUE_OF_JOB + slot) <= 0)
@@ -749,6 +750,8 @@ int berth_set(void *context)
 	struct job_state *job = bpf_map_lookup_elem(&berth_jobs, &slot);
 	if (!job)
 		return -EINVAL;
+	if (nr_slots <= slot) /* berths take turns, so nobody else writes it */
+		nr_slots = slot + 1;
 	job->generation = 0;
 	if (request->generation == 0)
 		return 0;
