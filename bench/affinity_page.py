@@ -23,7 +23,9 @@ run of about %(seconds)s s; the policies take turns within every round of one bo
 drifts hits all alike. Shown are medians over rounds and, in brackets, quartiles. Ratios of
 throughput are taken within a round. `periodic` wakes up every %(period)d ms (shifted at random by up to a
 quarter of that), computes for its share of the time and sleeps: how late it woke up is what it feels
-of its neighbour. It is at work before job A is started; counted is from when A's program begins.
+of its neighbour. Job B works or sleeps for half a second before job A is started, except where both
+never sleep; counted is from when A's program begins. stress-ng runs longest: soft borrows a CPU only
+when it has seen it idle for 100 ms, and a short run would show mostly that beginning.
 
 **Read ratios, not figures.** The machine is emulated (QEMU's TCG): a wake-up alone takes hundreds of
 microseconds, and what berth itself does costs in proportion.
@@ -73,7 +75,11 @@ class Table:
             elif "round" in record:
                 key = record["cell"], record["policy"]
                 self.runs.setdefault(key, {})[self.boots, record["round"]] = {
-                    **record, "loops": loops, "seconds": self.about.get("seconds", 0)}
+                    **record, "loops": loops, "seconds": self.seconds_of(record["cell"])}
+
+    def seconds_of(self, cell):
+        seconds = self.about.get("seconds", 0)
+        return self.about.get("stress_seconds", seconds) if cell.endswith("stress") else seconds
 
     def policies(self):
         return [policy for policy in NAMES if any(key[1] == policy for key in self.runs)]
