@@ -39,11 +39,13 @@ static void begin(void)
 	assert_int_equal(affinity_get(0, &all), 0);
 	if (set_count(&all) < 2)
 		skip();
+	pid_t parent = getpid();
 	child = fork();
 	if (child == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
+		while (getppid() == parent) /* a test that fails at once may be gone already */
 			usleep(2000);
+		_exit(0);
 	}
 	nr_placed = 0;
 	wish = (struct job_wish){ .soft = { SOFT_SPILL_AT_BP, SOFT_NO_DISTANCE,
@@ -144,5 +146,32 @@ static void test_looks_are_paid_for_by_the_second_before(void **state)
 	job.rested_ns = now_ns + 1500 * NS_PER_MS;
 	assert_int_equal(job_look(&job, &pace, NULL), 0);
 	assert_true(pace.wait_ms >= 1000);
+	end();
+}
+
+static bool writes_note_after(uint64_t ns)
+{
+	struct job_pace pace;
+	uint64_t before_ns = job.noted_ns = clock_now_ns() - ns;
+	assert_int_equal(job_look(&job, &pace, NULL), 0);
+	return job.noted_ns != before_ns;
+}
+
+/* A note is dear: who only looks writes it every ten seconds, who moved every second. */
+static void test_looks_alone_are_noted_seldom(void **state)
+{
+	begin();
+	job.holder = NULL;
+	job.program = "program";
+	job.is_backed_off = true; /* nothing to decide */
+	job.noted = job.rule.counts;
+	job.rule.counts.nr_looks++;
+	assert_false(writes_note_after(5 * NS_PER_S));
+	assert_true(writes_note_after(11 * NS_PER_S));
+	job.rule.counts.nr_spilled++;
+	assert_false(writes_note_after(NS_PER_S / 2));
+	assert_true(writes_note_after(2 * NS_PER_S));
+	assert_false(writes_note_after(2 * NS_PER_S));
+	job.holder = &holder;
 	end();
 }
