@@ -15,7 +15,7 @@
 
 struct zone { /* while its lines are read */
 	int64_t node;
-	uint64_t min, low, spanned, start;
+	uint64_t min, low, protection, spanned, start;
 	bool is_populated;
 };
 
@@ -26,8 +26,8 @@ static int add_zone(struct frames *frames, const struct machine *machine, const 
 		return 0;
 	if (frames->nr_ranges == FRAMES_MAX_ZONES)
 		return -E2BIG;
-	frames->min_pages[index] += zone->min;
-	frames->low_pages[index] += zone->low;
+	frames->min_pages[index] += zone->min + zone->protection;
+	frames->low_pages[index] += zone->low + zone->protection;
 	frames->ranges[frames->nr_ranges++] = (struct frame_range){ zone->start, zone->spanned,
 								    (uint32_t)index };
 	return 0;
@@ -50,6 +50,19 @@ static bool take_value(const char *line, const char *name, uint64_t *ret)
 	return true;
 }
 
+/* What is kept for those who can use lower zones only (lowmem_reserve): "(0, 449, 449)", by the
+ * highest zone that an allocation can use. A program's pages can use all. */
+static uint64_t protection_of(const char *list)
+{
+	uint64_t most = 0;
+	for (const char *at = strpbrk(list, "0123456789"); at; at = strpbrk(at, "0123456789")) {
+		char *end;
+		most = MAX(most, strtoull(at, &end, 10));
+		at = end;
+	}
+	return most;
+}
+
 /* start_pfn is the last line of a populated zone; of an empty one only the first few are there. */
 static void take_line(struct zone *zone, char *line)
 {
@@ -61,6 +74,8 @@ static void take_line(struct zone *zone, char *line)
 	}
 	if (take_value(line, "start_pfn", &zone->start))
 		zone->is_populated = true;
+	else if (strncmp(line, "protection:", 11) == 0)
+		zone->protection = protection_of(line + 11);
 	else if (!take_value(line, "min", &zone->min) && !take_value(line, "low", &zone->low))
 		take_value(line, "spanned", &zone->spanned);
 }

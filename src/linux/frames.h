@@ -3,8 +3,11 @@
  * What the kernel says of its zones: which node each frame of memory is on, and below how many free
  * pages a node refuses. Read from /proc/zoneinfo once: zones do not move.
  *
- *     Node 1, zone   Normal  ->  start_pfn 131072, spanned 262144: frames [131072, 393216) on node
- * 1 min, low                 summed per node
+ *     Node 1, zone   Normal     start_pfn 131072, spanned 262144: frames [131072, 393216) on node 1
+ *                               min, low: summed per node, and with them
+ *                               protection: what a zone keeps from those who can use a higher one
+ *                               (lowmem_reserve). Most machines have 16 MiB of zone DMA that are
+ *                               free, and as good as not there
  *
  * Zones may overlap where firmware interleaves nodes: then the smaller range counts.
  * Cost: 24 bytes per zone; a look-up is O(zones), and the last answer is tried first.
