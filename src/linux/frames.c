@@ -15,7 +15,7 @@
 
 struct zone { /* while its lines are read */
 	int64_t node;
-	uint64_t min, low, protection, spanned, start;
+	uint64_t min, low, protection, cached, spanned, start;
 	bool is_populated;
 };
 
@@ -28,6 +28,7 @@ static int add_zone(struct frames *frames, const struct machine *machine, const 
 		return -E2BIG;
 	frames->min_pages[index] += zone->min + zone->protection;
 	frames->low_pages[index] += zone->low + zone->protection;
+	frames->cached_pages[index] += zone->cached;
 	frames->ranges[frames->nr_ranges++] = (struct frame_range){ zone->start, zone->spanned,
 								    (uint32_t)index };
 	return 0;
@@ -67,7 +68,7 @@ static uint64_t protection_of(const char *list)
 static void take_line(struct zone *zone, char *line)
 {
 	line += strspn(line, " ");
-	uint64_t node;
+	uint64_t node, cached;
 	if (take_value(line, "Node", &node)) {
 		*zone = (struct zone){ .node = (int64_t)node };
 		return;
@@ -76,6 +77,8 @@ static void take_line(struct zone *zone, char *line)
 		zone->is_populated = true;
 	else if (strncmp(line, "protection:", 11) == 0)
 		zone->protection = protection_of(line + 11);
+	else if (strncmp(line, "high:", 5) == 0 && take_value(line, "high", &cached))
+		zone->cached = MAX(zone->cached, cached);
 	else if (!take_value(line, "min", &zone->min) && !take_value(line, "low", &zone->low))
 		take_value(line, "spanned", &zone->spanned);
 }
@@ -86,10 +89,13 @@ int frames_parse(char *text, const struct machine *machine, struct frames *ret)
 		.ranges = calloc(FRAMES_MAX_ZONES, sizeof(*frames.ranges)),
 		.min_pages = calloc(MAX(machine->nr_nodes, 1), sizeof(*frames.min_pages)),
 		.low_pages = calloc(MAX(machine->nr_nodes, 1), sizeof(*frames.low_pages)),
+		.cached_pages = calloc(MAX(machine->nr_nodes, 1), sizeof(*frames.cached_pages)),
 	};
 	struct zone zone = { .node = -1 };
 	char *rest = NULL;
-	int error = frames.ranges && frames.min_pages && frames.low_pages ? 0 : -ENOMEM;
+	int error = frames.ranges && frames.min_pages && frames.low_pages && frames.cached_pages
+			    ? 0
+			    : -ENOMEM;
 	for (char *line = strtok_r(text, "\n", &rest); line && !error;
 	     line = strtok_r(NULL, "\n", &rest)) {
 		take_line(&zone, line);
@@ -161,5 +167,6 @@ void frames_fini(struct frames *frames)
 	free(frames->ranges);
 	free(frames->min_pages);
 	free(frames->low_pages);
+	free(frames->cached_pages);
 	*frames = (struct frames){ 0 };
 }

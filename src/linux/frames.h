@@ -8,6 +8,9 @@
  *                               protection: what a zone keeps from those who can use a higher one
  *                               (lowmem_reserve). Most machines have 16 MiB of zone DMA that are
  *                               free, and as good as not there
+ *                               pagesets, high: what a CPU keeps for itself of what it freed, which
+ *                               does not count as free: a huge folio that it moved away is no room
+ *                               for the single pages that come
  *
  * Zones may overlap where firmware interleaves nodes: then the smaller range counts.
  * Cost: 24 bytes per zone; a look-up is O(zones), and the last answer is tried first.
@@ -31,6 +34,7 @@ struct frames {
 	uint32_t nr_ranges;
 	uint32_t last;			 /* range of the last answer */
 	uint64_t *min_pages, *low_pages; /* [node index] */
+	uint64_t *cached_pages; /* [node index]: that one CPU may have freed and still keep */
 };
 
 int frames_open(const struct root *root, const struct machine *machine, struct frames *ret,

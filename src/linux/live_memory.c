@@ -248,7 +248,8 @@ static int look_at_node(const struct live *live, uint32_t index, struct policy_n
 		return error;
 	ret->min_pages = live->frames.min_pages[index];
 	ret->low_pages = live->frames.low_pages[index];
-	ret->high_pages = 2 * ret->low_pages - MIN(ret->min_pages, ret->low_pages);
+	ret->high_pages = 2 * ret->low_pages - MIN(ret->min_pages, ret->low_pages) +
+			  live->frames.cached_pages[index];
 	ret->job_pages = live->job_pages[index];
 	return 0;
 }

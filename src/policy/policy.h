@@ -41,8 +41,8 @@ struct policy_node {
 	/* Of the free pages: those that no move gets (MIN), and those below which new pages go to
 	 * another node (LOW). 0 where nothing tells. */
 	uint64_t min_pages, low_pages;
-	/* In life, that many must be free for the kernel's reclaim to leave the node alone (HIGH);
-	 * 0 in a simulation. */
+	/* In life, that many must be free for the kernel's reclaim to leave the node alone (HIGH)
+	 * while pages are moved; 0 in a simulation. */
 	uint64_t high_pages;
 	/* On their way to it: submitted to the mover, which has told nothing of them yet. */
 	uint64_t coming_pages;

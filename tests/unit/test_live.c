@@ -116,7 +116,10 @@ static void test_frames_know_their_node(void **state)
 		      "        low      7\n        spanned  100\n  start_pfn:           0\n"
 		      "Node 1, zone   Normal\n  pages free     10\n        min      1\n"
 		      "        low      2\n        spanned  50\n"
-		      "        protection: (0, 449, 460, 460)\n  start_pfn:           100\n"
+		      "        high     3\n        protection: (0, 449, 460, 460)\n"
+		      "    cpu: 0\n              high:     1530\n"
+		      "    cpu: 1\n              high:     1200\n              high_min: 8\n"
+		      "  start_pfn:           100\n"
 		      "Node 1, zone  Movable\n  pages free     0\n        spanned  0\n"
 		      "Node 7, zone   Normal\n        spanned  50\n  start_pfn:           500\n";
 	struct machine *machine;
@@ -135,6 +138,7 @@ static void test_frames_know_their_node(void **state)
 	assert_int_equal(frames.min_pages[0], 5);
 	assert_int_equal(frames.min_pages[1], 461);
 	assert_int_equal(frames.low_pages[1], 462);
+	assert_int_equal(frames.cached_pages[1], 1530);
 	frames_fini(&frames);
 	char nothing[] = "no zones here\n";
 	assert_int_equal(frames_parse(nothing, machine, &frames), -ENODATA);
