@@ -19,9 +19,10 @@
  */
 #include "policy/memory/berth_state.h"
 
-#define TOLD_LEAST  1024		      /* pages that were seen: fewer tell nothing */
-#define ALONE_LEAST 4096		      /* so many tell all, without those of rounds before */
-#define TWICE	    (RATE_ONE + RATE_ONE / 2) /* of a brief count: now, and two rounds ago */
+#define TOLD_LEAST  1024 /* pages that were seen: fewer tell nothing */
+#define ALONE_LEAST 4096 /* so many tell all, without those of rounds before */
+/* Of a brief count: now, and two rounds ago; decaying rounds down. */
+#define TWICE	    (RATE_ONE + RATE_ONE / 2 - 2)
 #define DOUBT_LEAST (DOUBT_ONE / 8)
 
 /* It is about to be touched. */
