@@ -35,8 +35,8 @@
  * has grown since by a 32nd is looked at as from the beginning.
  *
  * While more waits to be moved than the mover does in a second, what a check would find had to wait
- * behind it: there is none, but for the first four of a burst until one has found that much, or
- * after ten seconds.
+ * behind it: there is none, but for the first four of a burst, up to the one after that which has
+ * found so much, or after ten seconds.
  *
  * Huge folios have one bit for 512 pages, which nearly any window finds set. How often each is used
  * is learned by quick looks before a check (glance.h), and told as the share of their pages that
@@ -655,13 +655,11 @@ static bool is_growing(struct accessed *accessed)
 	return true;
 }
 
-/* The first of a burst go on, unless one has found what to move already. */
+/* The first of a burst go on, until one came after what was found: it finds most of the rest. */
 static bool has_backlog(const struct accessed *accessed, uint64_t now_ns)
 {
-	uint64_t nr_planned = accessed->live->nr_planned_pages - accessed->nr_planned;
-	bool has_found = accessed->is_fruitful || nr_planned > accessed->nr_mapped / FRUITFUL_PARTS;
 	return accessed->live->backlog_ns > BACKLOG_NS &&
-	       (has_found || accessed->nr_in_burst >= BURST) &&
+	       (accessed->is_fruitful || accessed->nr_in_burst >= BURST) &&
 	       now_ns - accessed->paid_ns < BACKLOG_MAX_NS;
 }
 
