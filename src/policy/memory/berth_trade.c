@@ -109,12 +109,15 @@ static bool may_rise(const struct berth *berth, const struct policy_view *view, 
 	       !view->jobs[berth_job_of(view, folio)].is_left_alone;
 }
 
+#define AHEAD_ONE 256
+
 /* An exchange at hand: what comes, and what goes for it. */
 struct exchange {
 	const struct policy_view *view;
 	struct unit *comes;
 	bool is_at_cap;	 /* its job */
 	uint64_t ahead;	 /* of `needed`, what the kernel wants free */
+	uint64_t charge; /* for that, of AHEAD_ONE: all who wait pay for it together */
 	uint64_t needed; /* pages that must go */
 	uint64_t budget;
 	uint32_t nr;	   /* of berth->leaving */
@@ -126,7 +129,7 @@ struct exchange {
 static void add_followers(struct berth *berth, struct exchange *exchange)
 {
 	uint64_t left = exchange->nr_pages - exchange->needed;
-	left = exchange->ahead ? left / 2 : left;
+	left = exchange->ahead ? left * AHEAD_ONE / (AHEAD_ONE + exchange->charge) : left;
 	const struct candidate *candidate = berth_look_ahead(berth, 0);
 	for (uint32_t i = 0; candidate && left > 0; candidate = berth_look_ahead(berth, ++i)) {
 		struct unit unit = berth_unit_of(berth, candidate->id);
@@ -144,9 +147,11 @@ static void add_victim(struct berth *berth, struct exchange *exchange, const str
 	uint32_t taker = berth_job_of(view, folio_get(berth->table, exchange->comes->id));
 	uint32_t giver = berth_job_of(view, folio_get(berth->table, victim->id));
 	bool returns = taker != giver && berth->fast_of[taker] < view->jobs[taker].floor_pages;
-	exchange->cost += berth_cost_of_unit(berth, victim, berth->demote_ps);
+	bool is_ahead = exchange->nr_pages + exchange->ahead >= exchange->needed;
+	uint64_t charge = is_ahead ? exchange->charge : AHEAD_ONE;
+	exchange->cost += berth_cost_of_unit(berth, victim, berth->demote_ps) * charge / AHEAD_ONE;
 	for (unsigned i = 0; i < NR_HORIZONS && !returns; i++)
-		exchange->loss[i] += victim->worth[i];
+		exchange->loss[i] += victim->worth[i] * charge / AHEAD_ONE;
 	exchange->nr_pages += victim->nr_pages;
 	berth->leaving[exchange->nr++] = *victim;
 	berth->leaving[exchange->nr - 1].is_returned = returns;
@@ -241,6 +246,7 @@ struct trade {
 	struct plan *plan;
 	uint64_t free_pages;  /* that promotions may have */
 	uint64_t short_pages; /* still to be freed for the kernel */
+	uint64_t charge;      /* for each of these, of AHEAD_ONE */
 	uint64_t budget;
 };
 
@@ -270,6 +276,7 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
 				 .comes = &unit,
 				 .is_at_cap = is_at_cap,
 				 .ahead = ahead,
+				 .charge = trade->charge,
 				 .needed = wanted - MIN(spare, wanted),
 				 .budget = trade->budget };
 	if (trade->budget < unit.nr_pages + swap.needed)
@@ -293,7 +300,7 @@ static int trade_one(struct berth *berth, struct trade *trade, const struct cand
  * each page that comes wakes the kernel's reclaim, which goes through the node's pages until its
  * high mark is reached, in vain without swap, and keeps the program from running meanwhile (5 s in
  * the lab, with huge pages on, which raise the marks). So while pages come, as many more go until
- * that mark is reached: what comes pays for both. */
+ * that mark is reached: what comes pays for both, all that wait together. */
 void berth_trade(struct berth *berth, const struct policy_view *view, struct plan *plan,
 		 uint64_t keep)
 {
@@ -309,6 +316,7 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		berth->replaced_ps = 0;
 	struct candidate candidate;
 	berth_gather(berth);
+	trade.charge = MIN(trade.short_pages * AHEAD_ONE / MAX(berth->nr_heap, 1), AHEAD_ONE);
 	while (nr_failed < FAILURES_MAX && berth_next_candidate(berth, &candidate)) {
 		if (!may_rise(berth, view, candidate.id))
 			continue;
