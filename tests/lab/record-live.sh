@@ -11,7 +11,7 @@ cd "$TMP" || exit 1
 M='node:dram:192MiB@80ns/100GBps:cpus=0 node:cxl:96MiB@250ns/20GBps'
 cat >guest <<END
 work() { exec $BUILD/lab/workloads/hotset --memory 16MiB --hot 4MiB --seconds "\$1" >/dev/null; }
-mkdir -m 700 /tmp/state && cd /tmp || exit 2
+state=\$(mktemp -d) && cd "\$(mktemp -d)" || exit 2 # /tmp has the files of the host
 wait_for() { # the file is larger than this
 	for try in \$(seq 300); do
 		[ "\$(stat -c %s "\$1" 2>/dev/null || echo 0)" -gt "\$2" ] && return
@@ -19,7 +19,7 @@ wait_for() { # the file is larger than this
 	done
 	echo "\$1 stays small"; exit 9
 }
-record() { $BERTH record --state /tmp/state "\$@"; }
+record() { $BERTH record --state \$state "\$@"; }
 
 # With a child, until both have ended.
 (work 1s & work 1s) & pid=\$!
@@ -31,18 +31,18 @@ echo \$long >/sys/fs/cgroup/some/below/cgroup.procs
 record --cgroup some --for 1s -o group.berth || exit 4
 kill -0 \$long || exit 5
 # Ctrl-C (which what bash starts in the background ignores) ends it well; kill -9 leaves what was written.
-env --default-signal=INT $BERTH record --state /tmp/state -p \$long -o interrupted.berth & recorder=\$!
+env --default-signal=INT $BERTH record --state \$state -p \$long -o interrupted.berth & recorder=\$!
 wait_for interrupted.berth.part 1500
 kill -INT \$recorder; wait \$recorder || exit 6
-$BERTH record --state /tmp/state -p \$long -o killed.berth & recorder=\$!
+$BERTH record --state \$state -p \$long -o killed.berth & recorder=\$!
 wait_for killed.berth.part 1500
 kill -9 \$recorder; wait \$recorder
 # A full disk: what was recorded until then, and status 5.
 mkdir small && mount -t tmpfs -o size=12k small small
 record -p \$long -o small/full.berth; [ \$? = 5 ] || exit 7
 kill \$long
-[ -z "\$(ls /tmp/state)" ] || $BERTH restore --state /tmp/state
-[ -z "\$(ls /tmp/state)" ] || exit 8
+[ -z "\$(ls \$state)" ] || $BERTH restore --state \$state
+[ -z "\$(ls \$state)" ] || exit 8
 cp *.berth killed.berth.part small/full.berth $TMP
 END
 
