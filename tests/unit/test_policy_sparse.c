@@ -100,6 +100,20 @@ static void test_sparse_checks_find_a_hot_set_soon(void **state)
 	}
 }
 
+/* The kernel wants more free than there is: what comes pays for that together. A page that had to
+ * pay for its own place and as much again would not come before it is better known. */
+static void test_sparse_checks_make_room_together(void **state)
+{
+	struct sparse sparse;
+	(void)state;
+	open_sparse(&sparse, 200 * NS_PER_MS);
+	sparse.world.high_pages = NR_HOT / 2;
+	turns(&sparse, 2, 2 * NS_PER_S);
+	assert_in_range(nr_hot_fast(&sparse), NR_HOT * 8 / 10, NR_HOT);
+	assert_in_range(sparse.world.nr_demoted, NR_HOT, NR_HOT * 3 / 2);
+	paper_close(&sparse.world);
+}
+
 static void test_sparse_checks_follow_a_hot_set(void **state)
 {
 	struct sparse sparse;

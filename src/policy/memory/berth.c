@@ -51,9 +51,9 @@
  * which moves pay; berth_large.c: large folios; berth_load.c: fast memory that is slower;
  * berth_claims.c: floors and caps; here the samples, paces and prices.
  *
- * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; 28 bytes per folio in
- * the table and 28 beside it (30 with hardware samples), 4 for each victim, 0.4 MiB for the
- * classes.
+ * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; where rounds are long
+ * as many as bring moves, and all of them at most every 10 s. 28 bytes per folio in the table and
+ * 28 beside it (30 with hardware samples), 4 for each victim, 0.4 MiB for the classes.
  */
 #include <stdlib.h>
 #include <string.h>

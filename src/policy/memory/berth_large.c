@@ -55,6 +55,11 @@ struct folio *berth_large_at(struct berth *berth, uint32_t space, uint64_t page)
 	return id == FOLIO_NONE ? NULL : folio_get(berth->larges, id);
 }
 
+struct folio *berth_large_of(struct berth *berth, const struct unit *unit)
+{
+	return unit->nr_pages == 1 ? NULL : berth_large_at(berth, unit->space, unit->page);
+}
+
 void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
 {
 	uint32_t id = find_large(berth, space, page);
@@ -136,9 +141,7 @@ uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32
 
 static bool is_told(struct berth *berth, const struct unit *unit)
 {
-	const struct folio *large = unit->nr_pages == 1
-					    ? NULL
-					    : berth_large_at(berth, unit->space, unit->page);
+	const struct folio *large = berth_large_of(berth, unit);
 	return large && large->bits & HAS_TOLD_SHARE;
 }
 
@@ -226,8 +229,8 @@ static int64_t earns(const struct berth *berth, const struct unit *unit)
 void berth_choose_part(struct berth *berth, struct unit *unit)
 {
 	uint32_t best = berth_value_lasting(berth, unit);
-	const struct folio *large = berth_large_at(berth, unit->space, unit->page);
-	if (unit->nr_pages == 1 || !large || !(large->bits & HAS_NAMED_PAGES))
+	const struct folio *large = berth_large_of(berth, unit);
+	if (!large || !(large->bits & HAS_NAMED_PAGES))
 		return; /* one bit says nothing of any page, and chance makes some look better */
 	const struct folio *folio = folio_get(berth->table, best);
 	struct unit part = { .id = best,
@@ -244,8 +247,7 @@ void berth_choose_part(struct berth *berth, struct unit *unit)
 /* A folio is looked at once per round, by whichever of its pages comes first. */
 bool berth_is_first_look(struct berth *berth, const struct unit *unit)
 {
-	struct folio *large = unit->nr_pages == 1 ? NULL
-						  : berth_large_at(berth, unit->space, unit->page);
+	struct folio *large = berth_large_of(berth, unit);
 	if (!large)
 		return true;
 	if (large->seen == berth->now)

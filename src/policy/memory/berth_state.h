@@ -312,6 +312,7 @@ void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class);
 
 /* berth_large.c */
 struct folio *berth_large_at(struct berth *berth, uint32_t space, uint64_t page);
+struct folio *berth_large_of(struct berth *berth, const struct unit *unit); /* NULL: one page */
 void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page);
 void berth_note_order(struct berth *berth, const struct sample *sample);
 /* What moves along with it; worth is not filled in. */

@@ -27,8 +27,7 @@ static unsigned bin_of(const struct berth *berth, const struct unit *unit)
 /* A large folio is marked as one. */
 static struct folio *marked_of(struct berth *berth, const struct unit *unit)
 {
-	struct folio *large = unit->nr_pages == 1 ? NULL
-						  : berth_large_at(berth, unit->space, unit->page);
+	struct folio *large = berth_large_of(berth, unit);
 	return large ? large : folio_get(berth->table, unit->id);
 }
 
