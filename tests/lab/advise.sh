@@ -20,7 +20,7 @@ else
 	tier reclaim 1s 2>$TMP/refused && { echo 'reclaim was not refused'; exit 1; }
 	grep -q 'nodeN/reclaim' $TMP/refused || { cat $TMP/refused; exit 1; }
 fi
-tier cold,collapse 7s || { echo 'the run failed'; exit 1; }
+tier cold,collapse 11s || { echo 'the run failed'; exit 1; }
 grep '^thp_collapse_alloc ' /proc/vmstat >$TMP/vmstat
 END
 
