@@ -217,7 +217,7 @@ int daemon_explain_to_json(struct json_writer *json, const struct daemon *daemon
 			   const struct daemon_page *page, const bool *seen, struct printbuf *err)
 {
 	const struct ledger_event *event;
-	uint32_t nr = 0;
+	uint32_t nr = 0, nr_refused = 0;
 	if (!daemon->placer)
 		return error_set(err, -ENOENT, "no memory is placed now%s%s",
 				 daemon->why_no_memory[0] ? ": " : "", daemon->why_no_memory);
@@ -229,8 +229,10 @@ int daemon_explain_to_json(struct json_writer *json, const struct daemon *daemon
 	json_array_begin(json, "events"); /* the last one first */
 	for (uint64_t age = 0;
 	     nr < EXPLAIN_EVENTS_MAX && (event = ledger_event(&daemon->placer->ledger, age)); age++)
-		if (is_asked_for(daemon, event, page, seen)) {
+		if (is_asked_for(daemon, event, page, seen) &&
+		    (event->outcome == MOVE_DONE || nr_refused < EXPLAIN_REFUSED_MAX)) {
 			add_event(json, daemon, event);
+			nr_refused += event->outcome != MOVE_DONE;
 			nr++;
 		}
 	json_array_end(json);

@@ -7,7 +7,8 @@
 #include "base/json.h"
 #include "linux/daemon.h"
 
-#define EXPLAIN_EVENTS_MAX 200
+#define EXPLAIN_EVENTS_MAX  200
+#define EXPLAIN_REFUSED_MAX 100 /* of these: many at once hide nothing of what was moved */
 
 struct daemon_page { /* what is asked for */
 	uint64_t address;
