@@ -27,26 +27,27 @@ void predict_fini(struct predict *predict)
 	predict->cells = predict->parents = NULL;
 }
 
-static void add_trial(struct predict_cell *cell, uint64_t touches, uint32_t samples)
+static void add_trials(struct predict_cell *cell, uint32_t nr, uint64_t touches, uint32_t samples)
 {
 	if (cell->nr >= TRIALS_MAX || cell->samples > UINT32_MAX / 2) {
 		cell->nr /= 2;
 		cell->touches /= 2;
 		cell->samples /= 2;
 	}
-	cell->nr++;
-	cell->touches += touches * PREDICT_ONE;
+	cell->nr += nr;
+	cell->touches += touches * nr * PREDICT_ONE;
 	cell->samples += MIN(samples, UINT32_MAX / 4);
 }
 
-void predict_learn(struct predict *predict, uint32_t class, uint32_t parent, uint64_t touches,
-		   uint32_t samples)
+void predict_learn(struct predict *predict, uint32_t class, uint32_t parent, uint32_t nr,
+		   uint64_t touches, uint32_t samples)
 {
 	if (class >= predict->nr_classes || parent >= predict->nr_parents)
 		return;
 	touches = MIN(touches, UINT32_MAX);
-	add_trial(&predict->cells[class], touches, samples);
-	add_trial(&predict->parents[parent], touches, samples);
+	nr = MIN(nr, TRIALS_MAX);
+	add_trials(&predict->cells[class], nr, touches, samples);
+	add_trials(&predict->parents[parent], nr, touches, samples);
 }
 
 static uint64_t mean_of(const struct predict_cell *cell, uint64_t stand_in)

@@ -50,9 +50,10 @@ struct predict_mean {	  /* of one page over one horizon */
 
 int predict_init(struct predict *predict, uint32_t nr_classes, uint32_t nr_parents);
 void predict_fini(struct predict *predict);
-/* A trial is over: a page that was of `class` got so many touches and samples. */
-void predict_learn(struct predict *predict, uint32_t class, uint32_t parent, uint64_t touches,
-		   uint32_t samples);
+/* A trial is over: each of `nr` pages that were of `class` got so many touches, and all of them so
+ * many samples. */
+void predict_learn(struct predict *predict, uint32_t class, uint32_t parent, uint32_t nr,
+		   uint64_t touches, uint32_t samples);
 /* `prior`: touches (in PREDICT_ONE) to expect when nothing is known of the class. samples_bp:
  * hardware samples per ten thousand touches of all pages; 0: there are none. */
 struct predict_mean predict_mean(const struct predict *predict, uint32_t class, uint32_t parent,

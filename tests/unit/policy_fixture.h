@@ -25,6 +25,7 @@ struct paper_world {
 	uint64_t misses[2], loaded_ps[2];
 	uint64_t high_pages; /* of the fast node */
 	uint64_t now_ns, budget_pages;
+	bool answers_whole; /* what moved as one is one answer; else one for each page */
 	struct plan plan;
 	uint64_t nr_promoted, nr_demoted, nr_gone, nr_full;
 };
@@ -138,6 +139,28 @@ static inline void paper_answer(struct paper_world *world, const struct plan_mov
 		world->ops->completed(world->policy, &result, 1);
 }
 
+/* All of it is where its first page is, and there is room. */
+static inline void paper_answer_whole(struct paper_world *world, const struct plan_move *move)
+{
+	uint8_t from = world->node[move->page];
+	struct move_result result = { .page = move->page,
+				      .nr_pages = move->nr_pages,
+				      .space = move->space,
+				      .from = from,
+				      .to = move->to,
+				      .node = move->to,
+				      .outcome = MOVE_DONE };
+	for (uint64_t i = 0; i < move->nr_pages; i++) {
+		assert_int_equal(world->node[move->page + i], from);
+		world->node[move->page + i] = (uint8_t)move->to;
+	}
+	world->used[from] -= move->nr_pages;
+	world->used[move->to] += move->nr_pages;
+	assert_true(world->used[move->to] <= world->capacity[move->to]);
+	*(move->to == 0 ? &world->nr_promoted : &world->nr_demoted) += move->nr_pages;
+	world->ops->completed(world->policy, &result, 1);
+}
+
 static inline void paper_look(const struct paper_world *world, struct policy_node nodes[2])
 {
 	for (unsigned i = 0; i < 2; i++)
@@ -169,6 +192,10 @@ static inline void paper_turn(struct paper_world *world, uint64_t passed_ns)
 	for (uint32_t i = 0; i < world->plan.nr; i++) {
 		const struct plan_move *move = &world->plan.moves[i];
 		assert_true(move->to < 2 && move->from != move->to && move->why);
+		if (world->answers_whole && move->nr_pages > 1) {
+			paper_answer_whole(world, move);
+			continue;
+		}
 		for (uint64_t j = 0; j < move->nr_pages; j++)
 			paper_answer(world, move, move->page + j);
 	}

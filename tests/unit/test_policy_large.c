@@ -78,14 +78,14 @@ static uint64_t nr_fast(const struct paper_world *world, uint64_t first, uint64_
 
 /* Fast memory is four large folios that are used now and then, slow memory single pages, 600 of
  * them hot: two folios must go, each for hundreds of pages. */
-static void test_cold_folios_go_for_hot_pages(void **state)
+static void play_cold_folios(bool answers_whole)
 {
 	struct paper_world world;
 	struct seen seen = { 0 };
 	struct random random;
-	(void)state;
 	random_init(&random, 1);
 	paper_open(&world, "berth", "", 4 * LARGE, 4096);
+	world.answers_whole = answers_whole;
 	births(&world, 0, 4 * LARGE + 2048);
 	for (int round = 0; round < 300; round++) {
 		for (uint64_t head = 0; head < 4 * LARGE; head += LARGE)
@@ -103,6 +103,13 @@ static void test_cold_folios_go_for_hot_pages(void **state)
 	paper_close(&world);
 }
 
+static void test_cold_folios_go_for_hot_pages(void **state)
+{
+	(void)state;
+	play_cold_folios(true);
+	play_cold_folios(false);
+}
+
 /* A large folio in slow memory whose pages are all hot, and single cold pages in fast memory: they
  * go for it, at once, or not at all. */
 static void test_hot_folio_comes_whole(void **state)
@@ -111,6 +118,7 @@ static void test_hot_folio_comes_whole(void **state)
 	struct seen seen = { 0 };
 	(void)state;
 	paper_open(&world, "berth", "", 2 * LARGE, 4096);
+	world.answers_whole = true;
 	births(&world, 0, 4 * LARGE);
 	for (int round = 0; round < 200; round++) {
 		touch_large(&world, 2 * LARGE, 1, 1);
@@ -202,5 +210,49 @@ static void test_split_folio_is_pages_again(void **state)
 	}
 	assert_int_equal(seen.nr_split + seen.nr_whole + seen.nr_other, 0);
 	assert_int_equal(world.node[2 * LARGE + 77], 0);
+	paper_close(&world);
+}
+
+/* As long as nothing names a page of it a large folio has few records. */
+static void test_what_nothing_names_takes_little_memory(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	(void)state;
+	paper_open(&world, "berth", "", 4096, 4096);
+	births(&world, 0, PAPER_PAGES);
+	for (int round = 0; round < 4; round++) {
+		for (uint64_t head = 0; head < PAPER_PAGES; head += LARGE)
+			touch_large(&world, head, 1, 1);
+		turn(&world, &seen);
+	}
+	uint64_t bytes = world.ops->memory_bytes(world.policy);
+	for (uint64_t head = 0; head < PAPER_PAGES / 2; head += LARGE)
+		fault(&world, head + 77, 9);
+	for (uint64_t head = PAPER_PAGES / 2; head < PAPER_PAGES; head += LARGE)
+		touch_page(&world, head + 77);
+	/* 28 and 28 bytes for each page; there was room for 4,096 records before */
+	assert_true(world.ops->memory_bytes(world.policy) > bytes + 48 * (PAPER_PAGES - 4096));
+	turn(&world, &seen);
+	paper_close(&world);
+}
+
+/* Of folios of which a part is used it is told in each round how large that is: those of which
+ * more is used come up, and do not come and go. */
+static void test_more_of_it_is_used(void **state)
+{
+	struct paper_world world;
+	struct seen seen = { 0 };
+	(void)state;
+	paper_open(&world, "berth", "", 4 * LARGE, 4096);
+	world.answers_whole = true;
+	births(&world, 0, 9 * LARGE);
+	for (int round = 0; round < 300; round++) {
+		for (uint64_t i = 0; i < 8; i++)
+			touch_large(&world, i * LARGE, i < 4 ? 256 : 512, 4096);
+		turn(&world, &seen);
+	}
+	assert_int_equal(nr_fast(&world, 4 * LARGE, 4 * LARGE), 4 * LARGE);
+	assert_in_range(seen.nr_whole, 8, 12);
 	paper_close(&world);
 }

@@ -91,41 +91,56 @@ static void add_sample(struct berth *berth, uint32_t id, unsigned weight)
 						   RATE_MAX);
 }
 
+uint32_t berth_add_record(struct berth *berth, uint32_t space, uint64_t page, unsigned order)
+{
+	uint32_t id;
+	if (folio_add_new(berth->table, space, page, order, &id))
+		return FOLIO_NONE;
+	if (!room_for_pasts(berth, id)) {
+		folio_del(berth->table, id);
+		return FOLIO_NONE;
+	}
+	if (berth->samples)
+		berth->samples[id] = 0;
+	berth->nr_wide += order == WIDE_ORDER;
+	return id;
+}
+
+void berth_del_record(struct berth *berth, uint32_t id)
+{
+	berth->nr_wide -= folio_get(berth->table, id)->order == WIDE_ORDER;
+	folio_del(berth->table, id);
+}
+
 /* Scans go up, and so did the scan that met the pages first: it is likely the record behind the one
  * found last, and a bucket far away need not be read. */
-static uint32_t find_folio(struct berth *berth, uint32_t space, uint64_t page)
+static uint32_t find_folio(struct berth *berth, uint32_t space, uint64_t page, unsigned order)
 {
 	uint32_t id = berth->found + 1;
 	if (id < folio_id_end(berth->table) && folio_is_used(berth->table, id)) {
 		const struct folio *folio = folio_get(berth->table, id);
-		if (folio->page == page && folio->space == space && folio->order == 0)
+		if (folio->page == page && folio->space == space && folio->order == order)
 			return berth->found = id;
 	}
-	id = folio_find(berth->table, space, page, 0);
+	id = folio_find(berth->table, space, page, order);
 	if (id != FOLIO_NONE)
 		berth->found = id;
 	return id;
 }
 
 /* A page that find_folio() has not found. */
-static uint32_t meet_folio(struct berth *berth, uint32_t space, uint64_t page)
+static uint32_t meet_folio(struct berth *berth, uint32_t space, uint64_t page, unsigned order)
 {
-	uint32_t id;
-	if (folio_add_new(berth->table, space, page, 0, &id))
+	uint32_t id = berth_add_record(berth, space, page, order);
+	if (id == FOLIO_NONE)
 		return FOLIO_NONE;
-	if (!room_for_pasts(berth, id)) {
-		folio_del(berth->table, id);
-		return FOLIO_NONE;
-	}
 	berth->found = id; /* the next one is born behind it */
 	berth->pasts[id] = (struct past){ .short_at = berth->now,
 					  .long_at = berth->now,
 					  .born = berth->now,
 					  .trial_class = CLASS_NONE };
-	if (berth->samples)
-		berth->samples[id] = 0;
 	folio_get(berth->table, id)->seen = berth->now - 1;
-	berth->births_now += berth->has_scan;
+	berth->births_now += berth->has_scan ? berth_pages_of(berth, id) : 0;
 	berth->is_birth = berth->has_scan;
 	berth_open_trial(berth, &berth->pasts[id], CLASS_BORN);
 	return id;
@@ -149,6 +164,12 @@ static void touch_region(struct berth *berth, const struct folio *folio)
 	}
 }
 
+static void count_touches(struct berth *berth, bool is_again, uint64_t nr)
+{
+	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
+	berth->all_touches += nr;
+}
+
 /* As touch(), of a page that was met just now: nothing has decayed, its trial has just begun. */
 static void touch_first(struct berth *berth, uint32_t id, struct folio *folio, unsigned nr)
 {
@@ -159,8 +180,7 @@ static void touch_first(struct berth *berth, uint32_t id, struct folio *folio, u
 	past->trial_touches = (uint16_t)nr;
 	folio->seen = berth->now;
 	touch_region(berth, folio);
-	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
-	berth->all_touches += nr;
+	count_touches(berth, is_again, (uint64_t)nr << folio->order);
 }
 
 static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigned nr)
@@ -181,8 +201,7 @@ static void touch(struct berth *berth, uint32_t id, struct folio *folio, unsigne
 		past->trial_touches = (uint16_t)MIN(past->trial_touches + nr, UINT16_MAX);
 	folio->seen = berth->now;
 	touch_region(berth, folio);
-	berth->touches_now += is_again || !berth->has_windows ? nr : 0;
-	berth->all_touches += nr;
+	count_touches(berth, is_again, (uint64_t)nr << folio->order);
 	if (past->trial_class == CLASS_NONE && ((id + berth->now) * 0x9e3779b1u >> 28) == 0)
 		berth_open_trial(berth, past, berth_class_of(berth, folio, past));
 }
@@ -206,12 +225,37 @@ static void note_touched(struct berth *berth, uint32_t id)
 	berth->nr_touched = (uint32_t)MIN(berth->nr_slow_touched, CANDIDATES_MAX);
 }
 
-static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page)
+/* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
+ * each time. Of many checks the step is near the golden section: a page's turns
+ * are not one after the other. */
+static bool is_its_turn(const struct berth *berth, const struct sample *sample, uint64_t page,
+			unsigned order)
 {
-	uint32_t id = find_folio(berth, sample->space, page);
+	if (sample->kind != SAMPLE_HITS || sample->hits >= sample->checks)
+		return true;
+	uint64_t mixed = (order ? page / LARGE_PAGES : page) * 0x9e3779b97f4a7c15u >> 40;
+	uint64_t step = sample->checks > TURNS_FEW ? sample->checks / 8 * 5 - 1 : TURN_STEP;
+	if (order) { /* 16 of them: apart, and 5/8 would leave out every other one */
+		mixed += page % LARGE_PAGES * sample->checks / LARGE_PAGES;
+		step = sample->checks > TURNS_FEW ? sample->checks * 633 / 1024 : TURN_STEP;
+	}
+	uint64_t turn = mixed + berth->now * step;
+	bool is_power = (sample->checks & (sample->checks - 1)) == 0;
+	turn = is_power ? turn & (sample->checks - 1) : turn % sample->checks;
+	return turn < sample->hits;
+}
+
+/* All 16 records of a large folio are met at once, whichever of them are used. */
+static void observe_page(struct berth *berth, const struct sample *sample, uint64_t page,
+			 unsigned order)
+{
+	bool is_used = is_its_turn(berth, sample, page, order);
+	if (!is_used && !order)
+		return;
+	uint32_t id = find_folio(berth, sample->space, page, order);
 	bool is_met = id == FOLIO_NONE;
 	if (is_met)
-		id = meet_folio(berth, sample->space, page);
+		id = meet_folio(berth, sample->space, page, order);
 	if (id == FOLIO_NONE)
 		return;
 	struct folio *folio = folio_get(berth->table, id);
@@ -219,7 +263,7 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		folio->node = (uint16_t)sample->node;
 	if (berth->is_birth && sample->node != SAMPLE_NONE &&
 	    !room_is_fast(berth->machine, sample->node))
-		berth->spilled++;
+		berth->spilled += berth_pages_of(berth, id);
 	berth->is_birth = false;
 	if (sample->kind == SAMPLE_HARDWARE) {
 		struct past *past = &berth->pasts[id];
@@ -234,7 +278,7 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		if (berth->has_bits)
 			return;
 	}
-	if (folio->seen == berth->now)
+	if (folio->seen == berth->now || !is_used)
 		return;
 	bool is_slow = !room_is_fast(berth->machine, folio->node);
 	if (is_slow)
@@ -246,19 +290,16 @@ static void observe_page(struct berth *berth, const struct sample *sample, uint6
 		berth_note_crowd(berth, id);
 }
 
-/* Of a range where h of c checks of one page or another had a hit, h of c pages were used, others
- * each time. Of many checks the step is near the golden section: a page's turns
- * are not one after the other. */
-static bool is_its_turn(const struct berth *berth, const struct sample *sample, uint64_t page)
+static void observe_pages(struct berth *berth, const struct sample *sample)
 {
-	if (sample->kind != SAMPLE_HITS || sample->hits >= sample->checks)
-		return true;
-	uint64_t mixed = page * 0x9e3779b97f4a7c15u >> 40;
-	uint64_t step = sample->checks > TURNS_FEW ? sample->checks / 8 * 5 - 1 : TURN_STEP;
-	uint64_t turn = mixed + berth->now * step;
-	bool is_power = (sample->checks & (sample->checks - 1)) == 0;
-	turn = is_power ? turn & (sample->checks - 1) : turn % sample->checks;
-	return turn < sample->hits;
+	uint64_t end = sample->page + MIN(sample->nr_pages, RANGE_PAGES_MAX);
+	bool may_be_wide = sample->order >= LARGE_ORDER;
+	for (uint64_t page = sample->page; page < end;) {
+		unsigned order = may_be_wide ? berth_order_at(berth, sample->space, page) : 0;
+		page &= ~(((uint64_t)1 << order) - 1);
+		observe_page(berth, sample, page, order);
+		page += (uint64_t)1 << order;
+	}
 }
 
 static void berth_observe(void *policy, const struct sample_batch *batch)
@@ -277,21 +318,9 @@ static void berth_observe(void *policy, const struct sample_batch *batch)
 		berth->has_windows |= berth->is_in_window;
 		if (berth->is_in_window)
 			berth->window_ns = sample->window_ns;
-		uint64_t nr = MIN(sample->nr_pages, RANGE_PAGES_MAX);
-		for (uint64_t j = 0; j < nr; j++)
-			if (is_its_turn(berth, sample, sample->page + j))
-				observe_page(berth, sample, sample->page + j);
+		observe_pages(berth, sample);
 		berth->has_new |= sample->kind != SAMPLE_HARDWARE || !berth->has_bits;
 	}
-}
-
-static void forget(struct berth *berth, uint32_t id)
-{
-	const struct folio *folio = folio_get(berth->table, id);
-	if (berth->pasts[id].trial_class != CLASS_NONE)
-		berth_close_trial(berth, id, &berth->pasts[id]);
-	berth_forget_large(berth, folio->space, folio->page);
-	folio_del(berth->table, id);
 }
 
 /* One folio of the sweep. */
@@ -300,7 +329,7 @@ static void look_at(struct berth *berth, const struct policy_view *view, uint32_
 	struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	if (berth_has_ended(view, folio)) {
-		forget(berth, id);
+		berth_forget(berth, id);
 		return;
 	}
 	berth_close_if_over(berth, id, past);
@@ -336,8 +365,10 @@ void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t n
 
 static void count_move(struct berth *berth, uint32_t id)
 {
-	berth->nr_trips += berth_would_be_trip(berth, id);
-	if (++berth->nr_moves >= MOVES_MAX) {
+	uint32_t nr = berth_pages_of(berth, id);
+	berth->nr_trips += berth_would_be_trip(berth, id) ? nr : 0;
+	berth->nr_moves += nr;
+	if (berth->nr_moves >= MOVES_MAX) {
 		berth->nr_moves /= 2;
 		berth->nr_trips = (berth->nr_trips + 1) / 2;
 	}
@@ -354,15 +385,19 @@ static void begin_sweep(struct berth *berth, const struct policy_view *view)
 	berth_sweep(berth, view, is_quick ? MIN(MAX(end / 8, 512), SWEEP_MAX) : SWEEP_CHUNK);
 }
 
-static void learn(struct berth *berth, const struct move_result *result, uint64_t page)
+/* Is what moved, or was refused, all of the page's large folio? */
+static bool covers_large(const struct move_result *result, uint64_t page)
 {
-	uint32_t id = folio_find(berth->table, result->space, page, 0);
-	if (id == FOLIO_NONE)
-		return;
+	uint64_t head = page & ~(uint64_t)(LARGE_PAGES - 1);
+	return result->page <= head && result->page + result->nr_pages >= head + LARGE_PAGES;
+}
+
+static void learn(struct berth *berth, const struct move_result *result, uint32_t id)
+{
 	struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	if (result->outcome == MOVE_REFUSED_GONE) {
-		forget(berth, id);
+		berth_forget(berth, id);
 		return;
 	}
 	folio->bits &= ~(unsigned)FOLIO_MOVING & 63u;
@@ -379,11 +414,25 @@ static void learn(struct berth *berth, const struct move_result *result, uint64_
 	past->moved_ms = MAX(berth->now_ms, 1);
 }
 
+/* Returns the pages that the record there stands for, of those that were moved. */
+static uint64_t learn_at(struct berth *berth, const struct move_result *result, uint64_t page)
+{
+	unsigned order = berth->nr_wide ? berth_order_at(berth, result->space, page) : 0;
+	if (order && !covers_large(result, page)) {
+		berth_narrow(berth, result->space, page);
+		order = 0;
+	}
+	uint32_t id = folio_find(berth->table, result->space, page, order);
+	if (id != FOLIO_NONE)
+		learn(berth, result, id);
+	return (uint64_t)1 << order;
+}
+
 static void berth_completed(void *policy, const struct move_result *results, uint32_t nr)
 {
 	for (uint32_t i = 0; i < nr; i++)
-		for (uint64_t j = 0; j < results[i].nr_pages; j++)
-			learn(policy, &results[i], results[i].page + j);
+		for (uint64_t j = 0; j < results[i].nr_pages;)
+			j += learn_at(policy, &results[i], results[i].page + j);
 }
 
 static uint32_t home_of(const struct machine *machine)
@@ -460,7 +509,8 @@ static void pace(struct berth *berth, const struct policy_view *view)
 			misses += view->nodes[i].nr_misses;
 	}
 	berth->all_misses += misses;
-	berth->nr_pages = MAX(MIN(pages, folio_nr(berth->table)), 1);
+	uint64_t nr_known = folio_nr(berth->table) + berth->nr_wide * (WIDE_PAGES - 1);
+	berth->nr_pages = MAX(MIN(pages, nr_known), 1);
 	if (!berth->has_new)
 		return;
 	if (berth->has_windows) { /* rounds are few */

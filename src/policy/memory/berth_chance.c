@@ -31,9 +31,11 @@ void berth_note_seen(struct berth *berth, uint32_t id)
 	const struct past *past = &berth->pasts[id];
 	if (!berth->is_in_window)
 		return;
-	berth->seen_now++;
-	berth->again_now += folio_get(berth->table, id)->seen + 1 == berth->now &&
-			    past->short_count >= RATE_ONE;
+	uint32_t nr = berth_pages_of(berth, id);
+	bool is_again = folio_get(berth->table, id)->seen + 1 == berth->now &&
+			past->short_count >= RATE_ONE;
+	berth->seen_now += nr;
+	berth->again_now += is_again ? nr : 0;
 }
 
 /* It changed its node after a round in which it may have been seen. */
@@ -42,10 +44,11 @@ void berth_note_gone(struct berth *berth, uint32_t id, bool is_up)
 	if (folio_get(berth->table, id)->seen + 1 != berth->now ||
 	    berth->pasts[id].short_count < RATE_ONE)
 		return;
+	uint64_t nr = berth_pages_of(berth, id);
 	if (!is_up)
-		berth->seen_before++;
-	else if (berth->seen_before > 0)
-		berth->seen_before--;
+		berth->seen_before += nr;
+	else
+		berth->seen_before -= MIN(berth->seen_before, nr);
 }
 
 /* How many were seen again, of those that might have been, and that would have been by chance. */
@@ -97,9 +100,11 @@ static void add_counts(const struct berth *berth, uint32_t id, uint64_t *lasting
 	const struct folio *folio = folio_get(berth->table, id);
 	const struct past *past = &berth->pasts[id];
 	uint32_t at = past->long_at;
-	*lasting += berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	uint64_t count = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
+	*lasting += count << folio->order;
 	at = past->short_at;
-	*brief += berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	count = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
+	*brief += count << folio->order;
 }
 
 bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
@@ -111,7 +116,7 @@ bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
 	uint64_t age = berth->now - berth->pasts[unit->id].born + 1, lasting = 0, brief = 0;
 	uint64_t rounds = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
 	uint64_t brief_rounds = MIN(age, (uint64_t)berth->half[SHORT] * 3 / 2);
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		if (id != FOLIO_NONE)
 			add_counts(berth, id, &lasting, &brief);

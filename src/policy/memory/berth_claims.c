@@ -75,9 +75,9 @@ static void count_levels(const struct berth *berth, const struct policy_view *vi
 			continue;
 		const struct folio *folio = folio_get(berth->table, id);
 		if (folio->bits & FOLIO_MOVING)
-			excess->nr_moving++;
+			excess->nr_moving += berth_pages_of(berth, id);
 		else
-			excess->nr_of_level[level_of(berth, folio)]++;
+			excess->nr_of_level[level_of(berth, folio)] += berth_pages_of(berth, id);
 	}
 }
 
@@ -116,7 +116,8 @@ static void give_back(struct berth *berth, const struct policy_view *view, struc
 		if (!berth_plan_unit(berth, plan, &unit, berth->slow, why))
 			return;
 		plan->moves[plan->nr - 1].is_claimed = excess->job != ALL_JOBS;
-		excess->nr_at_level -= level == excess->level;
+		if (level == excess->level)
+			excess->nr_at_level -= MIN(excess->nr_at_level, unit.step);
 		excess->nr_left -= MIN(excess->nr_left, unit.nr_pages);
 		*fast_pages -= MIN(*fast_pages, unit.nr_pages);
 	}
@@ -161,9 +162,9 @@ static uint64_t count_wanted(const struct berth *berth, const struct policy_view
 		if (!may_come(berth, view, job, id))
 			continue;
 		if (folio_get(berth->table, id)->bits & FOLIO_MOVING)
-			nr_moving++;
-		else
-			nr_wanted += !berth_is_settling(berth, id);
+			nr_moving += berth_pages_of(berth, id);
+		else if (!berth_is_settling(berth, id))
+			nr_wanted += berth_pages_of(berth, id);
 	}
 	return nr > nr_moving ? MIN(nr - nr_moving, nr_wanted) : 0;
 }

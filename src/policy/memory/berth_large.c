@@ -19,7 +19,14 @@
  *
  * Folios of less than 2 MiB count as pages; of more, as several of 2 MiB.
  *
- * Cost: 60 bytes per large folio; its worth takes 512 values, once per folio and round.
+ * As long as nothing names a page of it, all that is known of a large folio is how large a part of
+ * it is used. So it has 16 records instead of 512, of 32 pages each; as many of them count as used
+ * as that part says, others each time. When a sample names a page, or the folio is no more, each
+ * page gets the record that was its 32 pages'. A large folio that was put together from pages that
+ * are known keeps the records of these.
+ *
+ * Cost: 60 bytes per large folio and 28 + 28 for each of its records; its worth takes 16 or 512
+ * values, once per folio and round.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +67,50 @@ struct folio *berth_large_of(struct berth *berth, const struct unit *unit)
 	return unit->nr_pages == 1 ? NULL : berth_large_at(berth, unit->space, unit->page);
 }
 
-void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
+/* Of the policy's own bits of a large folio: samples named pages of it; or told how many of its
+ * pages are used in a window, which is what is known of all of them. */
+#define HAS_NAMED_PAGES (1u << 3)
+#define HAS_TOLD_SHARE	(1u << 4)
+#define IS_WIDE		(1u << 5) /* its records stand for WIDE_PAGES each */
+
+unsigned berth_order_at(struct berth *berth, uint32_t space, uint64_t page)
+{
+	const struct folio *large = berth_large_at(berth, space, page);
+	return large && large->bits & IS_WIDE ? WIDE_ORDER : 0;
+}
+
+static void narrow_record(struct berth *berth, uint32_t id)
+{
+	struct folio wide = *folio_get(berth->table, id);
+	struct past past = berth->pasts[id];
+	berth_del_record(berth, id);
+	for (uint64_t i = 0; i < WIDE_PAGES; i++) {
+		id = berth_add_record(berth, wide.space, wide.page + i, 0);
+		if (id == FOLIO_NONE)
+			return;
+		struct folio *folio = folio_get(berth->table, id);
+		folio->seen = wide.seen;
+		folio->heat = wide.heat;
+		folio->node = wide.node;
+		folio->bits = wide.bits & ~(unsigned)FOLIO_MARK & 63u;
+		berth->pasts[id] = past;
+	}
+}
+
+void berth_narrow(struct berth *berth, uint32_t space, uint64_t page)
+{
+	struct folio *large = berth_large_at(berth, space, page);
+	if (!large || !(large->bits & IS_WIDE))
+		return;
+	for (uint64_t i = 0; i < LARGE_PAGES; i += WIDE_PAGES) {
+		uint32_t id = folio_find(berth->table, space, large->page + i, WIDE_ORDER);
+		if (id != FOLIO_NONE)
+			narrow_record(berth, id);
+	}
+	large->bits &= ~IS_WIDE & 63u;
+}
+
+static void drop_large(struct berth *berth, uint32_t space, uint64_t page)
 {
 	uint32_t id = find_large(berth, space, page);
 	if (id == FOLIO_NONE)
@@ -69,16 +119,46 @@ void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
 	berth->large_found.is_good = false;
 }
 
-/* Of the policy's own bits of a large folio: samples named pages of it; or told how many of its
- * pages are used in a window, which is what is known of all of them. */
-#define HAS_NAMED_PAGES (1u << 3)
-#define HAS_TOLD_SHARE	(1u << 4)
+void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page)
+{
+	berth_narrow(berth, space, page);
+	drop_large(berth, space, page);
+}
+
+static void forget_record(struct berth *berth, uint32_t id)
+{
+	if (berth->pasts[id].trial_class != CLASS_NONE)
+		berth_close_trial(berth, id, &berth->pasts[id]);
+	berth_del_record(berth, id);
+}
+
+void berth_forget(struct berth *berth, uint32_t id)
+{
+	struct unit unit = berth_unit_of(berth, id);
+	if (unit.step == 1)
+		forget_record(berth, id);
+	for (uint32_t i = 0; unit.step > 1 && i < unit.nr_pages; i += unit.step) {
+		uint32_t member = berth_member(berth, &unit, i);
+		if (member != FOLIO_NONE)
+			forget_record(berth, member);
+	}
+	drop_large(berth, unit.space, unit.page);
+}
+
+static bool has_records(const struct berth *berth, uint32_t space, uint64_t head)
+{
+	for (uint64_t i = 0; i < LARGE_PAGES; i++)
+		if (folio_find(berth->table, space, head + i, 0) != FOLIO_NONE)
+			return true;
+	return false;
+}
 
 /* All of it is where one page of it was seen. */
 static void take_along(struct berth *berth, const struct folio *large)
 {
-	for (uint64_t i = 0; i < LARGE_PAGES; i++) {
-		uint32_t id = folio_find(berth->table, large->space, large->page + i, 0);
+	unsigned order = large->bits & IS_WIDE ? WIDE_ORDER : 0;
+	for (uint64_t i = 0; i < LARGE_PAGES; i += (uint64_t)1 << order) {
+		uint32_t id = folio_find(berth->table, large->space, large->page + i, order);
 		if (id != FOLIO_NONE)
 			folio_get(berth->table, id)->node = large->node;
 	}
@@ -95,11 +175,15 @@ static void note_large(struct berth *berth, const struct sample *sample, uint64_
 		berth->large_found.is_good = false;
 		large = folio_get(berth->larges, id);
 		large->seen = berth->now - 1;
+		if (sample->kind == SAMPLE_HITS && !has_records(berth, space, head_of(page)))
+			large->bits |= IS_WIDE;
 	}
-	if (sample->kind != SAMPLE_HITS)
+	if (sample->kind != SAMPLE_HITS) {
 		large->bits |= HAS_NAMED_PAGES;
-	else if (sample->checks > 1)
+		berth_narrow(berth, space, page);
+	} else if (sample->checks > 1) {
 		large->bits |= HAS_TOLD_SHARE;
+	}
 	if (node == SAMPLE_NONE || large->node == node)
 		return;
 	large->node = (uint16_t)node;
@@ -129,14 +213,16 @@ struct unit berth_unit_of(struct berth *berth, uint32_t id)
 	return (struct unit){ .id = id,
 			      .space = folio->space,
 			      .page = is_large ? head_of(folio->page) : folio->page,
-			      .nr_pages = is_large ? LARGE_PAGES : 1 };
+			      .nr_pages = is_large ? LARGE_PAGES : 1,
+			      .step = 1u << folio->order };
 }
 
 uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i)
 {
 	if (unit->nr_pages == 1)
 		return unit->id;
-	return folio_find(berth->table, unit->space, unit->page + i, 0);
+	return folio_find(berth->table, unit->space, unit->page + i,
+			  unit->step == 1 ? 0 : WIDE_ORDER);
 }
 
 static bool is_told(struct berth *berth, const struct unit *unit)
@@ -151,12 +237,12 @@ uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 	uint32_t best = unit->id;
 	uint64_t most = 0;
 	unit->worth[LONG] = 0;
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		if (id == FOLIO_NONE)
 			continue;
 		uint64_t worth = berth_lasting_worth_of(berth, id, is_known);
-		unit->worth[LONG] += worth;
+		unit->worth[LONG] += worth * unit->step;
 		best = worth > most ? id : best;
 		most = MAX(most, worth);
 	}
@@ -187,14 +273,14 @@ static void add_up(struct berth *berth, struct unit *unit)
 {
 	bool is_known = is_told(berth, unit);
 	unit->worth[SHORT] = unit->worth[LONG] = 0;
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		uint64_t worth[NR_HORIZONS];
 		if (id == FOLIO_NONE)
 			continue;
 		berth_worth_of(berth, id, is_known, worth);
-		unit->worth[SHORT] += worth[SHORT];
-		unit->worth[LONG] += worth[LONG];
+		unit->worth[SHORT] += worth[SHORT] * unit->step;
+		unit->worth[LONG] += worth[LONG] * unit->step;
 	}
 }
 
@@ -237,6 +323,7 @@ void berth_choose_part(struct berth *berth, struct unit *unit)
 			     .space = folio->space,
 			     .page = folio->page,
 			     .nr_pages = 1,
+			     .step = 1,
 			     .is_split = true };
 	part.worth[LONG] = berth_lasting_worth_of(berth, best, false);
 	int64_t all = earns(berth, unit), one = earns(berth, &part);

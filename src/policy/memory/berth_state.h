@@ -61,6 +61,8 @@
 #define AHEAD_MAX   1024 /* candidates looked at for one large folio's place */
 #define LARGE_ORDER 9
 #define LARGE_PAGES 512
+#define WIDE_ORDER  5 /* a record of a large folio of which nothing names pages */
+#define WIDE_PAGES  32
 #define LEAVING_MAX (2 * LARGE_PAGES) /* for one folio, and as much for the kernel */
 #define MOVE_PS	    UINT64_C(1000000) /* of a move, whatever its size */
 #define QUEUE_TICKS 32		      /* that latencies under load are means of */
@@ -106,6 +108,7 @@ struct unit {	       /* what moves as one: a page, or a large folio */
 	uint32_t space;
 	uint32_t id; /* of a page of it */
 	uint32_t nr_pages;
+	uint32_t step;		     /* pages that one record stands for */
 	bool is_split;		     /* a page that leaves its large folio */
 	bool is_returned;	     /* it goes since it was lent, whatever it is worth */
 	uint64_t worth[NR_HORIZONS]; /* of all of it */
@@ -163,6 +166,7 @@ struct berth {
 	bool has_scan;	   /* hits of checks: who is seen first was born since the last round */
 	/* paces */
 	uint64_t nr_pages;
+	uint64_t nr_wide; /* records that stand for WIDE_PAGES */
 	uint64_t touches_now, touches_avg;
 	uint64_t chance; /* of an average page to be seen in a round, of CHANCE_ONE */
 	/* pages of slow memory that windows saw: in this round; again; in the last one, there
@@ -253,6 +257,12 @@ static inline void berth_set_bar(struct folio *folio, unsigned bar)
 	folio->bits = ((folio->bits & ((1u << BAR_SHIFT) - 1)) | bar << BAR_SHIFT) & 63u;
 }
 
+/* That the record stands for. */
+static inline uint32_t berth_pages_of(const struct berth *berth, uint32_t id)
+{
+	return 1u << folio_get(berth->table, id)->order;
+}
+
 /* Moved so lately that a move now would be half of a round trip. */
 static inline bool berth_would_be_trip(const struct berth *berth, uint32_t id)
 {
@@ -279,6 +289,9 @@ static inline bool berth_has_ended(const struct policy_view *view, const struct 
 /* berth.c */
 /* Goes on with the sweep by so many folios, at most once round per round. */
 void berth_sweep(struct berth *berth, const struct policy_view *view, uint32_t nr);
+/* Of what has none; FOLIO_NONE: out of memory. Its past is the caller's to fill in. */
+uint32_t berth_add_record(struct berth *berth, uint32_t space, uint64_t page, unsigned order);
+void berth_del_record(struct berth *berth, uint32_t id);
 
 /* berth_value.c */
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio);
@@ -313,11 +326,18 @@ void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class);
 /* berth_large.c */
 struct folio *berth_large_at(struct berth *berth, uint32_t space, uint64_t page);
 struct folio *berth_large_of(struct berth *berth, const struct unit *unit); /* NULL: one page */
+/* It is no large folio any more; its pages are remembered. */
 void berth_forget_large(struct berth *berth, uint32_t space, uint64_t page);
+/* The record, and where it speaks for a large folio all of that. */
+void berth_forget(struct berth *berth, uint32_t id);
+/* Order of the records there: WIDE_ORDER or 0. */
+unsigned berth_order_at(struct berth *berth, uint32_t space, uint64_t page);
+/* Its pages get records of their own, as they were. */
+void berth_narrow(struct berth *berth, uint32_t space, uint64_t page);
 void berth_note_order(struct berth *berth, const struct sample *sample);
 /* What moves along with it; worth is not filled in. */
 struct unit berth_unit_of(struct berth *berth, uint32_t id);
-/* The id of its i-th page; FOLIO_NONE: nothing is known of that. */
+/* The record of its i-th page, of steps of `step`; FOLIO_NONE: nothing is known of that. */
 uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i);
 /* Fills in worth; _lasting: worth[LONG] only, and returns the page that is worth most. */
 void berth_value_unit(struct berth *berth, struct unit *unit);

@@ -32,12 +32,12 @@ bool berth_plan_unit(struct berth *berth, struct plan *plan, const struct unit *
 	};
 	if (plan_add(plan, &move))
 		return false;
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		if (id == FOLIO_NONE)
 			continue;
 		folio_get(berth->table, id)->bits |= FOLIO_MOVING;
-		berth->nr_trips_planned += berth_would_be_trip(berth, id);
+		berth->nr_trips_planned += berth_would_be_trip(berth, id) ? unit->step : 0;
 	}
 	if (unit->is_split)
 		berth_forget_large(berth, unit->space, unit->page);

@@ -11,7 +11,8 @@
 void berth_close_trial(struct berth *berth, uint32_t id, struct past *past)
 {
 	if (past->trial_class == CLASS_PAID || past->trial_class == CLASS_LEFT) {
-		int64_t sign = past->trial_class == CLASS_PAID ? 1 : -1;
+		int64_t nr = berth_pages_of(berth, id);
+		int64_t sign = past->trial_class == CLASS_PAID ? nr : -nr;
 		berth->paid += sign * past->trial_touches * PREDICT_ONE;
 		berth->expected += sign * past->trial_expected;
 		if (berth->expected > ACCOUNT_MAX || berth->paid < -ACCOUNT_MAX) {
@@ -20,8 +21,8 @@ void berth_close_trial(struct berth *berth, uint32_t id, struct past *past)
 		}
 	} else {
 		predict_learn(&berth->predict[berth_horizon_of(id)], past->trial_class,
-			      past->trial_class / NR_DETAIL, past->trial_touches,
-			      past->trial_samples);
+			      past->trial_class / NR_DETAIL, berth_pages_of(berth, id),
+			      past->trial_touches, past->trial_samples);
 	}
 	past->trial_class = CLASS_NONE;
 }
@@ -57,7 +58,7 @@ static void expect_page(struct berth *berth, uint32_t id, uint16_t class)
 
 void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class)
 {
-	for (uint32_t i = 0; i < unit->nr_pages; i++) {
+	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		if (id != FOLIO_NONE)
 			expect_page(berth, id, class);
