@@ -256,3 +256,55 @@ static void test_more_of_it_is_used(void **state)
 	assert_in_range(seen.nr_whole, 8, 12);
 	paper_close(&world);
 }
+
+#define WINDOW_NS (300 * NS_PER_MS)
+
+/* A check that watched for a while: single pages were used by chance, large folios in part. */
+static void check(struct paper_world *world, struct random *random, const uint32_t shares[8])
+{
+	for (uint64_t page = 0; page < 8 * LARGE; page++) {
+		struct sample sample = sample_of_page(SAMPLE_HITS, world->now_ns, 0, page);
+		sample.hits = sample.checks = 1;
+		sample.window_ns = WINDOW_NS;
+		if (random_below(random, 100) < 5)
+			see(world, &sample, page, 0);
+	}
+	for (uint64_t i = 0; i < 8; i++) {
+		struct sample sample = sample_of_page(SAMPLE_HITS, world->now_ns, 0,
+						      (8 + i) * LARGE);
+		sample.nr_pages = LARGE;
+		sample.hits = shares[i];
+		sample.checks = 4096;
+		sample.window_ns = WINDOW_NS;
+		see(world, &sample, (8 + i) * LARGE, 9);
+	}
+}
+
+/* What single pages show by chance is no reason to doubt what is told of a large folio. */
+static void test_large_folios_that_become_hot_come_soon(void **state)
+{
+	uint32_t shares[8] = { 30, 30, 30, 30, 30, 30, 30, 30 };
+	struct paper_world world;
+	struct seen seen = { 0 };
+	struct random random;
+	(void)state;
+	random_init(&random, 1);
+	paper_open(&world, "berth", "", 4 * LARGE, 8192);
+	world.answers_whole = true;
+	births(&world, 0, PAPER_PAGES);
+	for (int round = 0; round < 20; round++) {
+		check(&world, &random, shares);
+		paper_turn(&world, 2 * NS_PER_S);
+	}
+	assert_int_equal(nr_fast(&world, 8 * LARGE, 8 * LARGE), 0);
+	shares[2] = shares[5] = 1700;
+	for (int round = 0; round < 2; round++) {
+		check(&world, &random, shares);
+		turn(&world, &seen);
+		world.now_ns += 2 * NS_PER_S;
+	}
+	assert_int_equal(nr_fast(&world, 10 * LARGE, LARGE), LARGE);
+	assert_int_equal(nr_fast(&world, 13 * LARGE, LARGE), LARGE);
+	assert_int_equal(seen.nr_whole, 2);
+	paper_close(&world);
+}

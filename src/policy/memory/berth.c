@@ -592,7 +592,7 @@ static void berth_free(void *policy)
 		return;
 	folio_table_free(berth->table);
 	folio_table_free(berth->larges);
-	free(berth->worths);
+	free(berth->large_pasts);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
 		predict_fini(&berth->predict[i]);
 	free(berth->pasts);
@@ -651,7 +651,7 @@ static uint64_t berth_bytes(const void *policy)
 	const struct berth *berth = policy;
 	uint64_t bytes = sizeof(*berth) + folio_table_bytes(berth->table);
 	bytes += folio_table_bytes(berth->larges);
-	bytes += berth->max_worths * sizeof(*berth->worths);
+	bytes += berth->max_large_pasts * sizeof(*berth->large_pasts);
 	bytes += berth->max_pasts * sizeof(*berth->pasts);
 	bytes += berth->samples ? berth->max_pasts * sizeof(*berth->samples) : 0;
 	bytes += berth->max_bin_blocks * sizeof(*berth->bin_blocks);

@@ -107,7 +107,7 @@ static void add_counts(const struct berth *berth, uint32_t id, uint64_t *lasting
 	*brief += count << folio->order;
 }
 
-bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
+bool berth_is_above_chance(struct berth *berth, const struct unit *unit)
 {
 	/* Where most are seen each time, dozens of rounds would not tell: those that are not seen
 	 * stand out. */
@@ -122,6 +122,9 @@ bool berth_is_above_chance(const struct berth *berth, const struct unit *unit)
 			add_counts(berth, id, &lasting, &brief);
 	}
 	uint64_t nr = unit->nr_pages;
+	uint32_t told = berth_told_of(berth, unit);
+	if (told != TOLD_NOTHING && is_above(berth, nr * RATE_ONE * told / TOLD_ONE, nr, DOUBT_ONE))
+		return true;
 	if (is_above(berth, lasting, rounds * nr, DOUBT_ONE) ||
 	    is_above(berth, brief, brief_rounds * nr, DOUBT_ONE))
 		return true;

@@ -153,6 +153,29 @@ static bool has_records(const struct berth *berth, uint32_t space, uint64_t head
 	return false;
 }
 
+/* NULL: out of memory. */
+static struct large_past *large_past_at(struct berth *berth, uint32_t id)
+{
+	if (id >= berth->max_large_pasts) {
+		uint32_t max = MAX(berth->max_large_pasts * 2, MAX(id + 1, 64));
+		struct large_past *pasts = realloc(berth->large_pasts, max * sizeof(*pasts));
+		if (!pasts)
+			return NULL;
+		memset(pasts + berth->max_large_pasts, 0,
+		       (max - berth->max_large_pasts) * sizeof(*pasts));
+		berth->large_pasts = pasts;
+		berth->max_large_pasts = max;
+	}
+	return &berth->large_pasts[id];
+}
+
+/* NULL: it is not a large folio, or out of memory. */
+static struct large_past *past_of_large(struct berth *berth, const struct unit *unit)
+{
+	uint32_t id = unit->nr_pages == 1 ? FOLIO_NONE : find_large(berth, unit->space, unit->page);
+	return id == FOLIO_NONE ? NULL : large_past_at(berth, id);
+}
+
 /* All of it is where one page of it was seen. */
 static void take_along(struct berth *berth, const struct folio *large)
 {
@@ -162,6 +185,19 @@ static void take_along(struct berth *berth, const struct folio *large)
 		if (id != FOLIO_NONE)
 			folio_get(berth->table, id)->node = large->node;
 	}
+}
+
+static void note_share(struct berth *berth, struct folio *large, const struct sample *sample)
+{
+	struct large_past *past = large_past_at(berth,
+						find_large(berth, sample->space, large->page));
+	if (sample->checks > 1)
+		large->bits |= HAS_TOLD_SHARE;
+	if (!past || sample->checks == 0)
+		return;
+	past->told_at = berth->now;
+	past->share = (uint32_t)((uint64_t)MIN(sample->hits, sample->checks) * TOLD_ONE /
+				 sample->checks);
 }
 
 static void note_large(struct berth *berth, const struct sample *sample, uint64_t page)
@@ -181,8 +217,8 @@ static void note_large(struct berth *berth, const struct sample *sample, uint64_
 	if (sample->kind != SAMPLE_HITS) {
 		large->bits |= HAS_NAMED_PAGES;
 		berth_narrow(berth, space, page);
-	} else if (sample->checks > 1) {
-		large->bits |= HAS_TOLD_SHARE;
+	} else {
+		note_share(berth, large, sample);
 	}
 	if (node == SAMPLE_NONE || large->node == node)
 		return;
@@ -225,15 +261,18 @@ uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32
 			  unit->step == 1 ? 0 : WIDE_ORDER);
 }
 
-static bool is_told(struct berth *berth, const struct unit *unit)
+uint32_t berth_told_of(struct berth *berth, const struct unit *unit)
 {
 	const struct folio *large = berth_large_of(berth, unit);
-	return large && large->bits & HAS_TOLD_SHARE;
+	if (!large || !(large->bits & HAS_TOLD_SHARE))
+		return TOLD_NOTHING;
+	const struct large_past *past = past_of_large(berth, unit);
+	return past && past->told_at == berth->now ? past->share : 0;
 }
 
 uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 {
-	bool is_known = is_told(berth, unit);
+	uint32_t told = berth_told_of(berth, unit);
 	uint32_t best = unit->id;
 	uint64_t most = 0;
 	unit->worth[LONG] = 0;
@@ -241,7 +280,7 @@ uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 		uint32_t id = berth_member(berth, unit, i);
 		if (id == FOLIO_NONE)
 			continue;
-		uint64_t worth = berth_lasting_worth_of(berth, id, is_known);
+		uint64_t worth = berth_lasting_worth_of(berth, id, told);
 		unit->worth[LONG] += worth * unit->step;
 		best = worth > most ? id : best;
 		most = MAX(most, worth);
@@ -249,36 +288,16 @@ uint32_t berth_value_lasting(struct berth *berth, struct unit *unit)
 	return best;
 }
 
-/* What was found in this round, or room for it; NULL: it is not a large folio, or out of memory. */
-static struct large_worth *kept_worth(struct berth *berth, const struct unit *unit)
-{
-	if (unit->nr_pages == 1)
-		return NULL;
-	uint32_t id = find_large(berth, unit->space, unit->page);
-	if (id == FOLIO_NONE)
-		return NULL;
-	if (id >= berth->max_worths) {
-		uint32_t max = MAX(berth->max_worths * 2, MAX(id + 1, 64));
-		struct large_worth *worths = realloc(berth->worths, max * sizeof(*worths));
-		if (!worths)
-			return NULL;
-		memset(worths + berth->max_worths, 0, (max - berth->max_worths) * sizeof(*worths));
-		berth->worths = worths;
-		berth->max_worths = max;
-	}
-	return &berth->worths[id];
-}
-
 static void add_up(struct berth *berth, struct unit *unit)
 {
-	bool is_known = is_told(berth, unit);
+	uint32_t told = berth_told_of(berth, unit);
 	unit->worth[SHORT] = unit->worth[LONG] = 0;
 	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		uint64_t worth[NR_HORIZONS];
 		if (id == FOLIO_NONE)
 			continue;
-		berth_worth_of(berth, id, is_known, worth);
+		berth_worth_of(berth, id, told, worth);
 		unit->worth[SHORT] += worth[SHORT] * unit->step;
 		unit->worth[LONG] += worth[LONG] * unit->step;
 	}
@@ -286,7 +305,7 @@ static void add_up(struct berth *berth, struct unit *unit)
 
 void berth_value_unit(struct berth *berth, struct unit *unit)
 {
-	struct large_worth *kept = kept_worth(berth, unit);
+	struct large_past *kept = past_of_large(berth, unit);
 	bool is_kept = kept && kept->at == berth->now && kept->page == unit->page;
 	if (is_kept)
 		memcpy(unit->worth, kept->worth, sizeof(kept->worth));
@@ -325,7 +344,7 @@ void berth_choose_part(struct berth *berth, struct unit *unit)
 			     .nr_pages = 1,
 			     .step = 1,
 			     .is_split = true };
-	part.worth[LONG] = berth_lasting_worth_of(berth, best, false);
+	part.worth[LONG] = berth_lasting_worth_of(berth, best, TOLD_NOTHING);
 	int64_t all = earns(berth, unit), one = earns(berth, &part);
 	if (one > all && one > 0)
 		*unit = part;

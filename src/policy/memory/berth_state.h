@@ -11,7 +11,8 @@
 #define NR_IDLE	   10
 #define NR_LONG	   14
 #define NR_SHORT   4
-#define NR_AGE	   3
+#define NR_AGE	   4
+#define AGE_WIDE   3
 #define NR_DENSITY 5
 #define NR_DETAIL  (NR_SHORT * NR_AGE * NR_DENSITY)
 #define NR_PARENTS (NR_IDLE * NR_LONG + 1)
@@ -55,6 +56,8 @@
 #define WATCHED		16    /* in 16ths: all of the time, nothing is left to chance */
 #define CHANCE_ONE	65536 /* of a page to be seen in a round */
 #define DOUBT_ONE	256
+#define TOLD_ONE	65536
+#define TOLD_NOTHING	UINT32_MAX
 #define SPARSE		32	    /* in 16ths: half of the time is not watched, or more */
 #define UNWATCHED_MAX	(16 * 1024) /* nobody watches less than a thousandth of the time */
 
@@ -114,10 +117,12 @@ struct unit {	       /* what moves as one: a page, or a large folio */
 	uint64_t worth[NR_HORIZONS]; /* of all of it */
 };
 
-/* Of a large folio, as it was in the round `at`. */
-struct large_worth {
+/* Of a large folio beside its record: what it was worth in the round `at`; how large a part of its
+ * pages a sampler told to be used, when it last did. */
+struct large_past {
 	uint64_t page, worth[NR_HORIZONS];
-	uint32_t at;
+	uint32_t at, told_at;
+	uint32_t share; /* of TOLD_ONE */
 };
 
 struct large_found { /* the last answer of who is looked for among large folios */
@@ -130,8 +135,8 @@ struct berth {
 	const struct machine *machine;
 	struct folio_table *table;  /* of pages */
 	struct folio_table *larges; /* large folios: what samples said; seen: round of the look */
-	struct large_worth *worths; /* [id of larges] */
-	uint32_t max_worths;
+	struct large_past *large_pasts; /* [id of larges] */
+	uint32_t max_large_pasts;
 	struct large_found large_found;
 	struct candidate *ahead; /* [AHEAD_MAX] taken from the heap of candidates */
 	uint32_t nr_heap, nr_ahead, ahead_at;
@@ -297,14 +302,14 @@ void berth_del_record(struct berth *berth, uint32_t id);
 uint64_t berth_samples_expected(const struct berth *berth, const struct folio *folio);
 uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct past *past);
 uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
-			const struct past *past, uint32_t horizon);
+			const struct past *past, uint32_t horizon, uint32_t told);
 struct predict_mean berth_mean_of_class(const struct berth *berth, uint32_t class, unsigned horizon,
 					uint64_t prior);
 uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mean *mean);
-/* is_told: how often it is used is known, also where it was not seen. */
-void berth_worth_of(struct berth *berth, uint32_t id, bool is_told, uint64_t worth[NR_HORIZONS]);
+/* told: as berth_told_of() its folio. */
+void berth_worth_of(struct berth *berth, uint32_t id, uint32_t told, uint64_t worth[NR_HORIZONS]);
 /* worth[LONG] of it only */
-uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, bool is_told);
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, uint32_t told);
 uint64_t berth_surcharge(const struct berth *berth, uint32_t id);
 uint64_t berth_cost_of(const struct berth *berth, uint32_t id, uint64_t cost);
 bool berth_pays(const struct berth *berth, const uint64_t gain[NR_HORIZONS],
@@ -315,7 +320,7 @@ void berth_note_seen(struct berth *berth, uint32_t id);
 void berth_note_gone(struct berth *berth, uint32_t id, bool is_up);
 void berth_note_chance(struct berth *berth, const struct policy_view *view);
 /* Where checks are sparse: of thousands of pages that are used alike some are seen more often. */
-bool berth_is_above_chance(const struct berth *berth, const struct unit *unit);
+bool berth_is_above_chance(struct berth *berth, const struct unit *unit);
 
 /* berth_trials.c */
 void berth_close_trial(struct berth *berth, uint32_t id, struct past *past);
@@ -339,6 +344,9 @@ void berth_note_order(struct berth *berth, const struct sample *sample);
 struct unit berth_unit_of(struct berth *berth, uint32_t id);
 /* The record of its i-th page, of steps of `step`; FOLIO_NONE: nothing is known of that. */
 uint32_t berth_member(const struct berth *berth, const struct unit *unit, uint32_t i);
+/* The share of its pages that a sampler told to be used in this round, by bounds that leave out
+ * chance; TOLD_NOTHING: none ever did. */
+uint32_t berth_told_of(struct berth *berth, const struct unit *unit);
 /* Fills in worth; _lasting: worth[LONG] only, and returns the page that is worth most. */
 void berth_value_unit(struct berth *berth, struct unit *unit);
 uint32_t berth_value_lasting(struct berth *berth, struct unit *unit);

@@ -42,11 +42,11 @@ void berth_open_trial(struct berth *berth, struct past *past, uint32_t class)
 	past->trial_touches = past->trial_samples = 0;
 }
 
-static void expect_page(struct berth *berth, uint32_t id, uint16_t class)
+static void expect_page(struct berth *berth, uint32_t id, uint16_t class, uint32_t told)
 {
 	struct past *past = &berth->pasts[id];
 	struct folio *folio = folio_get(berth->table, id);
-	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[LONG]);
+	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[LONG], told);
 	struct predict_mean mean = berth_mean_of_class(berth, berth_class_of(berth, folio, past),
 						       LONG, prior);
 	if (past->trial_class != CLASS_NONE && past->trial_class >= CLASS_LEFT)
@@ -58,9 +58,10 @@ static void expect_page(struct berth *berth, uint32_t id, uint16_t class)
 
 void berth_expect(struct berth *berth, const struct unit *unit, uint16_t class)
 {
+	uint32_t told = berth_told_of(berth, unit);
 	for (uint32_t i = 0; i < unit->nr_pages; i += unit->step) {
 		uint32_t id = berth_member(berth, unit, i);
 		if (id != FOLIO_NONE)
-			expect_page(berth, id, class);
+			expect_page(berth, id, class, told);
 	}
 }

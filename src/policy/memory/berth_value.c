@@ -50,8 +50,13 @@ static unsigned idle_level(const struct berth *berth, uint32_t idle)
 	return MIN(parts ? 1 + berth_log2_of(parts) : 0, NR_IDLE - 1);
 }
 
-static unsigned age_level(const struct berth *berth, uint32_t age)
+/* Of what is told of a large folio other things follow than of what was seen of a page. */
+static unsigned age_level(const struct berth *berth, const struct folio *folio,
+			  const struct past *past)
 {
+	uint32_t age = berth->now - past->born;
+	if (folio->order == WIDE_ORDER)
+		return AGE_WIDE;
 	return age < berth->unit ? 0 : age < berth->unit * 8 ? 1 : 2;
 }
 
@@ -67,7 +72,7 @@ uint32_t berth_class_of(struct berth *berth, const struct folio *folio, struct p
 			       : brief < RATE_ONE * 3 / 2 ? 1
 			       : brief < RATE_ONE * 5	  ? 2
 							  : 3;
-	unsigned age = age_level(berth, berth->now - past->born);
+	unsigned age = age_level(berth, folio, past);
 	return (((idle * NR_LONG + level) * NR_SHORT + brief_level) * NR_AGE + age) * NR_DENSITY +
 	       density_of(berth, folio, past);
 }
@@ -89,10 +94,11 @@ static uint64_t unchanged_of(uint64_t rate, uint64_t idle)
 	return missed * RATE_UNIT / (missed + MIN(idle, CHANGED) * RATE_UNIT / CHANGED + 1);
 }
 
-/* As it was, unless it has changed since; or as it was lately, as far as to be seen again tells
- * those that are used from the rest. The fewer rounds the page has been through the less sure. */
+/* As it was, unless it has changed since; or as it was lately, as far as that is told or to be seen
+ * again tells those that are used from the rest. The fewer rounds the page has been through the
+ * less sure. */
 static uint64_t sparse_prior_of(const struct berth *berth, const struct folio *folio,
-				const struct past *past, uint32_t horizon)
+				const struct past *past, uint32_t horizon, uint32_t told)
 {
 	uint32_t at = past->long_at, age = berth->now - past->born + 1;
 	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
@@ -102,16 +108,19 @@ static uint64_t sparse_prior_of(const struct berth *berth, const struct folio *f
 	at = past->short_at;
 	uint64_t brief = berth_count_at(past->short_count, &at, berth->now, berth->half[SHORT]);
 	uint64_t lately = brief * (RATE_UNIT / RATE_ONE) * 2 / (3 * berth->half[SHORT] + 1);
-	lately = lately * (DOUBT_ONE - berth->doubt) / DOUBT_ONE;
+	if (told == TOLD_NOTHING)
+		lately = lately * (DOUBT_ONE - berth->doubt) / DOUBT_ONE;
+	else
+		lately = MAX(lately, (uint64_t)told * (RATE_UNIT / TOLD_ONE));
 	return MAX(rate, lately) * horizon * PREDICT_ONE / RATE_UNIT;
 }
 
 /* touches to expect when nothing was learned: as it was, for as long as it was */
 uint64_t berth_prior_of(const struct berth *berth, const struct folio *folio,
-			const struct past *past, uint32_t horizon)
+			const struct past *past, uint32_t horizon, uint32_t told)
 {
 	if (is_sparse(berth))
-		return sparse_prior_of(berth, folio, past, horizon);
+		return sparse_prior_of(berth, folio, past, horizon, told);
 	uint32_t at = past->long_at, age = berth->now - past->born + 1;
 	uint64_t lasting = berth_count_at(folio->heat, &at, berth->now, berth->half[LONG]);
 	uint64_t window = MIN(age, (uint64_t)berth->half[LONG] * 3 / 2);
@@ -141,10 +150,10 @@ uint64_t berth_worth_of_mean(const struct berth *berth, const struct predict_mea
 
 /* What its class got over a horizon, corrected by what its own samples say of its misses. */
 static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
-			   const struct past *past, uint32_t class, unsigned horizon, bool is_told)
+			   const struct past *past, uint32_t class, unsigned horizon, uint32_t told)
 {
-	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[horizon]);
-	if (!is_told && room_is_fast(berth->machine, folio->node))
+	uint64_t prior = berth_prior_of(berth, folio, past, berth->horizon[horizon], told);
+	if (told == TOLD_NOTHING && room_is_fast(berth->machine, folio->node))
 		prior = MAX(prior, unknown_of(berth, folio, berth->horizon[horizon]));
 	struct predict_mean mean = berth_mean_of_class(berth, class, horizon, prior);
 	if (berth->all_samples) {
@@ -155,20 +164,20 @@ static uint64_t worth_over(const struct berth *berth, const struct folio *folio,
 	return berth_worth_of_mean(berth, &mean);
 }
 
-void berth_worth_of(struct berth *berth, uint32_t id, bool is_told, uint64_t worth[NR_HORIZONS])
+void berth_worth_of(struct berth *berth, uint32_t id, uint32_t told, uint64_t worth[NR_HORIZONS])
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
 	uint32_t class = berth_class_of(berth, folio, past);
 	for (unsigned i = 0; i < NR_HORIZONS; i++)
-		worth[i] = worth_over(berth, folio, past, class, i, is_told);
+		worth[i] = worth_over(berth, folio, past, class, i, told);
 }
 
-uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, bool is_told)
+uint64_t berth_lasting_worth_of(struct berth *berth, uint32_t id, uint32_t told)
 {
 	const struct folio *folio = folio_get(berth->table, id);
 	struct past *past = &berth->pasts[id];
-	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG, is_told);
+	return worth_over(berth, folio, past, berth_class_of(berth, folio, past), LONG, told);
 }
 
 /* What moving it costs more for having gone back and forth. */
