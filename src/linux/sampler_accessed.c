@@ -83,7 +83,6 @@
 #define FRUITFUL_PARTS 64 /* of what is mapped: moves more than that are many */
 #define SCOUT_NS       NS_PER_S
 #define CLEAR_NS       (100 * NS_PER_MS) /* after a check: scouts clear their pages */
-#define HOT_PARTS      4 /* used within that part of a second: used in every second */
 #define ASLEEP_NS      (2 * NS_PER_S)
 #define ASKED_MAX      64	      /* processes that are asked whether they have run */
 #define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
@@ -147,7 +146,8 @@ struct accessed {
 	uint64_t now_ns;
 	uint64_t *pages_of_node;
 	uint64_t nr_mapped, nr_used, nr_slow_used;
-	uint64_t nr_slow_before, watched_before_ns; /* in the check before */
+	uint64_t nr_fast_single; /* of those used, single pages of fast memory */
+	uint64_t nr_slow_before, nr_fast_before, watched_before_ns; /* in the check before */
 };
 
 static int probe(void *world, struct printbuf *err)
@@ -348,6 +348,8 @@ static bool visit(void *context, const struct pagetable_page *mapped)
 	accessed->nr_used += (end - begin) * share / GLANCE_CHECKS;
 	if (accessed->live->machine->nodes[node].tier > 0)
 		accessed->nr_slow_used += (end - begin) * share / GLANCE_CHECKS;
+	else if (mapped->order == 0)
+		accessed->nr_fast_single += share > 0;
 	return true;
 }
 
@@ -409,6 +411,7 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 	accessed->has_areas = false;
 	live_areas_fini(&accessed->areas);
 	accessed->nr_mapped = accessed->nr_used = accessed->nr_slow_used = 0;
+	accessed->nr_fast_single = 0;
 	memset(accessed->pages_of_node, 0,
 	       accessed->live->machine->nr_nodes * sizeof(*accessed->pages_of_node));
 }
@@ -571,18 +574,25 @@ static void shorten_burst(struct accessed *accessed)
 		accessed->burst -= accessed->burst > 0;
 }
 
-/* Much more of slow memory is used than in the check before, and not for having been watched for
- * longer: what is in use has changed, and the scouts have not seen it yet. */
+/* Much more of slow memory is used than in the check before, or much less of fast memory, and not
+ * for having been watched for longer or shorter: what is in use has changed, and the scouts have
+ * not seen it yet. Of fast memory single pages count: of huge ones it is a guess. */
 static void note_change(struct accessed *accessed)
 {
-	uint64_t before = accessed->nr_slow_before, now = accessed->nr_slow_used;
+	uint64_t slow = accessed->nr_slow_before, fast = accessed->nr_fast_before;
 	uint64_t watched_ns = MAX(accessed->watched_ns, 1);
-	if (accessed->watched_before_ns < watched_ns)
-		before = before * watched_ns / MAX(accessed->watched_before_ns, 1);
+	uint64_t before_ns = MAX(accessed->watched_before_ns, 1);
+	uint64_t many = accessed->nr_mapped / FRUITFUL_PARTS;
+	if (before_ns < watched_ns)
+		slow = slow * watched_ns / before_ns;
+	else
+		fast = fast * watched_ns / before_ns;
 	if (accessed->watched_before_ns > 0 && accessed->burst == 0 &&
-	    now > 2 * before + accessed->nr_mapped / FRUITFUL_PARTS)
+	    (accessed->nr_slow_used > 2 * slow + many ||
+	     fast > 2 * accessed->nr_fast_single + many))
 		begin_burst(accessed);
 	accessed->nr_slow_before = accessed->nr_slow_used;
+	accessed->nr_fast_before = accessed->nr_fast_single;
 	accessed->watched_before_ns = accessed->watched_ns;
 }
 
@@ -794,7 +804,7 @@ static int step(struct accessed *accessed, struct sample_batch *batch)
 		if (!is_window_short(accessed)) {
 			accessed->watched_ns = watched_since_ns(accessed);
 			begin_reading(accessed, READING);
-			scout_begin(&accessed->scout, accessed->watched_ns < SCOUT_NS / HOT_PARTS);
+			scout_begin(&accessed->scout, accessed->watched_ns);
 			glance_begin(&accessed->glance);
 			return -EAGAIN;
 		}

@@ -24,15 +24,24 @@ static void begin_chunk(struct scout *scout, uint32_t space, uint64_t number)
 	scout->nr_mapped = scout->nr_used = 0;
 }
 
-void scout_begin(struct scout *scout, bool is_hot_certain)
+/* Of pages more than half of which were used while the check watched, as many are in a second at
+ * least: 1 - 2^-(a second / that time). */
+static uint64_t least_of(uint64_t watched_ns)
+{
+	uint64_t times = NS_PER_S / MAX(watched_ns, 1), rest_ns = NS_PER_S % MAX(watched_ns, 1);
+	uint64_t unused = times < 16 ? ONE >> times : 0;
+	return ONE - unused + unused / 2 * (rest_ns / 1024) / MAX(watched_ns / 1024, 1);
+}
+
+void scout_begin(struct scout *scout, uint64_t watched_ns)
 {
 	for (unsigned i = 0; i < SCOUT_KINDS; i++) {
 		struct scout_kind *kind = &scout->kinds[i];
 		for (unsigned j = 0; j < SCOUT_CHUNKS; j++)
 			kind->chunks[j].nr = 0;
 		kind->nr_seen = 0;
-		kind->has_usual = i == SCOUT_HOT && is_hot_certain;
-		kind->usual = ONE;
+		kind->has_usual = false;
+		kind->usual = i == SCOUT_HOT ? least_of(watched_ns) : ONE;
 	}
 	scout->is_cleared = false;
 	begin_chunk(scout, UINT32_MAX, 0);
@@ -112,7 +121,7 @@ bool scout_end_count(struct scout *scout)
 		uint64_t usual = kind->usual * kind->nr / ONE;
 		uint64_t share = (uint64_t)kind->nr_used * ONE / kind->nr;
 		bool is_worse = i == SCOUT_HOT ? kind->nr_used < usual : kind->nr_used > usual;
-		if (kind->has_usual && is_worse && is_far(usual, kind->nr_used))
+		if (is_worse && is_far(usual, kind->nr_used))
 			is_alarm = true;
 		kind->usual = kind->has_usual ? (kind->usual * 3 + share) / 4 : share;
 		kind->has_usual = true;

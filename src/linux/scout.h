@@ -44,7 +44,9 @@ struct scout_chunk {
 struct scout_kind {
 	struct scout_chunk chunks[SCOUT_CHUNKS];
 	uint32_t nr_seen; /* chunks of this kind in the last check */
-	uint64_t usual;	  /* used of what is scouted, in 65536ths; a decaying mean */
+	/* Used of what is scouted, in 65536ths: a decaying mean; before the first count the least
+	 * (of what was used) or the most that can be. */
+	uint64_t usual;
 	bool has_usual;
 	uint32_t nr, nr_used; /* of this time */
 };
@@ -59,9 +61,9 @@ struct scout {
 	bool is_cleared; /* bits since then are ours */
 };
 
-/* A check begins; after scout_see() for each page in ascending order it ends. Hot pages are certain
- * to be used from one time to the next where the check watched for much less. */
-void scout_begin(struct scout *scout, bool is_hot_certain);
+/* A check that watched for so long begins; after scout_see() for each page in ascending order it
+ * ends. What it saw used tells how much of that must be used until the first count. */
+void scout_begin(struct scout *scout, uint64_t watched_ns);
 void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow);
 void scout_end(struct scout *scout);
 

@@ -4,6 +4,8 @@
 
 #include "linux/scout.h"
 
+#define LONG_NS (60 * NS_PER_S) /* a check of that says nothing of a second */
+
 #define CHUNK 512
 
 /* Chunks [first, first + nr): all pages used, or none; on slow memory. */
@@ -17,7 +19,7 @@ static void test_scout_takes_used_and_unused_chunks(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	see_chunks(&scout, 100, 20, false);
 	see_chunks(&scout, 120, 20, true);
 	scout_end(&scout);
@@ -41,7 +43,7 @@ static void test_scout_leaves_out_unused_fast_pages(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	for (uint64_t page = 0; page < 20 * CHUNK; page++)
 		scout_see(&scout, 0, page, false, false);
 	scout_end(&scout);
@@ -56,7 +58,7 @@ static void test_scout_takes_any_chunk(void **state)
 	unsigned taken[64] = { 0 };
 	(void)state;
 	for (int check = 0; check < 400; check++) {
-		scout_begin(&scout, false);
+		scout_begin(&scout, LONG_NS);
 		see_chunks(&scout, 0, ARRAY_SIZE(taken), true);
 		scout_end(&scout);
 		for (unsigned i = 0; i < SCOUT_CHUNKS; i++)
@@ -80,18 +82,18 @@ static void test_scout_alarms_at_a_change_and_not_at_chance(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	assert_false(count(&scout, 60, 4)); /* the first time says what is usual */
 	assert_false(count(&scout, 50, 10));
 	assert_false(count(&scout, 64, 0));
 	assert_true(count(&scout, 5, 4)); /* the hot are not used any more */
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	assert_false(count(&scout, 60, 4));
 	assert_true(count(&scout, 60, 30)); /* the cold are used */
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	assert_false(count(&scout, 8, 0));
 	assert_false(count(&scout, 0, 8)); /* too few to say */
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	assert_false(count(&scout, 30, 30));
 	assert_false(count(&scout, 64, 0)); /* better than usual */
 }
@@ -101,18 +103,24 @@ static void test_scout_alarms_at_a_change_since_the_check(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, true);
+	scout_begin(&scout, 10 * NS_PER_MS);
 	assert_true(count(&scout, 10, 10));
-	scout_begin(&scout, true);
+	scout_begin(&scout, 10 * NS_PER_MS);
 	assert_false(count(&scout, 50, 10));
 	assert_true(count(&scout, 10, 10));
+	scout_begin(&scout, NS_PER_S / 2); /* three quarters of them, at least */
+	assert_true(count(&scout, 4, 10));
+	scout_begin(&scout, NS_PER_S / 2);
+	assert_false(count(&scout, 30, 10));
+	scout_begin(&scout, 2 * NS_PER_S); /* three tenths */
+	assert_false(count(&scout, 4, 10));
 }
 
 static void test_scout_counts_nothing_where_nothing_is_scouted(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, false);
+	scout_begin(&scout, LONG_NS);
 	scout_end(&scout);
 	scout_begin_count(&scout);
 	assert_false(scout_end_count(&scout));
