@@ -27,12 +27,13 @@
  *
  * Four checks come in a row at the beginning, each as long after the other as it took, and when the
  * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
- * share of a CPU need not be saved up for these. Eight more follow while they bring moves. A
- * program that is filling its memory for the first time is looked at when it has. Where a dozen
- * checks one after the other brought hardly any moves, each further one has half the share of the
- * one before, down to a 16th; scouts come every two seconds, then every four. Moves or an alarm
- * bring all of it back. A program that pauses while it fills its memory is taken to be done: what
- * has grown since by a 32nd is looked at as from the beginning.
+ * share of a CPU need not be saved up for these. The fourth comes only if those before brought
+ * moves, and while checks do, eight more follow. A program that is filling its memory for the first
+ * time is looked at when it has. Where a dozen checks one after the other brought hardly any moves,
+ * each further one has half the share of the one before, down to a 16th; scouts come every two
+ * seconds, then every four. Moves or an alarm bring all of it back. A program that pauses while it
+ * fills its memory is taken to be done: what has grown since by a 32nd is looked at as from the
+ * beginning.
  *
  * While more waits to be moved than the mover does in a second, what a check would find had to wait
  * behind it: there is none, but for the first four of a burst, up to the one after that which has
@@ -79,6 +80,7 @@
 #define REST_MIN_NS    (100 * NS_PER_MS)
 #define SAVED_MAX_NS   ((int64_t)NS_PER_S)
 #define BURST	       4  /* checks in a row, at the beginning and at an alarm */
+#define BURST_LEAST    3  /* seen, seen again; what that brought is known a check later */
 #define EXTRA_MAX      8  /* more, while they bring moves */
 #define FRUITFUL_PARTS 64 /* of what is mapped: moves more than that are many */
 #define SCOUT_NS       NS_PER_S
@@ -568,7 +570,9 @@ static uint64_t scout_rest_ns(const struct accessed *accessed)
 static void shorten_burst(struct accessed *accessed)
 {
 	accessed->nr_in_burst++;
-	if (accessed->burst > 0 && accessed->is_fruitful && accessed->extra > 0)
+	if (accessed->nr_in_burst >= BURST_LEAST && !accessed->is_fruitful)
+		accessed->burst = 0;
+	else if (accessed->burst > 0 && accessed->is_fruitful && accessed->extra > 0)
 		accessed->extra--;
 	else
 		accessed->burst -= accessed->burst > 0;
