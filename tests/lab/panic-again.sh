@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A guest whose kernel dies of a breakpoint that nobody set, which emulation brings about now and
-# then, is booted anew once, before any program ran, and it is said; one that dies of anything else,
-# or of it twice, is not. The first "QEMU" is a script that says what such a kernel says.
+# then, or whose QEMU dies of its own assertion, is booted anew once, before any program ran, and it
+# is said; one that dies of anything else, or of it twice, is not. The first "QEMU" is a script that says what such a kernel says.
 . "$TOP/tests/lab/common.sh"
 lab_required
 lab_false_qemu <<'END'
+[ "$WORDS" = abort ] && kill -ABRT $$
 eval "echo \"[    1.0] $WORDS\" >&$fd"
 eval "echo '[    1.1] Kernel panic - not syncing: Fatal exception' >&$fd"
 exit 0
@@ -30,4 +31,9 @@ grep -q 'kernel died: Oops: int3' "$TMP/err" || fail "twice: not named"
 run 1 'Oops: invalid opcode: 0000 [#1] PREEMPT SMP NOPTI'
 [ "$status" = 1 ] && [ "$boots" = 1 ] || fail "another death: status $status, $boots boots"
 grep -q 'kernel died: Oops: invalid opcode' "$TMP/err" || fail "another death: not named"
+run 1 abort
+[ "$status" = 0 ] && [ "$boots" = 2 ] || fail "QEMU asserts: status $status, $boots boots"
+grep -q 'booted again: .*signal 6' "$TMP/err" || fail "QEMU asserts: it is not said"
+run 2 abort
+[ "$status" = 1 ] && [ "$boots" = 2 ] || fail "QEMU asserts twice: status $status, $boots boots"
 exit 0
