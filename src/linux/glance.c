@@ -171,9 +171,6 @@ static uint32_t uses_of(const struct glance_folio *folio, enum glance_bound boun
  * ones where use was seen too often to rule out any more of it, longer ones where it was not. */
 static void change_level(struct glance_folio *folio, int by)
 {
-	folio->watched_ns = folio->watched_ns / folio->checks * folio->nr_row;
-	folio->checks = folio->nr_row; /* those before were of another time */
-	folio->hits = folio->is_row_used ? folio->nr_row : 0;
 	for (int bound = GLANCE_AT_LEAST; bound <= GLANCE_AT_MOST; bound++)
 		folio->uses[bound + 1] = uses_of(folio, (enum glance_bound)bound);
 	if (by < 0)

@@ -434,21 +434,3 @@ static void test_glance_batches_fit(void **state)
 	assert_true(world.nr_clears > LEARNED);
 	glance_fini(&glance);
 }
-
-/* Used four times in a row after seven times without: what it was does not count any more. */
-static void test_glance_forgets_what_a_folio_was(void **state)
-{
-	struct glance_folio folio = { .level = 1 };
-	(void)state;
-	for (int i = 0; i < 3; i++)
-		glance_note(&folio, false, NS_PER_MS);
-	glance_note(&folio, true, NS_PER_MS);
-	for (int i = 0; i < 3; i++)
-		glance_note(&folio, false, NS_PER_MS);
-	for (int i = 0; i < 4; i++)
-		glance_note(&folio, true, NS_PER_MS);
-	assert_int_equal(folio.level, 0);
-	/* Four of four: the share without use is at most a half, which is 0.69 uses. */
-	assert_in_range(folio.uses[GLANCE_AT_LEAST + 1], 45000, 46000);
-	assert_in_range(folio.look_ns, NS_PER_MS - 4, NS_PER_MS);
-}
