@@ -53,7 +53,7 @@
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; where rounds are long
  * as many as bring moves, and all of them at most every 10 s. 28 bytes per folio in the table and
- * 28 beside it (30 with hardware samples), 4 for each victim, 0.4 MiB for the classes.
+ * 28 beside it (30 with hardware samples), 4 for each victim, 0.5 MiB for the classes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +296,10 @@ static void observe_pages(struct berth *berth, const struct sample *sample)
 	bool may_be_wide = sample->order >= LARGE_ORDER;
 	for (uint64_t page = sample->page; page < end;) {
 		unsigned order = may_be_wide ? berth_order_at(berth, sample->space, page) : 0;
+		if (order && sample->kind != SAMPLE_HITS) { /* it names the page */
+			berth_narrow(berth, sample->space, page);
+			order = 0;
+		}
 		page &= ~(((uint64_t)1 << order) - 1);
 		observe_page(berth, sample, page, order);
 		page += (uint64_t)1 << order;

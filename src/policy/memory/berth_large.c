@@ -214,12 +214,10 @@ static void note_large(struct berth *berth, const struct sample *sample, uint64_
 		if (sample->kind == SAMPLE_HITS && !has_records(berth, space, head_of(page)))
 			large->bits |= IS_WIDE;
 	}
-	if (sample->kind != SAMPLE_HITS) {
+	if (sample->kind != SAMPLE_HITS)
 		large->bits |= HAS_NAMED_PAGES;
-		berth_narrow(berth, space, page);
-	} else {
+	else
 		note_share(berth, large, sample);
-	}
 	if (node == SAMPLE_NONE || large->node == node)
 		return;
 	large->node = (uint16_t)node;
