@@ -42,6 +42,14 @@ lab_required() {
 # that hangs is then named by berth, not by the runner that would kill the whole test.
 lab_run() { "$BERTH" lab run --time-limit "${LAB_LIMIT:-90s}" "$@"; }
 
+# lab_jobs: what is read becomes the end of $TMP/berth.conf, behind a [Daemon] that does place.
+lab_jobs() {
+	{
+		printf '[Daemon]\nDryRun=no\n'
+		cat
+	} >"$TMP/berth.conf"
+}
+
 # lab_guest: what is read becomes $TMP/guest, a program for the guest's bash, behind what such
 # programs share.
 lab_guest() {
@@ -54,6 +62,9 @@ until_is() { # CONDITION...: for up to 40 s
 	done
 	return 1
 }
+# field NAME: of the first job of the daemon at $state, asked by $berth
+field() { "$berth" status --state $state --format json | tr -d ' ,"' | sed -n "/^job:/,\$s/^$1://p" | head -1; }
+is_field() { [ "$(field "$1")" = "$2" ]; }
 END
 	cat >>"$TMP/guest"
 }

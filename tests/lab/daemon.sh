@@ -10,9 +10,7 @@ lab_required
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
 
 cp "$BUILD/lab/workloads/hotset" "$TMP/tenant"
-cat >"$TMP/berth.conf" <<END
-[Daemon]
-DryRun=no
+lab_jobs <<END
 [Job tenant]
 Match=command:tenant
 Goal=performance
@@ -24,7 +22,6 @@ state=/tmp/state
 mkdir -m 700 $state
 echo 1 >$balancing
 status() { "$berth" status --state $state --format json; }
-field() { status | tr -d ' ,"' | sed -n "/^job:tenant/,\$s/^$1://p" | head -1; }
 fail() {
 	echo "$*"
 	status

@@ -28,9 +28,7 @@ while True:
         memory[at] = 2
     time.sleep(0.1)
 END
-cat >"$TMP/berth.conf" <<END
-[Daemon]
-DryRun=no
+lab_jobs <<END
 [Job stayer]
 Match=command:stayer
 FastMax=52MiB

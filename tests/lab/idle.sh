@@ -9,10 +9,7 @@ lab_required
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0 node:cxl:160MiB@250ns/20GBps'
 
-cat >"$TMP/berth.conf" <<'END'
-[Daemon]
-DryRun=no
-
+lab_jobs <<END
 [Job dozer]
 Match=command:dozer
 Goal=balanced

@@ -9,9 +9,7 @@ lab_required
 M='node:dram:256MiB@80ns/100GBps:cpus=0 node:cxl:512MiB@250ns/20GBps'
 
 cp "$BUILD/lab/workloads/hotset" "$TMP/tenant"
-cat >"$TMP/berth.conf" <<END
-[Daemon]
-DryRun=no
+lab_jobs <<END
 [Job tenant]
 Match=command:tenant
 FastMax=24MiB
@@ -26,8 +24,6 @@ fail() {
 	cat "$folder/err"
 	exit 1
 }
-field() { "$berth" status --state $state --format json | tr -d ' ,"' |
-	sed -n "/^job:tenant/,\$s/^$1://p" | head -1; }
 fast_is() { [ "$(field fast_bytes)" -le $(($1 << 20)) ] 2>/dev/null && [ "$(field fast_bytes)" -gt 0 ]; }
 offline() { # NR: so many blocks of the node, the last first; some hold what cannot be moved
 	local block nr=0

@@ -7,9 +7,7 @@
 lab_required 7.3
 scx_required
 
-cat >"$TMP/berth.conf" <<END
-[Daemon]
-DryRun=no
+lab_jobs <<END
 Engine=scx
 [Job left]
 Match=command:left

@@ -8,9 +8,7 @@ lab_required
 
 M='node:dram:160MiB@80ns/100GBps:cpus=0-1 node:cxl:160MiB@250ns/20GBps'
 cp "$BUILD/lab/workloads/hotset" "$TMP/tenant"
-cat >"$TMP/berth.conf" <<END
-[Daemon]
-DryRun=no
+lab_jobs <<END
 [Job tenant]
 Match=command:tenant
 PreferCPUs=1
@@ -28,8 +26,6 @@ fail() {
 	cat $folder/trial $folder/err
 	exit 1
 }
-field() { "$berth" status --state $state --format json | tr -d ' ,"' | sed -n "s/^$1://p" | head -1; }
-is_field() { [ "$(field "$1")" = "$2" ]; }
 mask() { taskset -pc $tenant | sed 's/.*: //'; }
 has_mask() { [ "$(mask)" = "$1" ]; }
 trial() { "$berth" trial -M "$machine" --state $state -j "$@"; }
