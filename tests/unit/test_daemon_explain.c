@@ -26,6 +26,7 @@ static void note(struct ledger *ledger, uint64_t page, enum move_outcome outcome
 static void test_explain_tells_of_moves_behind_refusals(void **state)
 {
 	static struct daemon daemon;
+	static struct daemon_job jobs[DAEMON_JOBS_MAX];
 	static struct placer placer;
 	static struct live_space space;
 	struct machine *machine = NULL;
@@ -41,6 +42,7 @@ static void test_explain_tells_of_moves_behind_refusals(void **state)
 			 0);
 	daemon.machine = machine;
 	daemon.placer = &placer;
+	daemon.jobs = jobs;
 	placer.live.spaces = &space;
 	placer.live.nr_spaces = 1;
 	assert_int_equal(ledger_init(&placer.ledger, machine), 0);
