@@ -48,6 +48,7 @@
 #define TELL_EVERY_NS (50 * NS_PER_MS)
 #define STACK_BYTES   ((size_t)256 << 10)
 #define NO_TARGET     UINT32_MAX
+#define BLOCK_PAGES   512 /* of a huge folio */
 
 struct run { /* pages of one process that are to go to one node */
 	uint64_t page;
@@ -122,6 +123,18 @@ static bool wait_for_runs(struct mover *mover)
 	return !mover->is_closing;
 }
 
+/* How many of its pages go into the batch. A block that may be one folio is not cut: it would move
+ * with its first pages, and the others be told to be there already. */
+static uint32_t fitting(const struct run *run, uint32_t room, bool is_first)
+{
+	uint32_t nr = MIN(run->nr_pages, room);
+	uint64_t block = (run->page + nr) & ~(uint64_t)(BLOCK_PAGES - 1);
+	bool is_whole = block >= run->page && block + BLOCK_PAGES <= run->page + run->nr_pages;
+	if (nr == run->nr_pages || !is_whole || (is_first && block == run->page))
+		return nr;
+	return (uint32_t)(block - run->page);
+}
+
 /* Fills the batch with the next pages of one process. */
 static void take_runs(struct mover *mover)
 {
@@ -134,7 +147,8 @@ static void take_runs(struct mover *mover)
 		struct run *run = &mover->runs[mover->runs_first];
 		if (run->target != target)
 			return;
-		uint32_t nr = MIN(run->nr_pages, move_batch_room(&mover->batch));
+		uint32_t nr = fitting(run, move_batch_room(&mover->batch),
+				      mover->batch.nr_items == 0);
 		move_batch_add(&mover->batch, run->page, nr, run->to, now_ns);
 		run->page += nr;
 		run->nr_pages -= nr;

@@ -297,6 +297,32 @@ static void test_a_move_of_any_size(void **state)
 	free(outcomes);
 }
 
+/* A huge folio goes with the first of its pages: its other ones are in the same batch. */
+static void test_batches_cut_no_folio(void **state)
+{
+	struct fixture fixture;
+	struct move_result results[100];
+	struct plan_move moves[] = { move_of(0, 700, 100, 0), move_of(0, 1024, 9 * 512, 0) };
+	uint64_t nr_told = 0, limit_ns = clock_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	(void)state;
+	begin(&fixture);
+	gate(true);
+	assert_int_equal(submit(&fixture, moves, 2), 2);
+	gate(false);
+	while (nr_told < 100 + 9 * 512) {
+		assert_true(clock_now_ns() < limit_ns);
+		int nr = fixture.ops->ops->complete(fixture.mover, results, 100, 0);
+		for (int i = 0; i < nr; i++) {
+			nr_told += results[i].nr_pages;
+			if (results[i].page >= 1024) { /* a result is of one batch */
+				assert_int_equal(results[i].page % 512, 0);
+				assert_int_equal(results[i].nr_pages % 512, 0);
+			}
+		}
+	}
+	end(&fixture);
+}
+
 static void test_slower_nodes_first(void **state)
 {
 	struct fixture fixture;
