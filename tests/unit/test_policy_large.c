@@ -315,3 +315,30 @@ static void test_large_folios_that_become_hot_come_soon(void **state)
 	assert_int_equal(seen.nr_whole, 2);
 	paper_close(&world);
 }
+
+/* The kernel wants two folios' size free, and eight wait: each pays a quarter more, not the first
+ * ones twice as much. */
+static void test_the_kernels_room_is_paid_together(void **state)
+{
+	uint32_t shares[8] = { 30, 30, 30, 30, 30, 30, 30, 30 };
+	struct paper_world world;
+	struct random random;
+	(void)state;
+	random_init(&random, 1);
+	paper_open(&world, "berth", "", 4 * LARGE, 8192);
+	world.answers_whole = true;
+	births(&world, 0, PAPER_PAGES);
+	for (int round = 0; round < 20; round++) {
+		check(&world, &random, shares);
+		paper_turn(&world, 2 * NS_PER_S);
+	}
+	assert_int_equal(nr_fast(&world, 8 * LARGE, 8 * LARGE), 0);
+	world.high_pages = 2 * LARGE;
+	for (int i = 0; i < 8; i++)
+		shares[i] = 400;
+	check(&world, &random, shares);
+	paper_turn(&world, 2 * NS_PER_S);
+	assert_int_equal(nr_fast(&world, 8 * LARGE, 8 * LARGE),
+			 LARGE); /* more do not pay for room */
+	paper_close(&world);
+}

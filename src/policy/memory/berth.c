@@ -582,6 +582,7 @@ static int berth_decide(void *policy, const struct policy_view *view, struct pla
 		 !berth->has_windows) /* rounds are few, ticks many: once in each */
 		berth_trade(berth, view, plan, berth_make_headroom(berth, view, plan));
 	berth->nr_candidates = berth->nr_touched = 0;
+	berth->nr_waiting = 0;
 	berth->nr_slow_touched = berth->nr_crowd = 0;
 	if (berth->has_new)
 		berth->now++;

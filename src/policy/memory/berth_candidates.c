@@ -24,9 +24,11 @@ void berth_add_candidate(struct berth *berth, const struct unit *unit)
 	uint64_t least = is_page ? berth->promote_ps
 				 : berth_cost_of_unit(berth, unit, berth->promote_ps) /
 					   unit->nr_pages;
-	if (berth->nr_candidates < CANDIDATES_MAX && worth > extra + least)
-		berth->candidates[berth->nr_candidates++] =
-			(struct candidate){ worth - extra, unit->id, unit->is_split };
+	if (berth->nr_candidates == CANDIDATES_MAX || worth <= extra + least)
+		return;
+	berth->candidates[berth->nr_candidates++] = (struct candidate){ worth - extra, unit->id,
+									unit->is_split };
+	berth->nr_waiting += unit->nr_pages;
 }
 
 static bool is_before(const struct candidate *left, const struct candidate *right)

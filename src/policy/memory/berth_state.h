@@ -154,6 +154,7 @@ struct berth {
 	struct candidate *candidates;
 	uint32_t *touched;
 	uint32_t nr_candidates, nr_touched;
+	uint64_t nr_waiting;	  /* pages of the candidates */
 	uint64_t nr_slow_touched; /* of which nr_touched were noted */
 	uint32_t swept;		  /* folios that the sweep has looked at in this round */
 	uint32_t searched_ms;	  /* when it went through all for victims; 0: never */

@@ -316,7 +316,7 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		berth->replaced_ps = 0;
 	struct candidate candidate;
 	berth_gather(berth);
-	trade.charge = MIN(trade.short_pages * AHEAD_ONE / MAX(berth->nr_heap, 1), AHEAD_ONE);
+	trade.charge = MIN(trade.short_pages * AHEAD_ONE / MAX(berth->nr_waiting, 1), AHEAD_ONE);
 	while (nr_failed < FAILURES_MAX && berth_next_candidate(berth, &candidate)) {
 		if (!may_rise(berth, view, candidate.id))
 			continue;
