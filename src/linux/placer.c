@@ -15,6 +15,8 @@
 #define TICK_MAX_NS   NS_PER_S
 #define TICK_DOZE_NS  (2 * NS_PER_S) /* where nobody who is watched runs */
 #define REFRESH_NS    NS_PER_S
+#define REFRESH_REST  500 /* times what it takes: who comes late is placed late */
+#define REFRESH_MAX   (5 * NS_PER_S)
 #define SHARE_BP      200 /* of a CPU for sampling */
 #define SHARE_BUSY_BP 600 /* while pages move, and at the beginning; paid back later */
 #define BUSY_NS	      (10 * NS_PER_S)
@@ -305,6 +307,7 @@ int placer_start(struct placer *placer, struct journal *journal, struct printbuf
 		error = make_engine(placer, err);
 	if (!error && journal && !placer->live.uses_balancing)
 		error = hold_back_kernel(placer, journal, err);
+	placer->refresh_rest_ns = REFRESH_NS;
 	placer->begun_ns = placer->refreshed_ns = placer->moved_ns = clock_now_ns();
 	return error;
 }
@@ -384,6 +387,16 @@ const struct series *placer_series(struct placer *placer)
 	return &placer->series;
 }
 
+/* Finds processes that have come. */
+static int refresh(struct placer *placer, uint64_t now_ns, uint64_t cpu_ns)
+{
+	int error = live_refresh(&placer->live);
+	uint64_t rest_ns = (clock_thread_cpu_ns() - cpu_ns) * REFRESH_REST;
+	placer->refreshed_ns = now_ns;
+	placer->refresh_rest_ns = MIN(MAX(REFRESH_NS, rest_ns), REFRESH_MAX);
+	return error;
+}
+
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 {
 	uint64_t now_ns = clock_now_ns(), cpu_ns = clock_thread_cpu_ns();
@@ -391,10 +404,8 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	placer->now_ns = now_ns;
 	choose_share(placer, now_ns);
 	placer->live.wake_ns = now_ns + (placer->live.is_asleep ? TICK_DOZE_NS : TICK_MAX_NS);
-	if (now_ns - placer->refreshed_ns >= REFRESH_NS) {
-		placer->refreshed_ns = now_ns;
-		error = live_refresh(&placer->live);
-	}
+	if (now_ns - placer->refreshed_ns >= placer->refresh_rest_ns)
+		error = refresh(placer, now_ns, cpu_ns);
 	if (!error)
 		error = engine_tick(placer->engine, now_ns, err);
 	if (!error && placer->advice)

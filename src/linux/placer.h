@@ -74,7 +74,7 @@ struct placer {
 	void *dry;		  /* instead of the mover's state */
 	uint64_t now_ns;	  /* of this turn */
 	uint64_t fast_free_pages; /* at the last look, above the low watermarks */
-	uint64_t begun_ns, refreshed_ns;
+	uint64_t begun_ns, refreshed_ns, refresh_rest_ns;
 	uint64_t moved_ns, nr_moved; /* when pages moved last, and how many by then */
 	uint64_t ticking_ns;	     /* CPU time of ticks */
 	uint64_t nr_seen;	     /* pages that samples told of */
