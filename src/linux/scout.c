@@ -4,8 +4,6 @@
 
 #define CHUNK_SHIFT 9
 #define ONE	    65536 /* of a share */
-#define STRIDE	    75	  /* pages from one group that is taken of a chunk to the next */
-#define GROUP	    4	  /* pages side by side: cleared, and flushed, as one range */
 
 /* xorshift64: any start but 0. */
 static uint64_t next_random(struct scout *scout)
@@ -66,13 +64,13 @@ static void end_chunk(struct scout *scout)
 		keep(scout, SCOUT_COLD, &scout->unused);
 }
 
-static void take(struct scout_chunk *chunk, uint64_t page, uint32_t count)
+static void take(struct scout_chunk *chunk, uint64_t page)
 {
-	if (chunk->nr < SCOUT_PAGES && count % STRIDE < GROUP)
+	if (chunk->nr < SCOUT_PAGES)
 		chunk->pages[chunk->nr++] = (uint16_t)(page & ((1u << CHUNK_SHIFT) - 1));
 }
 
-void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow)
+void scout_take(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow)
 {
 	uint64_t number = page >> CHUNK_SHIFT;
 	if (scout->used.space != space || scout->used.number != number) {
@@ -80,9 +78,10 @@ void scout_see(struct scout *scout, uint32_t space, uint64_t page, bool is_used,
 		begin_chunk(scout, space, number);
 	}
 	if (is_used)
-		take(&scout->used, page, scout->nr_used++);
+		take(&scout->used, page);
 	else if (is_slow)
-		take(&scout->unused, page, scout->nr_mapped - scout->nr_used);
+		take(&scout->unused, page);
+	scout->nr_used += is_used;
 	scout->nr_mapped++;
 }
 
