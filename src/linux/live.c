@@ -43,8 +43,13 @@ int live_init(struct live *live, const struct root *root, const struct machine *
 		.sampling_share_bp = 200,
 	};
 	live->job_pages = calloc(MAX(machine->nr_nodes, 1), sizeof(*live->job_pages));
-	if (!live->job_pages)
+	live->meminfo_fds = malloc(MAX(machine->nr_nodes, 1) * sizeof(*live->meminfo_fds));
+	for (uint32_t i = 0; live->meminfo_fds && i < machine->nr_nodes; i++)
+		live->meminfo_fds[i] = -1;
+	if (!live->job_pages || !live->meminfo_fds) {
+		live_fini(live);
 		return error_set(err, -ENOMEM, "out of memory");
+	}
 	int error = frames_open(root, machine, &live->frames, err);
 	if (error)
 		live_fini(live);
@@ -68,6 +73,10 @@ void live_fini(struct live *live)
 		end_space(live, &live->spaces[i]);
 	free(live->spaces);
 	free(live->job_of);
+	for (uint32_t i = 0; live->meminfo_fds && i < live->machine->nr_nodes; i++)
+		if (live->meminfo_fds[i] >= 0)
+			close(live->meminfo_fds[i]);
+	free(live->meminfo_fds);
 	free(live->job_pages);
 	free(live->cgroup);
 	frames_fini(&live->frames);

@@ -77,6 +77,7 @@ struct live {
 	uint64_t turn;
 	pid_t top;		   /* watched with all its descendants; 0: none */
 	char *cgroup;		   /* below the root, watched with all below it; NULL: none */
+	int *meminfo_fds;	   /* [node]; -1: not open */
 	uint64_t *job_pages;	   /* [node]: as counted last */
 	uint64_t counted_ns;	   /* when; 0: never */
 	uint64_t counted_resident; /* pages of all, when they were counted */
@@ -138,9 +139,11 @@ struct live_space *live_space(struct live *live, uint32_t space);
 int live_areas(const struct live *live, const struct live_space *space, struct live_areas *ret);
 /* Of a space, as the kernel counts them without looking; 0 when it ended. */
 uint64_t live_resident_pages(const struct live *live, uint32_t space);
-/* Grows when a space runs, by the ticks of USER_HZ of all its threads and the nanoseconds of the
- * first; 0 when it ended. */
-uint64_t live_run_time(const struct live *live, uint32_t space);
+/* They grow when a space runs: ticks of USER_HZ, of all its threads; nanoseconds, of the first, so
+ * that one that runs for an instant now and then is not taken to sleep (a kernel that keeps no such
+ * account says 0). 0 when it ended. */
+uint64_t live_run_ticks(const struct live *live, uint32_t space);
+uint64_t live_run_ns(const struct live *live, uint32_t space);
 void live_areas_fini(struct live_areas *areas);
 
 /* As engine_config.look; world is the live world. */

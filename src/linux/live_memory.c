@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What watched processes have mapped, and the state of the nodes (live.h). */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -96,23 +98,30 @@ static void read_of_process(const struct live *live, uint32_t space, const char 
 	ret[MAX(nr, 0)] = '\0';
 }
 
-/* "4711 (a name) S 1 4711 ...": user and system time are the 14th and 15th. Of the first thread
- * "1203345 22871 17": in nanoseconds, so that one that runs for an instant now and then is not
- * taken to sleep; a kernel that keeps no such account says 0. */
-uint64_t live_run_time(const struct live *live, uint32_t space)
+/* "4711 (a name) S 1 4711 ...": user and system time are the 14th and 15th. */
+uint64_t live_run_ticks(const struct live *live, uint32_t space)
 {
-	char text[1024], first[128], *end;
+	char text[1024], *end;
 	if (live->spaces[space].pidfd < 0)
 		return 0;
 	read_of_process(live, space, "stat", text, sizeof(text));
-	read_of_process(live, space, "schedstat", first, sizeof(first));
 	const char *at = strrchr(text, ')');
 	for (int field = 2; at && field < 14; field++)
 		at = strchr(at + 1, ' ');
 	if (!at)
 		return 0;
 	uint64_t user = strtoull(at + 1, &end, 10);
-	return user + strtoull(end, NULL, 10) + strtoull(first, NULL, 10);
+	return user + strtoull(end, NULL, 10);
+}
+
+/* "1203345 22871 17" */
+uint64_t live_run_ns(const struct live *live, uint32_t space)
+{
+	char text[128];
+	if (live->spaces[space].pidfd < 0)
+		return 0;
+	read_of_process(live, space, "schedstat", text, sizeof(text));
+	return strtoull(text, NULL, 10);
 }
 
 static uint64_t all_resident(const struct live *live)
@@ -222,19 +231,46 @@ static uint64_t meminfo_pages(const char *text, const char *name, uint32_t page_
 	return at ? strtoull(at + strlen(name), NULL, 10) * 1024 / page_bytes : 0;
 }
 
+static bool is_gone(int fd)
+{
+	struct stat status;
+	return fstat(fd, &status) < 0 || status.st_nlink == 0;
+}
+
+/* It stays open, since it is asked for at each tick; a node that went offline and came back has
+ * another file. Nothing: it is offline. */
+static ssize_t read_meminfo(const struct live *live, uint32_t node, char *ret, size_t size)
+{
+	int once = -1, *fd = live->meminfo_fds ? &live->meminfo_fds[node] : &once;
+	char path[64];
+	ssize_t nr = *fd < 0 || is_gone(*fd) ? -1 : pread(*fd, ret, size, 0);
+	if (nr > 0)
+		return nr;
+	if (*fd >= 0)
+		close(*fd);
+	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
+		 live->machine->nodes[node].id);
+	*fd = rootfile_open(live->root, path, O_RDONLY);
+	if (*fd < 0)
+		return *fd == -ENOENT ? 0 : *fd;
+	nr = pread(*fd, ret, size, 0);
+	int error = nr < 0 && errno != ENODEV ? -errno : 0;
+	if (once >= 0)
+		close(once);
+	return error ? error : MAX(nr, 0);
+}
+
 int live_node_pages(const struct live *live, uint32_t node, uint64_t *ret_capacity,
 		    uint64_t *ret_free)
 {
-	const struct machine *machine = live->machine;
-	char path[64], *text = NULL;
-	snprintf(path, sizeof(path), "sys/devices/system/node/node%u/meminfo",
-		 machine->nodes[node].id);
-	int error = root_read(live->root, path, &text);
-	if (error && error != -ENOENT)
-		return error;
-	*ret_capacity = error ? 0 : meminfo_pages(text, " MemTotal:", machine->page_bytes);
-	*ret_free = error ? 0 : meminfo_pages(text, " MemFree:", machine->page_bytes);
-	free(text);
+	uint32_t page_bytes = live->machine->page_bytes;
+	char text[4096];
+	ssize_t nr = read_meminfo(live, node, text, sizeof(text) - 1);
+	if (nr < 0)
+		return (int)nr;
+	text[nr] = '\0';
+	*ret_capacity = meminfo_pages(text, " MemTotal:", page_bytes);
+	*ret_free = meminfo_pages(text, " MemFree:", page_bytes);
 	return 0;
 }
 

@@ -25,19 +25,7 @@
  * long as counting finds too few. It is at least as long as clearing took, or pages cleared first
  * would be watched for much longer than those cleared last.
  *
- * Four checks come in a row at the beginning, each as long after the other as it took, and when the
- * scouts (scout.h), who watch a few pages all the time, see that what is in use has changed: the
- * share of a CPU need not be saved up for these. The fourth comes only if those before brought
- * moves, and while checks do, eight more follow. A program that is filling its memory for the first
- * time is looked at when it has. Where a dozen checks one after the other brought hardly any moves,
- * each further one has half the share of the one before, down to a 16th; scouts come every two
- * seconds, then every four. Moves or an alarm bring all of it back. A program that pauses while it
- * fills its memory is taken to be done: what has grown since by a 32nd is looked at as from the
- * beginning.
- *
- * While more waits to be moved than the mover does in a second, what a check would find had to wait
- * behind it: there is none, but for the first four of a burst, up to the one after that which has
- * found so much, or after ten seconds.
+ * When a check comes, and when scouts (scout.h), who watch a few pages all the time: check_pace.h.
  *
  * Huge folios have one bit for 512 pages, which nearly any window finds set. How often each is used
  * is learned by quick looks before a check (glance.h), and told as the share of their pages that
@@ -65,6 +53,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "linux/check_pace.h"
 #include "linux/glance.h"
 #include "linux/kcore.h"
 #include "linux/pagetable.h"
@@ -75,37 +64,22 @@
 #include "linux/seen.h"
 #include "linux/translations.h"
 
-#define WINDOW_MIN_NS  (10 * NS_PER_MS)
-#define WINDOW_MAX_NS  (2 * NS_PER_S)
-#define REST_MIN_NS    (100 * NS_PER_MS)
-#define SAVED_MAX_NS   ((int64_t)NS_PER_S)
-#define BURST	       4  /* checks in a row, at the beginning and at an alarm */
-#define BURST_LEAST    3  /* seen, seen again; what that brought is known a check later */
-#define EXTRA_MAX      8  /* more, while they bring moves */
-#define FRUITFUL_PARTS 64 /* of what is mapped: moves more than that are many */
-#define SCOUT_NS       NS_PER_S
-#define CLEAR_NS       (100 * NS_PER_MS) /* after a check: scouts clear their pages */
-#define ASLEEP_NS      (2 * NS_PER_S)
-#define ASKED_MAX      64	      /* processes that are asked whether they have run */
-#define BEYOND_MAX_NS  (2 * NS_PER_S) /* of CPU time, beyond the lasting share: paid back */
-#define PLANNED_PARTS  1024	      /* of what is mapped: moves fewer than that are none */
-#define VAIN_FIRST     12	      /* in a row: from then on each has half of the share before */
-#define VAIN_MAX       15
+#define AREAS_KNOWN    64 /* processes whose areas are read once per check */
+#define ASKED_MAX      64 /* processes that are asked whether they have run */
 #define SLEEP_MAX_NS   (50 * NS_PER_MS)
 #define GLANCE_CPU_NS  (10 * NS_PER_MS)
 #define GLANCE_WAIT_NS (100 * NS_PER_MS)
-#define SHARE_MAX_BP   10000
 #define CHUNK_PAGES    ((uint64_t)512)
-#define COUNTED_EVERY  4   /* chunks */
-#define USED_PARTS     8   /* of what is mapped are to be used in a window */
-#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
-#define GREW_PARTS     32  /* and more by one of these since a check: that looked too soon */
-#define GROWING_NS     (200 * NS_PER_MS)
-#define GROWING_MAX    100 /* times that it is waited for */
-#define BACKLOG_NS     NS_PER_S
-#define BACKLOG_MAX_NS (10 * NS_PER_S) /* then it is looked, whatever waits */
+#define COUNTED_EVERY  4 /* chunks */
+#define USED_PARTS     8 /* of what is mapped are to be used in a window */
 
 enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING };
+
+/* CPU time of who is watched. */
+struct run_time {
+	uint64_t ticks;
+	uint64_t ns; /* as of when ticks had not changed */
+};
 
 struct accessed {
 	struct live *live;
@@ -113,35 +87,24 @@ struct accessed {
 	struct pagetable table;
 	struct seen seen;
 	enum phase phase;
-	uint64_t due_ns, window_ns, cleared_ns;
+	struct check_pace pace;
+	uint64_t cleared_ns;
 	uint64_t clearing_ns, watched_ns; /* what the last clearing took; the window as it was */
-	uint64_t paid_ns, cost_ns;	  /* credit was settled until; CPU time of this check */
-	uint64_t decided_ns;		  /* live->deciding_ns that was paid for */
-	uint64_t beyond_ns;		  /* more than the lasting share; at most BEYOND_MAX_NS */
-	uint64_t nr_resident;		  /* pages, when last asked */
-	uint64_t nr_met;		  /* resident when what is new was read last */
-	uint64_t checked_ticks;		  /* CPU time of who is watched, at the last check */
-	uint64_t scouted_ticks;		  /* and when scouts went out last */
-	unsigned nr_waits, burst; /* for it to be filled; checks that need not be saved up for */
-	unsigned nr_in_burst;	  /* checks since it began */
-	unsigned extra;		  /* checks by which moves may still lengthen the burst */
-	bool is_fruitful;	  /* the check before brought many */
-	unsigned nr_vain;	  /* checks in a row that brought hardly any moves */
-	uint64_t nr_planned;	  /* live->nr_planned_pages when the last check ended */
+	uint64_t cost_ns;		  /* CPU time of this check */
+	struct run_time checked, scouted; /* at the last check, and when scouts went out */
 	struct glance glance;
 	uint64_t last_cost_ns, glanced_ns;	 /* of the check before without glances; of those */
 	uint64_t glance_cpu_ns, glance_until_ns; /* of our CPU time, and of the clock */
 	struct scout scout;
-	uint64_t scout_ns; /* when to scout next */
-	int flags_fd;	   /* kpageflags; -1: no scouting */
-	int64_t saved_ns;
+	int flags_fd; /* kpageflags; -1: no scouting */
 	struct translations translations;
 	/* where the reading goes on */
 	uint32_t space;
 	uint64_t page;
-	struct live_areas areas;
 	size_t area;
-	bool has_areas;
+	bool is_in_space;	  /* its table is at hand, and its areas are */
+	struct live_areas *areas; /* of it, as the check first found them */
+	struct live_areas known[AREAS_KNOWN], other;
 	struct sample run; /* nr_pages 0: none */
 	struct runs runs;  /* behind those, to be told */
 	bool is_read;	   /* all of it */
@@ -149,13 +112,19 @@ struct accessed {
 	uint64_t *pages_of_node;
 	uint64_t nr_mapped, nr_used, nr_slow_used;
 	uint64_t nr_fast_single; /* of those used, single pages of fast memory */
-	uint64_t nr_slow_before, nr_fast_before, watched_before_ns; /* in the check before */
 };
 
 static int probe(void *world, struct printbuf *err)
 {
 	struct live *live = world;
 	return kcore_probe(live->root, err);
+}
+
+static void forget_areas(struct accessed *accessed)
+{
+	for (uint32_t i = 0; i < AREAS_KNOWN; i++)
+		live_areas_fini(&accessed->known[i]);
+	live_areas_fini(&accessed->other);
 }
 
 static void close_accessed(void *sampler)
@@ -170,16 +139,9 @@ static void close_accessed(void *sampler)
 	runs_fini(&accessed->runs);
 	glance_fini(&accessed->glance);
 	translations_fini(&accessed->translations);
-	live_areas_fini(&accessed->areas);
+	forget_areas(accessed);
 	free(accessed->pages_of_node);
 	free(accessed);
-}
-
-static void begin_burst(struct accessed *accessed)
-{
-	accessed->burst = BURST;
-	accessed->extra = EXTRA_MAX;
-	accessed->nr_in_burst = 0;
 }
 
 static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
@@ -190,11 +152,9 @@ static int open_accessed(void *world, void **ret_sampler, struct printbuf *err)
 		return error_set(err, -ENOMEM, "accessed-bits: out of memory");
 	accessed->live = live;
 	accessed->kcore.fd = -1;
-	begin_burst(accessed);
+	check_pace_init(&accessed->pace, clock_now_ns());
 	accessed->flags_fd = rootfile_open(live->root, "proc/kpageflags", O_RDONLY);
-	accessed->window_ns = WINDOW_MIN_NS;
-	accessed->checked_ticks = accessed->scouted_ticks = UINT64_MAX;
-	accessed->paid_ns = clock_now_ns();
+	accessed->checked.ticks = accessed->scouted.ticks = UINT64_MAX;
 	accessed->pages_of_node = calloc(MAX(live->machine->nr_nodes, 1),
 					 sizeof(*accessed->pages_of_node));
 	int error = accessed->pages_of_node ? kcore_open(live->root, &accessed->kcore, err)
@@ -263,7 +223,7 @@ static bool tell(struct accessed *accessed, const struct sample *sample, bool is
 {
 	if (accessed->run.nr_pages > 0 && accessed->runs.nr == RUNS_MAX)
 		return false; /* before anything is taken note of */
-	if (is_accessed)
+	if (is_accessed && !seen_is_known(&accessed->seen, sample->space, sample->page))
 		seen_mark(&accessed->seen, sample->space, sample->page);
 	bool is_new = seen_take_new(&accessed->seen, sample->space, sample->page);
 	return (!is_used && !is_new) || add_to_run(accessed, sample);
@@ -274,11 +234,10 @@ static bool is_more_of_run(const struct accessed *accessed, const struct pagetab
 			   uint32_t node)
 {
 	const struct sample *run = &accessed->run;
-	return mapped->is_accessed && mapped->order == 0 && run->nr_pages > 0 &&
-	       run->nr_pages < RUNS_PAGES && run->page + run->nr_pages == mapped->page &&
-	       run->space == accessed->space && run->node == node && run->order == 0 &&
-	       run->hits == run->checks && run->window_ns == accessed->watched_ns &&
-	       accessed->seen.nr_new == 0 &&
+	return mapped->is_accessed && run->nr_pages > 0 && run->nr_pages < RUNS_PAGES &&
+	       run->page + run->nr_pages == mapped->page && run->space == accessed->space &&
+	       run->node == node && run->order == 0 && run->hits == run->checks &&
+	       run->window_ns == accessed->watched_ns && accessed->seen.nr_new == 0 &&
 	       seen_is_known(&accessed->seen, accessed->space, mapped->page);
 }
 
@@ -302,67 +261,138 @@ static uint32_t share_used(struct accessed *accessed, const struct pagetable_pag
 									  : GLANCE_AT_MOST);
 }
 
-/* For those who look between checks. */
-static void note_entry(struct accessed *accessed, const struct pagetable_page *mapped,
-		       uint64_t page, uint32_t node)
+/* Of an entry, what lies in the area. */
+struct part {
+	uint64_t begin, end;
+	uint32_t node, share; /* used, of GLANCE_CHECKS */
+};
+
+/* False: no more can be kept. */
+static bool tell_of(struct accessed *accessed, const struct pagetable_page *mapped,
+		    const struct part *part)
 {
-	if (mapped->order == 0)
-		scout_see(&accessed->scout, accessed->space, page, mapped->is_accessed,
-			  accessed->live->machine->nodes[node].tier > 0);
-	else if (mapped->order == GLANCE_ORDER && page == mapped->page)
-		glance_see(&accessed->glance, accessed->space, page, mapped->is_accessed);
+	uint32_t share = part->share;
+	struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns, accessed->space,
+					      part->begin);
+	sample.nr_pages = part->end - part->begin;
+	sample.hits = share && share < GLANCE_CHECKS ? share : 1;
+	sample.checks = share && share < GLANCE_CHECKS ? GLANCE_CHECKS : 1;
+	sample.window_ns = share ? accessed->watched_ns : SAMPLE_UNKNOWN;
+	sample.order = (uint8_t)mapped->order;
+	sample.node = part->node;
+	return tell(accessed, &sample, mapped->is_accessed, share > 0);
+}
+
+static void count_part(struct accessed *accessed, const struct part *part)
+{
+	uint64_t nr = part->end - part->begin, nr_used = nr * part->share / GLANCE_CHECKS;
+	accessed->pages_of_node[part->node] += nr;
+	accessed->nr_mapped += nr;
+	accessed->nr_used += nr_used;
+	if (accessed->live->machine->nodes[part->node].tier > 0)
+		accessed->nr_slow_used += nr_used;
+}
+
+/* Nearly all entries are these, and most of them say nothing new. */
+static bool read_single(struct accessed *accessed, const struct pagetable_page *mapped,
+			uint32_t node)
+{
+	bool is_used = mapped->is_accessed;
+	bool is_slow = accessed->live->machine->nodes[node].tier > 0;
+	struct part part = { .begin = mapped->page,
+			     .end = mapped->page + 1,
+			     .node = node,
+			     .share = is_used ? GLANCE_CHECKS : 0 };
+	if (is_more_of_run(accessed, mapped, node))
+		accessed->run.nr_pages++;
+	else if ((is_used || accessed->seen.nr_new > 0) && !tell_of(accessed, mapped, &part))
+		return false;
+	scout_see(&accessed->scout, accessed->space, mapped->page, is_used, is_slow);
+	accessed->pages_of_node[node]++;
+	accessed->nr_mapped++;
+	accessed->nr_used += is_used;
+	accessed->nr_slow_used += is_used && is_slow;
+	accessed->nr_fast_single += is_used && !is_slow;
+	return true;
 }
 
 /* All pages of the entry that lie in the area. */
-static bool visit(void *context, const struct pagetable_page *mapped)
+static struct part part_of(struct accessed *accessed, const struct pagetable_page *mapped,
+			   uint32_t node)
+{
+	const struct live_area *area = &accessed->areas->items[accessed->area];
+	return (struct part){
+		.begin = MAX(mapped->page, accessed->page),
+		.end = MIN(mapped->page + ((uint64_t)1 << mapped->order), area->end),
+		.node = node,
+		.share = share_used(accessed, mapped, node),
+	};
+}
+
+static bool visit_read(void *context, const struct pagetable_page *mapped)
 {
 	struct accessed *accessed = context;
-	const struct live_area *area = &accessed->areas.items[accessed->area];
-	uint64_t begin = MAX(mapped->page, accessed->page);
-	uint64_t end = MIN(mapped->page + ((uint64_t)1 << mapped->order), area->end);
 	uint32_t node = frames_node(&accessed->live->frames, mapped->frame);
 	if (node == FRAMES_NO_NODE)
 		return true;
-	if (accessed->phase == READING_NEW) {
-		if (mapped->is_accessed && !seen_is_known(&accessed->seen, accessed->space, begin))
-			seen_mark(&accessed->seen, accessed->space, begin);
+	if (mapped->order == 0)
+		return read_single(accessed, mapped, node);
+	struct part part = part_of(accessed, mapped, node);
+	if ((part.share > 0 || accessed->seen.nr_new > 0) && !tell_of(accessed, mapped, &part))
+		return false;
+	if (mapped->order == GLANCE_ORDER && part.begin == mapped->page)
+		glance_see(&accessed->glance, accessed->space, part.begin, mapped->is_accessed);
+	count_part(accessed, &part);
+	return true;
+}
+
+static bool visit_counted(void *context, const struct pagetable_page *mapped)
+{
+	struct accessed *accessed = context;
+	if (mapped->order == 0) {
+		accessed->nr_mapped++;
+		accessed->nr_used += mapped->is_accessed;
 		return true;
 	}
-	uint32_t share = share_used(accessed, mapped, node);
-	if (accessed->phase == READING && is_more_of_run(accessed, mapped, node)) {
-		accessed->run.nr_pages++;
-	} else if (accessed->phase == READING && (share > 0 || accessed->seen.nr_new > 0)) {
-		struct sample sample = sample_of_page(SAMPLE_HITS, accessed->now_ns,
-						      accessed->space, begin);
-		sample.nr_pages = end - begin;
-		sample.hits = share && share < GLANCE_CHECKS ? share : 1;
-		sample.checks = share && share < GLANCE_CHECKS ? GLANCE_CHECKS : 1;
-		sample.window_ns = share ? accessed->watched_ns : SAMPLE_UNKNOWN;
-		sample.order = (uint8_t)mapped->order;
-		sample.node = node;
-		if (!tell(accessed, &sample, mapped->is_accessed, share > 0))
-			return false;
-	}
-	if (accessed->phase == READING)
-		note_entry(accessed, mapped, begin, node);
-	accessed->pages_of_node[node] += end - begin;
-	accessed->nr_mapped += end - begin;
-	accessed->nr_used += (end - begin) * share / GLANCE_CHECKS;
-	if (accessed->live->machine->nodes[node].tier > 0)
-		accessed->nr_slow_used += (end - begin) * share / GLANCE_CHECKS;
-	else if (mapped->order == 0)
-		accessed->nr_fast_single += share > 0;
+	uint32_t node = frames_node(&accessed->live->frames, mapped->frame);
+	if (node == FRAMES_NO_NODE)
+		return true;
+	struct part part = part_of(accessed, mapped, node);
+	count_part(accessed, &part);
 	return true;
+}
+
+static bool visit_new(void *context, const struct pagetable_page *mapped)
+{
+	struct accessed *accessed = context;
+	uint64_t begin = MAX(mapped->page, accessed->page);
+	if (mapped->is_accessed && !seen_is_known(&accessed->seen, accessed->space, begin) &&
+	    frames_node(&accessed->live->frames, mapped->frame) != FRAMES_NO_NODE)
+		seen_mark(&accessed->seen, accessed->space, begin);
+	return true;
+}
+
+/* Asking for them is dear where there are many, and a check goes through its processes again and
+ * again. What is mapped meanwhile is for the next one. NULL: it has ended. */
+static struct live_areas *areas_of(struct accessed *accessed, const struct live_space *space)
+{
+	bool is_known = accessed->space < AREAS_KNOWN;
+	struct live_areas *areas = is_known ? &accessed->known[accessed->space] : &accessed->other;
+	if (is_known && areas->nr > 0)
+		return areas;
+	live_areas_fini(areas);
+	return live_areas(accessed->live, space, areas) ? NULL : areas;
 }
 
 static bool begin_space(struct accessed *accessed)
 {
 	struct live_space *space = live_space(accessed->live, accessed->space);
-	accessed->has_areas = space && find_table(accessed, space) &&
-			      live_areas(accessed->live, space, &accessed->areas) == 0;
+	bool is_there = space && find_table(accessed, space);
+	accessed->areas = is_there ? areas_of(accessed, space) : NULL;
+	accessed->is_in_space = accessed->areas != NULL;
 	accessed->area = 0;
 	accessed->page = 0;
-	return accessed->has_areas;
+	return accessed->is_in_space;
 }
 
 /* A quarter of the chunks tells how many are used: counting must not make the window longer. */
@@ -371,20 +401,21 @@ static void count_area(struct accessed *accessed, const struct live_area *area)
 	for (uint64_t chunk = area->first & ~(CHUNK_PAGES - 1); chunk < area->end;
 	     chunk += COUNTED_EVERY * CHUNK_PAGES)
 		pagetable_walk(&accessed->table, MAX(chunk, area->first),
-			       MIN(chunk + CHUNK_PAGES, area->end), visit, accessed);
+			       MIN(chunk + CHUNK_PAGES, area->end), visit_counted, accessed);
 }
 
 /* The rest of one process. False: no more can be kept. */
 static bool read_space(struct accessed *accessed)
 {
-	for (; accessed->area < accessed->areas.nr; accessed->area++, accessed->page = 0) {
-		const struct live_area *area = &accessed->areas.items[accessed->area];
+	for (; accessed->area < accessed->areas->nr; accessed->area++, accessed->page = 0) {
+		const struct live_area *area = &accessed->areas->items[accessed->area];
 		if (accessed->phase == COUNTING) {
 			count_area(accessed, area);
 			continue;
 		}
 		accessed->page = MAX(accessed->page, area->first);
-		accessed->page = pagetable_walk(&accessed->table, accessed->page, area->end, visit,
+		accessed->page = pagetable_walk(&accessed->table, accessed->page, area->end,
+						accessed->phase == READING ? visit_read : visit_new,
 						accessed);
 		if (accessed->page < area->end)
 			return false;
@@ -396,12 +427,11 @@ static bool read_space(struct accessed *accessed)
 static bool read_all(struct accessed *accessed)
 {
 	for (; accessed->space < accessed->live->nr_spaces; accessed->space++) {
-		if (!accessed->has_areas && !begin_space(accessed))
+		if (!accessed->is_in_space && !begin_space(accessed))
 			continue;
 		if (!read_space(accessed))
 			return false;
-		live_areas_fini(&accessed->areas);
-		accessed->has_areas = false;
+		accessed->is_in_space = false;
 	}
 	return put_run(accessed);
 }
@@ -410,8 +440,7 @@ static void begin_reading(struct accessed *accessed, enum phase phase)
 {
 	accessed->phase = phase;
 	accessed->space = 0;
-	accessed->has_areas = false;
-	live_areas_fini(&accessed->areas);
+	accessed->is_in_space = false;
 	accessed->nr_mapped = accessed->nr_used = accessed->nr_slow_used = 0;
 	accessed->nr_fast_single = 0;
 	memset(accessed->pages_of_node, 0,
@@ -527,104 +556,24 @@ static void clear_bits(struct accessed *accessed)
 static bool is_window_short(const struct accessed *accessed)
 {
 	return accessed->nr_used * USED_PARTS < accessed->nr_mapped &&
-	       accessed->window_ns * 2 <= WINDOW_MAX_NS;
-}
-
-/* What became of the check before: where nothing is to be gained looking is in vain, too. */
-static void note_vain(struct accessed *accessed)
-{
-	uint64_t nr_planned = accessed->live->nr_planned_pages - accessed->nr_planned;
-	accessed->nr_planned += nr_planned;
-	accessed->is_fruitful = nr_planned > accessed->nr_mapped / FRUITFUL_PARTS;
-	if (!accessed->live->has_planner || nr_planned > accessed->nr_mapped / PLANNED_PARTS)
-		accessed->nr_vain = 0;
-	else
-		accessed->nr_vain = MIN(accessed->nr_vain + 1, VAIN_MAX);
-}
-
-/* While nothing moves half of the share pays for what was taken beyond it before. */
-static uint64_t share_of(const struct accessed *accessed)
-{
-	const struct live *live = accessed->live;
-	unsigned by = accessed->nr_vain < VAIN_FIRST ? 0 : accessed->nr_vain - VAIN_FIRST + 1;
-	by += accessed->beyond_ns > 0 && live->sampling_share_bp <= live->lasting_share_bp;
-	return MIN(MAX(live->sampling_share_bp >> by, 1), SHARE_MAX_BP);
-}
-
-static void note_beyond(struct accessed *accessed, uint64_t passed_ns, uint64_t cost_ns)
-{
-	uint64_t lasting_ns = passed_ns / 10000 * accessed->live->lasting_share_bp;
-	uint64_t all_ns = accessed->beyond_ns + cost_ns;
-	accessed->beyond_ns = MIN(all_ns > lasting_ns ? all_ns - lasting_ns : 0, BEYOND_MAX_NS);
-}
-
-/* Up to four seconds, if looking has been in vain: it costs, too. */
-static uint64_t scout_rest_ns(const struct accessed *accessed)
-{
-	return SCOUT_NS << (accessed->nr_vain < VAIN_FIRST
-				    ? 0
-				    : (accessed->nr_vain - VAIN_FIRST) / 2 + 1);
-}
-
-/* One of a burst is over; it goes on as long as checks bring moves. */
-static void shorten_burst(struct accessed *accessed)
-{
-	accessed->nr_in_burst++;
-	if (accessed->nr_in_burst >= BURST_LEAST && !accessed->is_fruitful)
-		accessed->burst = 0;
-	else if (accessed->burst > 0 && accessed->is_fruitful && accessed->extra > 0)
-		accessed->extra--;
-	else
-		accessed->burst -= accessed->burst > 0;
-}
-
-/* Much more of slow memory is used than in the check before, or much less of fast memory, and not
- * for having been watched for longer or shorter: what is in use has changed, and the scouts have
- * not seen it yet. Of fast memory single pages count: of huge ones it is a guess. */
-static void note_change(struct accessed *accessed)
-{
-	uint64_t slow = accessed->nr_slow_before, fast = accessed->nr_fast_before;
-	uint64_t watched_ns = MAX(accessed->watched_ns, 1);
-	uint64_t before_ns = MAX(accessed->watched_before_ns, 1);
-	uint64_t many = accessed->nr_mapped / FRUITFUL_PARTS;
-	if (before_ns < watched_ns)
-		slow = slow * watched_ns / before_ns;
-	else
-		fast = fast * watched_ns / before_ns;
-	if (accessed->watched_before_ns > 0 && accessed->burst == 0 &&
-	    (accessed->nr_slow_used > 2 * slow + many ||
-	     fast > 2 * accessed->nr_fast_single + many))
-		begin_burst(accessed);
-	accessed->nr_slow_before = accessed->nr_slow_used;
-	accessed->nr_fast_before = accessed->nr_fast_single;
-	accessed->watched_before_ns = accessed->watched_ns;
+	       accessed->pace.window_ns * 2 <= CHECK_WINDOW_MAX_NS;
 }
 
 /* When the next check may begin, by what this one took. */
 static void settle(struct accessed *accessed, uint64_t now_ns)
 {
-	uint64_t cost_ns = accessed->cost_ns + accessed->live->deciding_ns - accessed->decided_ns;
-	note_vain(accessed);
-	note_beyond(accessed, now_ns - accessed->paid_ns, cost_ns);
-	uint64_t share_bp = share_of(accessed);
-	uint64_t earned_ns = (now_ns - accessed->paid_ns) / 10000 * share_bp;
-	accessed->saved_ns = MIN(accessed->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
-	accessed->saved_ns -= (int64_t)cost_ns;
-	accessed->decided_ns = accessed->live->deciding_ns;
-	uint64_t rest_ns = MAX(accessed->cost_ns, REST_MIN_NS);
-	accessed->paid_ns = now_ns;
-	note_change(accessed);
-	accessed->saved_ns = accessed->burst ? MAX(accessed->saved_ns, 0) : accessed->saved_ns;
-	shorten_burst(accessed);
+	const struct check_seen seen = {
+		.cost_ns = accessed->cost_ns,
+		.watched_ns = accessed->watched_ns,
+		.nr_mapped = accessed->nr_mapped,
+		.nr_slow_used = accessed->nr_slow_used,
+		.nr_fast_single = accessed->nr_fast_single,
+	};
+	check_pace_settle(&accessed->pace, accessed->live, &seen, now_ns);
 	accessed->last_cost_ns = accessed->cost_ns - MIN(accessed->glanced_ns, accessed->cost_ns);
 	accessed->cost_ns = 0;
-	accessed->window_ns = MAX(accessed->window_ns / 2, WINDOW_MIN_NS);
-	int64_t owed_ns = -accessed->saved_ns;
-	if (owed_ns > 0)
-		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);
-	accessed->due_ns = now_ns + rest_ns;
-	accessed->scout_ns = now_ns + CLEAR_NS;
 	accessed->phase = RESTING;
+	forget_areas(accessed);
 }
 
 /* A short window is not left to the loop, which has other things to do and would make it longer. */
@@ -635,46 +584,35 @@ static void sleep_through(uint64_t left_ns)
 }
 
 /* Who has not run has used nothing. Of many processes one always has. */
-static bool has_run(const struct accessed *accessed, uint64_t *ticks)
+static bool has_run(const struct accessed *accessed, struct run_time *before)
 {
 	const struct live *live = accessed->live;
-	uint64_t before = *ticks;
+	struct run_time now = { .ticks = live->nr_alive }; /* one that ends or comes is a change */
 	if (live->nr_alive > ASKED_MAX)
 		return true;
-	*ticks = live->nr_alive; /* one that ends or comes is a change */
 	for (uint32_t i = 0; i < live->nr_spaces; i++)
-		*ticks += live_run_time(live, i);
-	return *ticks != before;
+		now.ticks += live_run_ticks(live, i);
+	bool is_sure = now.ticks != before->ticks;
+	for (uint32_t i = 0; i < live->nr_spaces && !is_sure; i++)
+		now.ns += live_run_ns(live, i);
+	now.ns = is_sure ? before->ns : now.ns;
+	bool is_other = is_sure || now.ns != before->ns;
+	*before = now;
+	return is_other;
 }
 
-/* Checks and scouts ask again together. */
 static void doze(struct accessed *accessed, uint64_t now_ns)
 {
 	accessed->live->is_asleep = true;
-	accessed->scout_ns = now_ns + ASLEEP_NS;
-	if (accessed->due_ns < accessed->scout_ns)
-		accessed->due_ns = accessed->scout_ns;
+	check_pace_doze(&accessed->pace, now_ns);
 }
 
-/* A program that fills its memory for the first time is looked at when it has: all that was to be
- * seen before is that. */
-static bool is_growing(struct accessed *accessed)
+static uint64_t resident_pages(const struct live *live)
 {
-	uint64_t nr_resident = 0, before = accessed->nr_resident;
-	for (uint32_t i = 0; i < accessed->live->nr_spaces; i++)
-		nr_resident += live_resident_pages(accessed->live, i);
-	accessed->nr_resident = nr_resident;
-	if (nr_resident <= before + before / GROWN_PARTS || ++accessed->nr_waits > GROWING_MAX)
-		return false;
-	return true;
-}
-
-/* The first of a burst go on, until one came after what was found: it finds most of the rest. */
-static bool has_backlog(const struct accessed *accessed, uint64_t now_ns)
-{
-	return accessed->live->backlog_ns > BACKLOG_NS &&
-	       (accessed->is_fruitful || accessed->nr_in_burst >= BURST) &&
-	       now_ns - accessed->paid_ns < BACKLOG_MAX_NS;
+	uint64_t nr = 0;
+	for (uint32_t i = 0; i < live->nr_spaces; i++)
+		nr += live_resident_pages(live, i);
+	return nr;
 }
 
 /* Is it mapped, by a folio of its own? `known` is a frame of which that was asked before. */
@@ -738,67 +676,75 @@ static bool scout(struct accessed *accessed)
 /* Between checks. -EAGAIN: look at everything now. */
 static int rest(struct accessed *accessed, uint64_t now_ns)
 {
-	if (accessed->flags_fd < 0 || now_ns < accessed->scout_ns)
+	struct check_pace *pace = &accessed->pace;
+	struct live *live = accessed->live;
+	if (accessed->flags_fd < 0 || now_ns < pace->scout_ns)
 		return 0;
-	if (!has_run(accessed, &accessed->scouted_ticks)) {
+	if (!has_run(accessed, &accessed->scouted)) {
 		doze(accessed, now_ns);
 		return 0;
 	}
-	accessed->live->is_asleep = false;
-	accessed->scout_ns = now_ns + scout_rest_ns(accessed);
-	if (!scout(accessed))
-		return 0;
-	begin_burst(accessed);
-	accessed->nr_vain = 0;
-	accessed->due_ns = now_ns;
-	return -EAGAIN;
+	live->is_asleep = false;
+	uint64_t begin_ns = clock_thread_cpu_ns();
+	bool is_alarm = scout(accessed);
+	bool has_grown = check_pace_has_grown(pace, live, live->counted_resident);
+	check_pace_scouted(pace, clock_thread_cpu_ns() - begin_ns, now_ns);
+	if (is_alarm)
+		check_pace_alarm(pace, now_ns);
+	else if (has_grown)
+		pace->due_ns = now_ns;
+	return is_alarm || has_grown ? -EAGAIN : 0;
 }
 
 /* What is new has been met; from here on bits are those of the window. */
 static void open_window(struct accessed *accessed)
 {
-	if (accessed->nr_resident != accessed->nr_met)
+	struct check_pace *pace = &accessed->pace;
+	if (check_pace_begin(pace, accessed->live))
 		read_all(accessed); /* puts nothing: it comes to its end */
-	if (accessed->nr_resident > accessed->nr_met + accessed->nr_met / GREW_PARTS) {
-		begin_burst(accessed); /* checks before saw it being filled */
-		accessed->window_ns = WINDOW_MIN_NS;
-	}
-	accessed->nr_met = accessed->nr_resident;
 	glance_at_huge(accessed);
 	uint64_t begin_ns = clock_now_ns();
 	clear_bits(accessed);
 	accessed->cleared_ns = clock_now_ns();
 	accessed->clearing_ns = accessed->cleared_ns - begin_ns;
-	accessed->window_ns = MIN(MAX(accessed->window_ns, accessed->clearing_ns), WINDOW_MAX_NS);
-	accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
+	pace->window_ns = MIN(MAX(pace->window_ns, accessed->clearing_ns), CHECK_WINDOW_MAX_NS);
+	pace->due_ns = accessed->cleared_ns + pace->window_ns;
 	accessed->phase = WINDOW;
+}
+
+/* As step(). */
+static int begin_check(struct accessed *accessed, uint64_t now_ns)
+{
+	struct check_pace *pace = &accessed->pace;
+	struct live *live = accessed->live;
+	if (now_ns < pace->due_ns)
+		return rest(accessed, now_ns);
+	if (!has_run(accessed, &accessed->checked)) {
+		doze(accessed, now_ns);
+		return 0;
+	}
+	live->is_asleep = false;
+	if (check_pace_puts_off(pace, live, now_ns) ||
+	    check_pace_is_growing(pace, resident_pages(live), now_ns))
+		return 0;
+	begin_reading(accessed, READING_NEW);
+	return -EAGAIN;
 }
 
 /* One step of the check; 1: the batch is full, 0: nothing more to do now, -EAGAIN: go on. */
 static int step(struct accessed *accessed, struct sample_batch *batch)
 {
+	struct check_pace *pace = &accessed->pace;
 	uint64_t now_ns = clock_now_ns();
 	switch (accessed->phase) {
 	case RESTING:
+		return begin_check(accessed, now_ns);
 	case WINDOW:
-		if (accessed->phase == WINDOW && now_ns < accessed->due_ns)
-			sleep_through(accessed->due_ns - now_ns);
-		if (clock_now_ns() < accessed->due_ns)
-			return accessed->phase == RESTING ? rest(accessed, now_ns) : 0;
-		if (accessed->phase == RESTING && !has_run(accessed, &accessed->checked_ticks)) {
-			doze(accessed, now_ns);
+		if (now_ns < pace->due_ns)
+			sleep_through(pace->due_ns - now_ns);
+		if (clock_now_ns() < pace->due_ns)
 			return 0;
-		}
-		accessed->live->is_asleep = false;
-		if (accessed->phase == RESTING && has_backlog(accessed, now_ns)) {
-			accessed->due_ns = now_ns + MIN(accessed->live->backlog_ns / 2, NS_PER_S);
-			return 0;
-		}
-		if (accessed->phase == RESTING && is_growing(accessed)) {
-			accessed->due_ns = now_ns + GROWING_NS;
-			return 0;
-		}
-		begin_reading(accessed, accessed->phase == WINDOW ? COUNTING : READING_NEW);
+		begin_reading(accessed, COUNTING);
 		return -EAGAIN;
 	case READING_NEW:
 		open_window(accessed);
@@ -812,8 +758,8 @@ static int step(struct accessed *accessed, struct sample_batch *batch)
 			glance_begin(&accessed->glance);
 			return -EAGAIN;
 		}
-		accessed->window_ns *= 2;
-		accessed->due_ns = accessed->cleared_ns + accessed->window_ns;
+		pace->window_ns *= 2;
+		pace->due_ns = accessed->cleared_ns + pace->window_ns;
 		accessed->phase = WINDOW;
 		return -EAGAIN;
 	case READING:
@@ -831,7 +777,7 @@ static int step(struct accessed *accessed, struct sample_batch *batch)
 		glance_end(&accessed->glance);
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
 		accessed->phase = RESTING;
-		accessed->due_ns = LIVE_NEVER;
+		pace->due_ns = LIVE_NEVER;
 		return 0;
 	}
 	return 0;
@@ -850,11 +796,12 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	accessed->cost_ns += cost_ns;
 	live_charge(accessed->live, live_sampler_accessed.name,
 		    &(struct live_cost){ .own_ns = cost_ns });
-	if (accessed->due_ns == LIVE_NEVER)
+	if (accessed->pace.due_ns == LIVE_NEVER)
 		settle(accessed, clock_now_ns());
-	accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->due_ns);
+	struct live *live = accessed->live;
+	live->wake_ns = MIN(live->wake_ns, accessed->pace.due_ns);
 	if (accessed->phase == RESTING && accessed->flags_fd >= 0)
-		accessed->live->wake_ns = MIN(accessed->live->wake_ns, accessed->scout_ns);
+		live->wake_ns = MIN(live->wake_ns, accessed->pace.scout_ns);
 	return more;
 }
 

@@ -18,10 +18,14 @@ static void test_time_that_a_process_ran(void **state)
 	put("proc/7/stat", "7 (a ) b) S 1 7 7 0 -1 4194304 10 11 12 13 1234 56 7 8 20 0 1 0 99");
 	put("proc/7/schedstat", "1203345 22871 17\n");
 	put("proc/8/stat", "8 (cut) S 1 8");
-	assert_int_equal(live_run_time(&live, 0), 1234 + 56 + 1203345);
-	assert_int_equal(live_run_time(&live, 1), 0); /* it ended */
-	assert_int_equal(live_run_time(&live, 2), 0);
-	assert_int_equal(live_run_time(&live, 3), 0); /* it is gone */
+	assert_int_equal(live_run_ticks(&live, 0), 1234 + 56);
+	assert_int_equal(live_run_ns(&live, 0), 1203345);
+	assert_int_equal(live_run_ticks(&live, 1), 0); /* it ended */
+	assert_int_equal(live_run_ns(&live, 1), 0);
+	assert_int_equal(live_run_ticks(&live, 2), 0);
+	assert_int_equal(live_run_ns(&live, 2), 0);
+	assert_int_equal(live_run_ticks(&live, 3), 0); /* it is gone */
+	assert_int_equal(live_run_ns(&live, 3), 0);
 	root_end();
 }
 
