@@ -10,7 +10,7 @@
 #define SHORTEST_NS  (250 * NS_PER_US)
 #define FIRST_LEVEL  1
 #define LOOKS_NEW    8 /* until a folio counts as known */
-#define LOOKS_KNOWN  3 /* per session, from then on */
+#define LOOKS_KNOWN  2 /* per session, from then on: a shorter one, and one as ever */
 #define LOOKS_MAX    16
 #define DOWN_FIRST   2 /* hits in a row, there having been no other looks */
 #define DOWN_LATER   4
@@ -18,9 +18,12 @@
 #define UP_LATER     6
 #define ROW_MAX	     16
 #define CHECKS_MAX   12 /* then what is long past is halved */
-#define EACH_NS	     (4 * NS_PER_US)
-#define PASSES_MAX   64 /* of a session over its folios */
-#define SQUARE	     4	/* of two deviations */
+#define RANGE_NS     (4 * NS_PER_US)
+#define MORE_NS	     NS_PER_US
+#define CLEARING_NS  (4 * NS_PER_MS) /* may be longer than the look: better than none */
+#define ALONG_MAX    3		     /* neighbours in between: dearer is another range */
+#define SWEEPS_MAX   256	     /* of a session over its folios */
+#define SQUARE	     4		     /* of two deviations */
 #define UNBOUNDED    UINT32_MAX
 #define BATCH_TELLS  12 /* looks: fewer may be all alike by chance */
 #define BATCHES_TELL 64 /* looks in all of them */
@@ -126,6 +129,7 @@ void glance_see(struct glance *glance, uint32_t space, uint64_t page, bool is_us
 						.space = space,
 						.level = FIRST_LEVEL };
 	folio->is_due = is_used && !folio->is_refused;
+	folio->is_odd = false;
 	folio->nr_looks = 0;
 }
 
@@ -194,9 +198,9 @@ static bool is_too_short(const struct glance_folio *folio)
 	       folio->nr_row >= (folio->hits == 0 ? UP_FIRST : UP_LATER);
 }
 
-void glance_note(struct glance_folio *folio, bool is_used, uint64_t watched_ns)
+/* A look of its own length. */
+static void note_look(struct glance_folio *folio, bool is_used, uint64_t watched_ns)
 {
-	folio->nr_looks++;
 	folio->checks++;
 	folio->hits += is_used;
 	folio->watched_ns += watched_ns;
@@ -214,34 +218,118 @@ void glance_note(struct glance_folio *folio, bool is_used, uint64_t watched_ns)
 	}
 }
 
+static bool is_known(const struct glance_folio *folio)
+{
+	return folio->checks >= LOOKS_NEW;
+}
+
+/* A known folio's first look of a session is shorter than those that tell its rate: hardly any see
+ * it used then, but those of one that has become hot. */
+static bool is_probed(const struct glance_folio *folio)
+{
+	return is_known(folio) && folio->nr_looks == 0 && folio->level > 0;
+}
+
+/* A probe that saw use makes a new one of it, to be looked at for as long; that it did so is no
+ * look by itself, since one that did not would be none. A known folio that is mostly seen used and
+ * was not, or the other way round, is looked at again. */
+void glance_note(struct glance_folio *folio, bool is_used, uint64_t watched_ns)
+{
+	bool is_probe = is_probed(folio);
+	bool is_odd = is_known(folio) && (is_used ? 4 * folio->hits <= folio->checks
+						  : 4 * folio->hits >= 3 * folio->checks);
+	folio->nr_looks++;
+	folio->is_odd = is_odd && !is_probe;
+	if (!is_probe)
+		note_look(folio, is_used, watched_ns);
+	else if (is_used)
+		change_level(folio, -1);
+}
+
 static bool wants_look(const struct glance_folio *folio)
 {
 	if (!folio->is_due || folio->nr_looks >= LOOKS_MAX)
 		return false;
-	return folio->checks < LOOKS_NEW || folio->nr_looks < LOOKS_KNOWN;
+	return !is_known(folio) || folio->is_odd || folio->nr_looks < LOOKS_KNOWN;
+}
+
+static unsigned level_of(const struct glance_folio *folio)
+{
+	return folio->level - is_probed(folio);
 }
 
 struct batch {
 	struct glance_folio *folios[GLANCE_BATCH];
 	uint64_t numbers[GLANCE_BATCH];
-	uint32_t nr;
+	bool is_along[GLANCE_BATCH]; /* it is cleared for lying in between */
+	uint32_t nr, nr_ranges;
+	uint32_t last; /* of glance->folios */
+	uint64_t cost_ns;
 };
 
-/* Folios of one space that want a look of that length; `at` goes on through the turn. */
+static void add_to_batch(struct glance *glance, struct batch *batch, uint32_t item, bool is_along)
+{
+	struct glance_folio *folio = &glance->folios.items[item];
+	batch->folios[batch->nr] = folio;
+	batch->is_along[batch->nr] = is_along;
+	batch->numbers[batch->nr++] = folio->number;
+	batch->last = item;
+}
+
+/* Does it lie behind the last one, or are those in between due, too, and clearing them is cheaper
+ * than another range? */
+static bool is_near(const struct glance *glance, const struct batch *batch, uint32_t item)
+{
+	const struct glance_folio *items = glance->folios.items;
+	if (batch->nr == 0 || item <= batch->last || item - batch->last > ALONG_MAX + 1 ||
+	    (item - batch->last) * glance->more_ns > glance->range_ns ||
+	    items[item].number - items[batch->last].number != item - batch->last)
+		return false;
+	for (uint32_t i = batch->last + 1; i < item; i++)
+		if (!items[i].is_due)
+			return false;
+	return true;
+}
+
+/* Folios of one space that want a look of that length; `at` goes on through the turn. Clearing them
+ * takes no longer than the look, or than 4 ms. */
 static void fill(struct glance *glance, struct batch *batch, unsigned level, uint32_t *at)
 {
-	uint64_t fits = (SHORTEST_NS << 2 * level) / MAX(glance->each_ns, 1);
-	uint32_t max = (uint32_t)MIN(batch_of_level[level], MAX(fits, 1));
-	batch->nr = 0;
-	for (; *at < glance->nr_turn && batch->nr < max; ++*at) {
-		struct glance_folio *folio = &glance->folios.items[glance->turn[*at]];
-		if (folio->level != level || !wants_look(folio))
+	batch->nr = batch->nr_ranges = 0;
+	batch->cost_ns = 0;
+	for (; *at < glance->nr_turn; ++*at) {
+		uint32_t item = glance->turn[*at];
+		const struct glance_folio *folio = &glance->folios.items[item];
+		if (level_of(folio) != level || !wants_look(folio))
 			continue;
 		if (batch->nr > 0 && batch->folios[0]->space != folio->space)
 			return;
-		batch->folios[batch->nr] = folio;
-		batch->numbers[batch->nr++] = folio->number;
+		bool near = is_near(glance, batch, item);
+		uint32_t nr = near ? item - batch->last : 1;
+		uint64_t cost_ns = near ? nr * glance->more_ns : glance->range_ns;
+		if (batch->nr > 0 &&
+		    (batch->nr + nr > batch_of_level[level] ||
+		     batch->cost_ns + cost_ns > MAX(SHORTEST_NS << 2 * level, CLEARING_NS)))
+			return;
+		while (near && batch->last + 1 < item)
+			add_to_batch(glance, batch, batch->last + 1, true);
+		add_to_batch(glance, batch, item, false);
+		batch->nr_ranges += !near;
+		batch->cost_ns += cost_ns;
 	}
+}
+
+/* What a range takes with its first folio, and each further one: least mean squares, a step each
+ * time. */
+static void note_cost(struct glance *glance, const struct batch *batch, uint64_t took_ns)
+{
+	int64_t ranges = batch->nr_ranges, more = batch->nr - batch->nr_ranges;
+	int64_t off = (int64_t)MIN(took_ns, NS_PER_S) - (int64_t)batch->cost_ns;
+	int64_t norm = 2 * (ranges * ranges + more * more);
+	int64_t range_ns = (int64_t)glance->range_ns + off * ranges / norm;
+	int64_t more_ns = (int64_t)glance->more_ns + off * more / norm;
+	glance->range_ns = (uint64_t)MAX(range_ns, 1);
+	glance->more_ns = MIN((uint64_t)MAX(more_ns, 1), glance->range_ns);
 }
 
 static void end_space(struct batch *batch)
@@ -279,7 +367,7 @@ static void look(struct glance *glance, struct batch *batch, unsigned level,
 	uint64_t begin_ns = eyes->now_ns(eyes->context);
 	int nr = eyes->clear(eyes->context, space, batch->numbers, batch->nr);
 	uint64_t cleared_ns = eyes->now_ns(eyes->context);
-	glance->each_ns = (glance->each_ns + (cleared_ns - begin_ns) / batch->nr) / 2;
+	note_cost(glance, batch, cleared_ns - begin_ns);
 	if (nr < 0) {
 		end_space(batch);
 		return;
@@ -297,10 +385,12 @@ static void look(struct glance *glance, struct batch *batch, unsigned level,
 		end_space(batch);
 		return;
 	}
-	uint32_t nr_read = 0, nr_used = 0;
+	uint32_t nr_read = 0, nr_used = 0, nr_cleared = batch->nr;
 	for (uint32_t i = 0; i < batch->nr; i++) {
 		int is_used = eyes->is_used(eyes->context, batch->numbers[i]);
-		uint64_t at_ns = begin_ns + (cleared_ns - begin_ns) * (i + 1) / batch->nr;
+		uint64_t at_ns = begin_ns + (cleared_ns - begin_ns) * (i + 1) / nr_cleared;
+		if (batch->is_along[i])
+			continue;
 		if (is_used < 0) {
 			batch->folios[i]->is_due = false;
 			continue;
@@ -332,28 +422,43 @@ static uint32_t bursts_of(const struct glance *glance)
 	return (uint32_t)MIN(most, BURSTS_MAX);
 }
 
-static void look_around(struct glance *glance, const struct glance_eyes *eyes)
+/* Looks once at each that wants a look of that length. False: no more time. */
+static bool look_at_level(struct glance *glance, unsigned level, const struct glance_eyes *eyes,
+			  uint32_t *ret_looks)
 {
 	struct batch batch;
-	bool is_done = false;
-	for (unsigned pass = 0; pass < PASSES_MAX && !is_done; pass++) {
-		is_done = true;
-		for (unsigned level = 0; level < GLANCE_LEVELS; level++)
-			for (uint32_t at = 0; at < glance->nr_turn;) {
-				fill(glance, &batch, level, &at);
-				if (batch.nr == 0)
-					continue;
-				if (!eyes->has_time(eyes->context, batch.nr * glance->each_ns))
-					return;
-				look(glance, &batch, level, eyes);
-				is_done = false;
-			}
+	*ret_looks = 0;
+	for (uint32_t at = 0; at < glance->nr_turn;) {
+		fill(glance, &batch, level, &at);
+		if (batch.nr == 0)
+			continue;
+		if (!eyes->has_time(eyes->context, batch.cost_ns))
+			return false;
+		look(glance, &batch, level, eyes);
+		*ret_looks += batch.nr;
+	}
+	return true;
+}
+
+/* Short looks first: they find what is hot, and there is time for many of them. */
+static void look_around(struct glance *glance, const struct glance_eyes *eyes)
+{
+	unsigned level = 0;
+	for (unsigned sweep = 0; sweep < SWEEPS_MAX && level < GLANCE_LEVELS; sweep++) {
+		uint32_t nr_looks;
+		if (!look_at_level(glance, level, eyes, &nr_looks))
+			return;
+		if (nr_looks == 0)
+			level++;
+		else if (level > 0)
+			level--;
 	}
 }
 
 void glance_session(struct glance *glance, const struct glance_eyes *eyes)
 {
-	glance->each_ns = MAX(glance->each_ns, EACH_NS);
+	glance->range_ns = MAX(glance->range_ns, RANGE_NS);
+	glance->more_ns = MAX(glance->more_ns, MORE_NS);
 	take_turn(glance);
 	fade_batches(glance);
 	look_around(glance, eyes);

@@ -40,8 +40,16 @@
  * processes map, and refuses hugetlb and locked memory: these count as before, used or not.
  *
  * A session, before each check of the sampler, is at most 1,024 folios, all in turn, those that
- * were used since the check before: 8 looks at new ones, 3 at known ones, for as long as its share
- * of CPU time lasts (the owner says so). Clearing a batch takes no longer than its look.
+ * were used since the check before: 8 looks at new ones, for as long as its share of CPU time lasts
+ * (the owner says so). Known ones have two: a probe, a quarter as long as those that tell how often
+ * it is used, then one as long as these. A probe sees few of those that are used as ever, and
+ * nearly all that have become hot, which it makes new ones. One more follows each look that is at
+ * odds with those before. Short looks come first.
+ *
+ * What clearing costs is the flush of each range, on every CPU that runs the process: those that
+ * want a look of the same length are cleared together, and due ones in between with them, where
+ * that is cheaper than another range (both costs are learned). A batch is as large as can be
+ * cleared while it is looked at, or in 4 ms: for how long each folio was watched is noted.
  *
  * Cost: 48 bytes, twice, per 2 MiB of huge folios; a session takes the time that it is given at
  * most. Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
@@ -73,6 +81,7 @@ struct glance_folio {
 	uint8_t nr_row;	  /* of the last looks that were alike: */
 	bool is_row_used : 1;
 	bool is_due : 1;     /* used since the check before */
+	bool is_odd : 1;     /* its last look was not as those before */
 	bool is_refused : 1; /* its bit cannot be cleared alone */
 };
 
@@ -96,7 +105,8 @@ struct glance {
 	uint32_t at;	    /* of the last folio that was asked for */
 	uint32_t hand;	    /* where the next session begins */
 	bool is_listing;    /* between glance_begin and glance_end: the list before is whole */
-	uint64_t each_ns;   /* that clearing one takes, a decaying mean */
+	/* That clearing takes, of a range with its first folio, of each further one of it. */
+	uint64_t range_ns, more_ns;
 	uint32_t turn[GLANCE_TURN];
 	uint32_t nr_turn;
 };
