@@ -15,7 +15,7 @@ tier() { $BERTH run --tier -M '$M' --state "\$2" --report $TMP/report -- $BUILD/
 balancing=/proc/sys/kernel/numa_balancing
 echo 1 >\$balancing
 mkdir -m 700 /tmp/state /tmp/killed
-tier 3s /tmp/state || exit 3
+tier 6s /tmp/state || exit 3
 [ "\$(cat \$balancing)" = 1 ] || { echo "numa_balancing is \$(cat \$balancing) at the end"; exit 4; }
 tier 100s /tmp/killed &
 tries=0
