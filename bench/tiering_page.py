@@ -108,14 +108,25 @@ def copying_s(record):
     return 2 * HOT_PAGES * seconds / pages if pages else None
 
 
+def run_of(record):
+    """When it began and ended, in seconds of the guest: what the program does before and after is
+    not measured. All of it where the program does not tell."""
+    if "check_s" not in record or not rates(record):
+        return record["sample_s"][0], record["sample_s"][-1]
+    end = record["guest_s"] - record["check_s"]
+    return end - rates(record)[-1][0], end
+
+
 def migrations_per_s(record, first, last):
     """Between two parts of the run, as fractions of it."""
     times, counts = record.get("sample_s") or [], record.get("migrated") or []
     if len(times) < 4:
         return None
-    begin, end = int(first * (len(times) - 1)), int(last * (len(times) - 1))
-    passed = times[end] - times[begin]
-    return (counts[end] - counts[begin]) / passed if passed > 0 else None
+    begin, end = run_of(record)
+    parts = [begin + part * (end - begin) for part in (first, last)]
+    at = [max(sum(time <= part for time in times) - 1, 0) for part in parts]
+    passed = times[at[1]] - times[at[0]]
+    return (counts[at[1]] - counts[at[0]]) / passed if passed > 0 else None
 
 
 def own_share(record):

@@ -182,10 +182,13 @@ int main(int argc, char **argv)
 		place(h);
 	}
 	pace_run(&h->pace, work, h);
-	work_check(sum_words(h) == h->pace.nr_done,
+	uint64_t ended_ns = work_now_ns();
+	uint64_t sum = sum_words(h);
+	work_check(sum == h->pace.nr_done,
 		   "the words sum up to %llu after %llu updates: memory is not what was written",
-		   (unsigned long long)sum_words(h), (unsigned long long)h->pace.nr_done);
+		   (unsigned long long)sum, (unsigned long long)h->pace.nr_done);
 	work_phase(WORK_PHASE_OUTSIDE);
+	work_also("check", (double)(work_now_ns() - ended_ns) / 1e9, "s", false);
 	work_also("run", (double)h->pace.passed_ns / 1e9, "s", false);
 	work_result("throughput", pace_mops(&h->pace), "Mop/s", true);
 	return 0;
