@@ -287,23 +287,31 @@ static void check(struct paper_world *world, struct random *random, const uint32
 	}
 }
 
+/* Eight large folios in slow memory of which hardly anything is used, for many checks. */
+static void open_cold(struct paper_world *world, struct random *random, uint32_t shares[8])
+{
+	for (int i = 0; i < 8; i++)
+		shares[i] = 30;
+	random_init(random, 1);
+	paper_open(world, "berth", "", 4 * LARGE, 8192);
+	world->answers_whole = true;
+	births(world, 0, PAPER_PAGES);
+	for (int round = 0; round < 20; round++) {
+		check(world, random, shares);
+		paper_turn(world, 2 * NS_PER_S);
+	}
+	assert_int_equal(nr_fast(world, 8 * LARGE, 8 * LARGE), 0);
+}
+
 /* What single pages show by chance is no reason to doubt what is told of a large folio. */
 static void test_large_folios_that_become_hot_come_soon(void **state)
 {
-	uint32_t shares[8] = { 30, 30, 30, 30, 30, 30, 30, 30 };
+	uint32_t shares[8];
 	struct paper_world world;
 	struct seen seen = { 0 };
 	struct random random;
 	(void)state;
-	random_init(&random, 1);
-	paper_open(&world, "berth", "", 4 * LARGE, 8192);
-	world.answers_whole = true;
-	births(&world, 0, PAPER_PAGES);
-	for (int round = 0; round < 20; round++) {
-		check(&world, &random, shares);
-		paper_turn(&world, 2 * NS_PER_S);
-	}
-	assert_int_equal(nr_fast(&world, 8 * LARGE, 8 * LARGE), 0);
+	open_cold(&world, &random, shares);
 	shares[2] = shares[5] = 1700;
 	for (int round = 0; round < 2; round++) {
 		check(&world, &random, shares);
@@ -320,19 +328,11 @@ static void test_large_folios_that_become_hot_come_soon(void **state)
  * ones twice as much. */
 static void test_the_kernels_room_is_paid_together(void **state)
 {
-	uint32_t shares[8] = { 30, 30, 30, 30, 30, 30, 30, 30 };
+	uint32_t shares[8];
 	struct paper_world world;
 	struct random random;
 	(void)state;
-	random_init(&random, 1);
-	paper_open(&world, "berth", "", 4 * LARGE, 8192);
-	world.answers_whole = true;
-	births(&world, 0, PAPER_PAGES);
-	for (int round = 0; round < 20; round++) {
-		check(&world, &random, shares);
-		paper_turn(&world, 2 * NS_PER_S);
-	}
-	assert_int_equal(nr_fast(&world, 8 * LARGE, 8 * LARGE), 0);
+	open_cold(&world, &random, shares);
 	world.high_pages = 2 * LARGE;
 	for (int i = 0; i < 8; i++)
 		shares[i] = 400;
