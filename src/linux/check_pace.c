@@ -10,7 +10,7 @@
 #define SHARE_MAX_BP   10000
 #define CLEAR_NS       (100 * NS_PER_MS) /* after a check: scouts clear their pages */
 #define ASLEEP_NS      (2 * NS_PER_S)
-#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
+#define GROWN_PARTS    512 /* more by one of these: the program is still filling its memory */
 #define GREW_PARTS     4   /* and more by one of these since a burst: that looked too soon */
 #define SHRUNK_PART    8   /* what is given back is forgotten by so much per check */
 #define GROWING_MAX    100 /* times that it is waited for */
@@ -87,6 +87,16 @@ bool check_pace_begin(struct check_pace *pace, const struct live *live)
 	}
 	pace->nr_met = pace->nr_resident;
 	return is_new;
+}
+
+void check_pace_hear(struct check_pace *pace, const struct live *live)
+{
+	uint64_t nr_planned = live->nr_planned_pages - pace->nr_planned;
+	if (pace->burst > 0 || pace->extra == 0 || nr_planned <= pace->nr_mapped / FRUITFUL_PARTS)
+		return;
+	pace->burst = 1;
+	pace->is_fruitful = true;
+	pace->due_ns = MIN(pace->due_ns, pace->paid_ns + pace->rest_ns);
 }
 
 /* What became of the check before: where nothing is to be gained looking is in vain, too. */
@@ -167,6 +177,8 @@ void check_pace_settle(struct check_pace *pace, const struct live *live,
 	shorten_burst(pace);
 	pace->window_ns = MAX(pace->window_ns / 2, CHECK_WINDOW_MIN_NS);
 	uint64_t rest_ns = MAX(seen->cost_ns / CHECK_REST_PARTS, CHECK_REST_MIN_NS);
+	pace->rest_ns = rest_ns;
+	pace->nr_mapped = seen->nr_mapped;
 	int64_t owed_ns = -pace->saved_ns;
 	if (owed_ns > 0)
 		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);

@@ -12,12 +12,13 @@
  *
  * Four checks come in a row at the beginning, each a quarter as long after the other as it took,
  * and when the scouts see that what is in use has changed: these need not be saved up for. The
- * fourth comes only if those before brought moves, and while checks do, eight more follow. A
- * program that is filling its memory for the first time is looked at when it has. Where a dozen
- * checks one after the other brought hardly any moves, each further one has half the share of the
- * one before, down to a 16th. Moves or an alarm bring all of it back. A program that fills its
- * memory slowly, or pauses while it does, is taken to be done: when it has grown by a quarter since
- * and has memory in slow tiers it is looked at as from the beginning, as soon as scouts come by.
+ * fourth comes only if those before brought moves, and while checks do, eight more follow. What a
+ * check brought is known a while after it: a burst that ended too soon goes on then. A program that
+ * is filling its memory for the first time is looked at when it has. Where a dozen checks one after
+ * the other brought hardly any moves, each further one has half the share of the one before, down
+ * to a 16th. Moves or an alarm bring all of it back. A program that fills its memory slowly, or
+ * pauses while it does, is taken to be done: when it has grown by a quarter since and has memory in
+ * slow tiers it is looked at as from the beginning, as soon as scouts come by.
  *
  * While more waits to be moved than the mover does in a second, what a check would find had to wait
  * behind it: there is none, but for the first four of a burst, up to the one after that which has
@@ -60,6 +61,8 @@ struct check_pace {
 	uint64_t beyond_ns;   /* more than the lasting share */
 	uint64_t decided_ns;  /* live->deciding_ns that was paid for */
 	uint64_t nr_planned;  /* live->nr_planned_pages when the last check ended */
+	uint64_t nr_mapped;   /* pages, as it saw */
+	uint64_t rest_ns;     /* after it at least */
 	uint64_t nr_resident; /* pages, when last asked */
 	uint64_t nr_met;      /* resident at the last check */
 	uint64_t nr_looked;   /* resident when a burst last began for that */
@@ -84,6 +87,8 @@ bool check_pace_is_growing(struct check_pace *pace, uint64_t nr_resident, uint64
 /* By so much that it is looked at as from the beginning. */
 bool check_pace_has_grown(const struct check_pace *pace, const struct live *live,
 			  uint64_t nr_resident);
+/* After settling, when plans may have been made: what the check before brought. */
+void check_pace_hear(struct check_pace *pace, const struct live *live);
 /* A check begins; true: more or fewer pages are resident than at the last one. */
 bool check_pace_begin(struct check_pace *pace, const struct live *live);
 /* It is over. */

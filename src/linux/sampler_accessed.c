@@ -717,6 +717,7 @@ static int begin_check(struct accessed *accessed, uint64_t now_ns)
 {
 	struct check_pace *pace = &accessed->pace;
 	struct live *live = accessed->live;
+	check_pace_hear(pace, live);
 	if (now_ns < pace->due_ns)
 		return rest(accessed, now_ns);
 	if (!has_run(accessed, &accessed->checked)) {

@@ -79,6 +79,47 @@ static void test_bursts_last_while_they_bring_moves(void **state)
 	tear_down(&scene);
 }
 
+/* Nothing by the third check, many by the one after it: the next is not to be saved up for. */
+static void test_a_burst_that_ended_too_soon_goes_on(void **state)
+{
+	struct scene scene;
+	(void)state;
+	set_up(&scene);
+	scene.seen.cost_ns = 300 * NS_PER_MS;
+	for (unsigned i = 0; i < 4; i++)
+		check(&scene, 0);
+	assert_int_equal(scene.pace.burst, 0);
+	uint64_t settled_ns = scene.pace.paid_ns;
+	assert_in_range(scene.pace.due_ns - settled_ns, 10 * NS_PER_S, 60 * NS_PER_S);
+	scene.live.nr_planned_pages += NR_MAPPED / 64;
+	check_pace_hear(&scene.pace, &scene.live);
+	assert_int_equal(scene.pace.burst, 0);
+	scene.live.nr_planned_pages++;
+	check_pace_hear(&scene.pace, &scene.live);
+	assert_int_equal(scene.pace.due_ns, settled_ns + CHECK_REST_MIN_NS);
+	scene.now_ns = scene.pace.due_ns;
+	assert_int_equal(check(&scene, 0), CHECK_REST_MIN_NS);
+	assert_int_equal(scene.pace.extra, CHECK_BURST_EXTRA - 1);
+	scene.pace.extra = scene.pace.burst = 0; /* all that were to follow have */
+	scene.live.nr_planned_pages += NR_MAPPED;
+	check_pace_hear(&scene.pace, &scene.live);
+	assert_int_equal(scene.pace.burst, 0);
+	tear_down(&scene);
+}
+
+/* 1,000 pages in 200 ms are few of many, but not when it is a hundredth a second. */
+static void test_slow_filling_is_waited_for(void **state)
+{
+	struct scene scene;
+	(void)state;
+	set_up(&scene);
+	assert_true(check_pace_is_growing(&scene.pace, 300000, 0));
+	assert_true(check_pace_is_growing(&scene.pace, 301000, 0));
+	assert_int_equal(scene.pace.due_ns, CHECK_GROWING_NS);
+	assert_false(check_pace_is_growing(&scene.pace, 301500, 0));
+	tear_down(&scene);
+}
+
 static void test_checks_in_vain_become_rare_until_an_alarm(void **state)
 {
 	struct scene scene;
