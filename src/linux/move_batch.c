@@ -13,7 +13,7 @@
 #include "linux/pagemap.h"
 #include "linux/process.h"
 
-#define TRIES_MAX	256 /* calls for one batch: each of its groups of 8 pages may fail */
+#define TRIES_MAX	256 /* calls for one batch: each of its groups may fail, and again */
 #define PAGEMAP_ENTRIES 512 /* read at once */
 #define NO_ITEM		UINT32_MAX
 #define NO_FRAME	0 /* as pagemap_frame() */

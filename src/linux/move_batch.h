@@ -38,7 +38,7 @@
 
 #define MOVE_BATCH_PAGES 2048
 #define MOVE_FOLIO_PAGES 512 /* of the largest folio that is known as one */
-#define MOVE_APART_MIN	 8   /* pages that the kernel takes away at a time, or one folio */
+#define MOVE_APART_MIN	 32  /* pages that the kernel takes away at a time, or one folio */
 #define MOVE_APART_MAX	 256
 #define MOVE_NAMES	 (MOVE_BATCH_PAGES + MOVE_BATCH_PAGES / MOVE_APART_MIN)
 

@@ -226,7 +226,8 @@ static void rest(struct mover *mover)
 		wait_until(mover, until_ns);
 }
 
-/* As many pages at a time as take a millisecond: for so long whoever uses one of them waits. */
+/* As many pages at a time as take a millisecond: for so long whoever uses one of them waits. Not
+ * few: all CPUs that run the program flush their translations for each time. */
 static uint32_t nr_apart(const struct mover *mover)
 {
 	uint64_t nr = mover->pace.speed / (NS_PER_S / APART_NS) / mover->live->machine->page_bytes;
