@@ -52,8 +52,9 @@
  * berth_claims.c: floors and caps; here the samples, paces and prices.
  *
  * Cost: O(samples + folios / 8) per round, at most 16,384 folios looked at; where rounds are long
- * as many as bring moves, and all of them at most every 10 s. 28 bytes per folio in the table and
- * 28 beside it (30 with hardware samples), 4 for each victim, 0.5 MiB for the classes.
+ * as many as bring moves, and all of them every 10 s, or every second while that brings moves, at
+ * most. 28 bytes per folio in the table and 28 beside it (30 with hardware samples), 4 for each
+ * victim, 0.5 MiB for the classes.
  */
 #include <stdlib.h>
 #include <string.h>

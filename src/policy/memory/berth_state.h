@@ -37,6 +37,8 @@
 #define SWEEP_MAX	16384 /* folios looked at per round */
 #define SWEEP_CHUNK	4096  /* at a time, where rounds are long */
 #define SEARCH_LEAST	256   /* candidates worth a look at all of fast memory */
+#define SEARCH_PARTS	256   /* of all pages: so many are worth another one soon */
+#define SEARCH_REST_MS	1000  /* then, after one that brought moves; twice after one in vain */
 #define CANDIDATES_MAX	65536
 #define RANGE_PAGES_MAX 65536
 #define TURN_STEP	7 /* prime to the usual numbers of checks */
@@ -158,6 +160,7 @@ struct berth {
 	uint64_t nr_slow_touched; /* of which nr_touched were noted */
 	uint32_t swept;		  /* folios that the sweep has looked at in this round */
 	uint32_t searched_ms;	  /* when it went through all for victims; 0: never */
+	uint32_t search_rest_ms;  /* until it does again where many wait */
 	uint32_t found;		  /* the folio of the last sample */
 	uint32_t now, hand, now_ms, round_ms;
 	uint32_t bin_room;  /* as many victims per bin as the time until the next round asks */
@@ -360,6 +363,7 @@ bool berth_is_first_look(struct berth *berth, const struct unit *unit);
 void berth_push_victim(struct berth *berth, const struct unit *unit);
 bool berth_is_settling(const struct berth *berth, uint32_t id);
 bool berth_pop_victim(struct berth *berth, struct unit *ret);
+void berth_drop_victims(struct berth *berth);
 
 /* berth_candidates.c */
 void berth_add_candidate(struct berth *berth, const struct unit *unit);

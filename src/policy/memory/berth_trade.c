@@ -217,19 +217,36 @@ static int promote_into_room(struct berth *berth, struct plan *plan, const struc
 		       : -ENOSPC;
 }
 
-/* Worth going through all of fast memory for: many would come up, and it was not done lately. */
-static bool may_search(struct berth *berth)
+/* Worth going through all of fast memory for: many would come up, and it was not done lately, or
+ * very many would and lately is a while ago. */
+static bool may_search(const struct berth *berth)
 {
 	uint32_t nr_left = berth->nr_heap + berth->nr_ahead - berth->ahead_at;
-	bool is_late = !berth->searched_ms || berth->now_ms - berth->searched_ms >= SETTLE_MS;
-	if (nr_left < SEARCH_LEAST || !is_late)
-		return false;
+	bool are_many = nr_left >= berth->nr_pages / SEARCH_PARTS;
+	uint32_t rest_ms = are_many ? MAX(berth->search_rest_ms, SEARCH_REST_MS) : SETTLE_MS;
+	return nr_left >= SEARCH_LEAST &&
+	       (!berth->searched_ms || berth->now_ms - berth->searched_ms >= rest_ms);
+}
+
+static void search_all(struct berth *berth, const struct policy_view *view)
+{
+	berth_drop_victims(berth);
+	berth->swept = 0;
+	berth_sweep(berth, view, UINT32_MAX);
 	berth->searched_ms = MAX(berth->now_ms, 1);
-	return true;
+}
+
+/* Of the search in this round. */
+static void note_search(struct berth *berth, uint32_t nr_planned)
+{
+	uint32_t rest_ms = MAX(berth->search_rest_ms, SEARCH_REST_MS);
+	bool was_in_vain = nr_planned < SEARCH_LEAST;
+	berth->search_rest_ms = was_in_vain ? MIN(2 * rest_ms, SETTLE_MS) : SEARCH_REST_MS;
 }
 
 /* As long as looking for victims brings moves, it goes on. Where those that are known are not worth
- * less than what waits, it goes through all: the first that it came to may be any. */
+ * less than what waits, it goes through all: the first that it came to may be any, and those that
+ * it came to long ago may be worth less by now. */
 static bool find_more(struct berth *berth, const struct policy_view *view, uint32_t *nr_planned)
 {
 	bool is_fruitful = *nr_planned >= SWEEP_CHUNK / 16;
@@ -237,7 +254,10 @@ static bool find_more(struct berth *berth, const struct policy_view *view, uint3
 	    (!is_fruitful && !may_search(berth)))
 		return false;
 	*nr_planned = 0;
-	berth_sweep(berth, view, is_fruitful ? SWEEP_CHUNK : UINT32_MAX);
+	if (is_fruitful)
+		berth_sweep(berth, view, SWEEP_CHUNK);
+	else
+		search_all(berth, view);
 	return true;
 }
 
@@ -329,6 +349,8 @@ void berth_trade(struct berth *berth, const struct policy_view *view, struct pla
 		}
 		nr_planned++;
 	}
+	if (berth->searched_ms == MAX(berth->now_ms, 1))
+		note_search(berth, nr_planned);
 }
 
 /* Room for new pages, ahead of them, where they are learned to earn more than the least that fast

@@ -8,8 +8,10 @@
  *
  * Each is a stack of blocks of 255 ids; an empty block goes to whichever bin needs one next.
  *
- * A bin that is full takes no more: the sweep comes by again. Cost: O(1) per push, one value per
- * pop; 4 bytes for each page of fast memory, 128 KiB for blocks that are not full.
+ * A bin that is full takes no more: the sweep comes by again. What has cooled since it was pushed
+ * stays above what is worth more, until those below are gone or all are looked for anew. Cost: O(1)
+ * per push, one value per pop; 4 bytes for each page of fast memory, 128 KiB for blocks that are
+ * not full.
  */
 #include <stdlib.h>
 
@@ -86,6 +88,26 @@ void berth_push_victim(struct berth *berth, const struct unit *unit)
 		return;
 	if (bin->nr < berth->bin_room && push(berth, bin, unit->id))
 		folio->bits |= FOLIO_MARK;
+}
+
+/* As before the first was pushed. In the same round fast memory is then looked at as if it had not
+ * been yet. */
+void berth_drop_victims(struct berth *berth)
+{
+	uint32_t end = folio_id_end(berth->table);
+	for (uint32_t id = 0; id < end; id++)
+		folio_get(berth->table, id)->bits &= ~(unsigned)FOLIO_MARK & 63u;
+	end = folio_id_end(berth->larges);
+	for (uint32_t id = 0; id < end; id++) {
+		struct folio *large = folio_get(berth->larges, id);
+		large->bits &= ~(unsigned)FOLIO_MARK & 63u;
+		if (large->seen == berth->now && room_is_fast(berth->machine, large->node))
+			large->seen--;
+	}
+	for (unsigned i = 0; i < NR_BINS; i++)
+		berth->bins[i].nr = 0;
+	berth->nr_bin_blocks = 0;
+	berth->free_bin_block = NO_BLOCK;
 }
 
 /* Just moved: going back would mostly make both moves vain, so only a few may. */
