@@ -37,12 +37,16 @@ void check_pace_alarm(struct check_pace *pace, uint64_t now_ns)
 	pace->due_ns = now_ns;
 }
 
-/* The first of a burst go on, until one came after what was found: it finds most of the rest. */
+/* The first of a burst go on, until one came after what was found: it finds most of the rest. The
+ * next one is to be over before the mover has nothing left to do. */
 bool check_pace_puts_off(struct check_pace *pace, const struct live *live, uint64_t now_ns)
 {
-	if (live->backlog_ns <= BACKLOG_NS || now_ns - pace->paid_ns >= BACKLOG_MAX_NS ||
-	    (!pace->is_fruitful && pace->nr_in_burst < CHECK_BURST))
+	uint64_t ahead_ns = MIN(MAX(BACKLOG_NS, 2 * pace->took_ns), BACKLOG_MAX_NS / 2);
+	if (live->backlog_ns <= ahead_ns || now_ns - pace->paid_ns >= BACKLOG_MAX_NS ||
+	    (!pace->is_fruitful && pace->nr_in_burst < CHECK_BURST)) {
+		pace->begun_ns = now_ns;
 		return false;
+	}
 	pace->due_ns = now_ns + MIN(live->backlog_ns / 2, NS_PER_S);
 	return true;
 }
@@ -178,6 +182,7 @@ void check_pace_settle(struct check_pace *pace, const struct live *live,
 	pace->window_ns = MAX(pace->window_ns / 2, CHECK_WINDOW_MIN_NS);
 	uint64_t rest_ns = MAX(seen->cost_ns / CHECK_REST_PARTS, CHECK_REST_MIN_NS);
 	pace->rest_ns = rest_ns;
+	pace->took_ns = pace->begun_ns ? now_ns - pace->begun_ns : 0;
 	pace->nr_mapped = seen->nr_mapped;
 	int64_t owed_ns = -pace->saved_ns;
 	if (owed_ns > 0)

@@ -20,9 +20,9 @@
  * pauses while it does, is taken to be done: when it has grown by a quarter since and has memory in
  * slow tiers it is looked at as from the beginning, as soon as scouts come by.
  *
- * While more waits to be moved than the mover does in a second, what a check would find had to wait
- * behind it: there is none, but for the first four of a burst, up to the one after that which has
- * found so much, or after ten seconds.
+ * While more waits to be moved than the mover does in a second, or in twice the time that the last
+ * check took, what a check would find had to wait behind it: there is none, but for the first four
+ * of a burst, up to the one after that which has found so much, or after ten seconds.
  *
  * Scouts come every second, or as seldom as makes what they cost two percent of a CPU, every
  * four seconds at least; after many checks in vain every two seconds, then every four.
@@ -63,6 +63,8 @@ struct check_pace {
 	uint64_t nr_planned;  /* live->nr_planned_pages when the last check ended */
 	uint64_t nr_mapped;   /* pages, as it saw */
 	uint64_t rest_ns;     /* after it at least */
+	uint64_t begun_ns;    /* when the last check did; 0: none has */
+	uint64_t took_ns;     /* from then until it was over */
 	uint64_t nr_resident; /* pages, when last asked */
 	uint64_t nr_met;      /* resident at the last check */
 	uint64_t nr_looked;   /* resident when a burst last began for that */

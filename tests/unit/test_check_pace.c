@@ -221,6 +221,12 @@ static void test_checks_wait_for_the_mover(void **state)
 	scene.now_ns -= 9 * NS_PER_S;
 	scene.live.backlog_ns = NS_PER_S;
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	scene.now_ns += 1500 * NS_PER_MS; /* so long does it take: moves would be over before */
+	check(&scene, NR_MAPPED / 2);
+	scene.live.backlog_ns = 3 * NS_PER_S;
+	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	scene.live.backlog_ns++;
+	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	tear_down(&scene);
 }
 
