@@ -37,8 +37,8 @@ void check_pace_alarm(struct check_pace *pace, uint64_t now_ns)
 	pace->due_ns = now_ns;
 }
 
-/* The first of a burst go on, until one came after what was found: it finds most of the rest. The
- * next one is to be over before the mover has nothing left to do. */
+/* The first of a burst go on, until one has found much. The next one is to be over before the mover
+ * has nothing left to do. */
 bool check_pace_puts_off(struct check_pace *pace, const struct live *live, uint64_t now_ns)
 {
 	uint64_t ahead_ns = MIN(MAX(BACKLOG_NS, 2 * pace->took_ns), BACKLOG_MAX_NS / 2);
@@ -96,10 +96,12 @@ bool check_pace_begin(struct check_pace *pace, const struct live *live)
 void check_pace_hear(struct check_pace *pace, const struct live *live)
 {
 	uint64_t nr_planned = live->nr_planned_pages - pace->nr_planned;
-	if (pace->burst > 0 || pace->extra == 0 || nr_planned <= pace->nr_mapped / FRUITFUL_PARTS)
+	if (pace->nr_mapped == 0 || nr_planned <= pace->nr_mapped / FRUITFUL_PARTS)
+		return;
+	pace->is_fruitful = true;
+	if (pace->burst > 0 || pace->extra == 0)
 		return;
 	pace->burst = 1;
-	pace->is_fruitful = true;
 	pace->due_ns = MIN(pace->due_ns, pace->paid_ns + pace->rest_ns);
 }
 

@@ -22,7 +22,7 @@
  *
  * While more waits to be moved than the mover does in a second, or in twice the time that the last
  * check took, what a check would find had to wait behind it: there is none, but for the first four
- * of a burst, up to the one after that which has found so much, or after ten seconds.
+ * of a burst, up to that which has found so much, or after ten seconds.
  *
  * Scouts come every second, or as seldom as makes what they cost two percent of a CPU, every
  * four seconds at least; after many checks in vain every two seconds, then every four.

@@ -213,7 +213,10 @@ static void test_checks_wait_for_the_mover(void **state)
 	set_up(&scene);
 	scene.live.backlog_ns = 5 * NS_PER_S;
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns)); /* a burst */
-	check(&scene, NR_MAPPED / 2);
+	check(&scene, 0);
+	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	scene.live.nr_planned_pages += NR_MAPPED / 2;
+	check_pace_hear(&scene.pace, &scene.live);
 	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	assert_int_equal(scene.pace.due_ns, scene.now_ns + NS_PER_S);
 	scene.now_ns += 10 * NS_PER_S;
