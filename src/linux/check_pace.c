@@ -22,6 +22,7 @@ static void begin_burst(struct check_pace *pace)
 	pace->burst = CHECK_BURST;
 	pace->extra = CHECK_BURST_EXTRA;
 	pace->nr_in_burst = 0;
+	pace->has_found = false;
 }
 
 void check_pace_init(struct check_pace *pace, uint64_t now_ns)
@@ -93,19 +94,7 @@ bool check_pace_begin(struct check_pace *pace, const struct live *live)
 	return is_new;
 }
 
-void check_pace_hear(struct check_pace *pace, const struct live *live)
-{
-	uint64_t nr_planned = live->nr_planned_pages - pace->nr_planned;
-	if (pace->nr_mapped == 0 || nr_planned <= pace->nr_mapped / FRUITFUL_PARTS)
-		return;
-	pace->is_fruitful = true;
-	if (pace->burst > 0 || pace->extra == 0)
-		return;
-	pace->burst = 1;
-	pace->due_ns = MIN(pace->due_ns, pace->paid_ns + pace->rest_ns);
-}
-
-/* What became of the check before: where nothing is to be gained looking is in vain, too. */
+/* What became of it: where nothing is to be gained looking is in vain, too. */
 static void note_vain(struct check_pace *pace, const struct live *live, uint64_t nr_mapped)
 {
 	uint64_t nr_planned = live->nr_planned_pages - pace->nr_planned;
@@ -133,16 +122,20 @@ static void note_beyond(struct check_pace *pace, const struct live *live, uint64
 	pace->beyond_ns = MIN(all_ns > lasting_ns ? all_ns - lasting_ns : 0, BEYOND_MAX_NS);
 }
 
-/* One of a burst is over; it goes on as long as checks bring moves. */
+/* One of a burst is over; it goes on as long as checks bring moves, also where those before did not
+ * and it had ended. */
 static void shorten_burst(struct check_pace *pace)
 {
 	pace->nr_in_burst++;
-	if (pace->nr_in_burst >= CHECK_BURST_LEAST && !pace->is_fruitful)
+	pace->has_found |= pace->is_fruitful;
+	if (pace->nr_in_burst >= CHECK_BURST_LEAST && !pace->has_found) {
 		pace->burst = 0;
-	else if (pace->burst > 0 && pace->is_fruitful && pace->extra > 0)
+	} else if (pace->is_fruitful && pace->extra > 0) {
 		pace->extra--;
-	else
+		pace->burst = MAX(pace->burst, CHECK_BURST_REST);
+	} else {
 		pace->burst -= pace->burst > 0;
+	}
 }
 
 /* Much more of slow memory is used than in the check before, or much less of fast memory, and not
@@ -179,13 +172,11 @@ void check_pace_settle(struct check_pace *pace, const struct live *live,
 	pace->decided_ns = live->deciding_ns;
 	pace->paid_ns = now_ns;
 	note_change(pace, seen);
-	pace->saved_ns = pace->burst ? MAX(pace->saved_ns, 0) : pace->saved_ns;
 	shorten_burst(pace);
+	pace->saved_ns = pace->burst ? MAX(pace->saved_ns, 0) : pace->saved_ns;
 	pace->window_ns = MAX(pace->window_ns / 2, CHECK_WINDOW_MIN_NS);
 	uint64_t rest_ns = MAX(seen->cost_ns / CHECK_REST_PARTS, CHECK_REST_MIN_NS);
-	pace->rest_ns = rest_ns;
 	pace->took_ns = pace->begun_ns ? now_ns - pace->begun_ns : 0;
-	pace->nr_mapped = seen->nr_mapped;
 	int64_t owed_ns = -pace->saved_ns;
 	if (owed_ns > 0)
 		rest_ns = MAX(rest_ns, (uint64_t)owed_ns * 10000 / share_bp);

@@ -12,13 +12,13 @@
  *
  * Four checks come in a row at the beginning, each a quarter as long after the other as it took,
  * and when the scouts see that what is in use has changed: these need not be saved up for. The
- * fourth comes only if those before brought moves, and while checks do, eight more follow. What a
- * check brought is known a while after it: a burst that ended too soon goes on then. A program that
- * is filling its memory for the first time is looked at when it has. Where a dozen checks one after
- * the other brought hardly any moves, each further one has half the share of the one before, down
- * to a 16th. Moves or an alarm bring all of it back. A program that fills its memory slowly, or
- * pauses while it does, is taken to be done: when it has grown by a quarter since and has memory in
- * slow tiers it is looked at as from the beginning, as soon as scouts come by.
+ * fourth comes only if those before brought moves, and while checks do, eight more follow, with two
+ * after the last of them; where a later one does, it goes on. A program that is filling its memory
+ * for the first time is looked at when it has. Where a dozen checks one after the other brought
+ * hardly any moves, each further one has half the share of the one before, down to a 16th. Moves or
+ * an alarm bring all of it back. A program that fills its memory slowly, or pauses while it does,
+ * is taken to be done: when it has grown by a quarter since and has memory in slow tiers it is
+ * looked at as from the beginning, as soon as scouts come by.
  *
  * While more waits to be moved than the mover does in a second, or in twice the time that the last
  * check took, what a check would find had to wait behind it: there is none, but for the first four
@@ -36,8 +36,9 @@
 #include "linux/live.h"
 
 #define CHECK_BURST	    4 /* in a row, at the beginning and at an alarm */
-#define CHECK_BURST_LEAST   3 /* seen, seen again; what that brought is known a check later */
+#define CHECK_BURST_LEAST   3 /* seen, seen again; and what had been seen too seldom by then */
 #define CHECK_BURST_EXTRA   8 /* more, while they bring moves */
+#define CHECK_BURST_REST    2 /* after one that brought moves: what it did not see often enough */
 #define CHECK_REST_MIN_NS   (100 * NS_PER_MS)
 #define CHECK_REST_PARTS    4  /* and of what the check took at least */
 #define CHECK_VAIN_FIRST    12 /* in a row: from then on each has half of the share before */
@@ -54,15 +55,14 @@ struct check_pace {
 	unsigned burst;		   /* checks that need not be saved up for */
 	unsigned nr_in_burst;	   /* since it began */
 	unsigned extra;		   /* checks by which moves may still lengthen it */
-	bool is_fruitful;	   /* the check before brought many */
+	bool has_found;		   /* one of it brought many moves */
+	bool is_fruitful;	   /* the last check brought many */
 	unsigned nr_vain;	   /* checks in a row that brought hardly any */
 	uint64_t paid_ns;	   /* credit was settled until */
 	int64_t saved_ns;
 	uint64_t beyond_ns;   /* more than the lasting share */
 	uint64_t decided_ns;  /* live->deciding_ns that was paid for */
 	uint64_t nr_planned;  /* live->nr_planned_pages when the last check ended */
-	uint64_t nr_mapped;   /* pages, as it saw */
-	uint64_t rest_ns;     /* after it at least */
 	uint64_t begun_ns;    /* when the last check did; 0: none has */
 	uint64_t took_ns;     /* from then until it was over */
 	uint64_t nr_resident; /* pages, when last asked */
@@ -89,11 +89,9 @@ bool check_pace_is_growing(struct check_pace *pace, uint64_t nr_resident, uint64
 /* By so much that it is looked at as from the beginning. */
 bool check_pace_has_grown(const struct check_pace *pace, const struct live *live,
 			  uint64_t nr_resident);
-/* After settling, when plans may have been made: what the check before brought. */
-void check_pace_hear(struct check_pace *pace, const struct live *live);
 /* A check begins; true: more or fewer pages are resident than at the last one. */
 bool check_pace_begin(struct check_pace *pace, const struct live *live);
-/* It is over. */
+/* It is over, and has been decided about. */
 void check_pace_settle(struct check_pace *pace, const struct live *live,
 		       const struct check_seen *seen, uint64_t now_ns);
 void check_pace_scouted(struct check_pace *pace, uint64_t cost_ns, uint64_t now_ns);

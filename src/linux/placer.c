@@ -354,15 +354,16 @@ static void choose_share(struct placer *placer, uint64_t now_ns)
 	placer->live.lasting_share_bp = quiet_bp / placer->nr_samplers;
 }
 
-/* By what a page has taken so far. */
+/* By what a page has taken so far; until the first one is done it may be long. */
 static uint64_t backlog_ns(const struct placer *placer)
 {
 	const struct engine_stats *stats = engine_stats(placer->engine);
 	uint64_t nr_done = 0, nr_submitted = stats->nr_submitted_pages;
 	for (unsigned i = 0; i < MOVE_NR_OUTCOMES; i++)
 		nr_done += stats->nr_outcome_pages[i];
-	return placer->live.moving_ns / MAX(nr_done, 1) *
-	       (nr_submitted - MIN(nr_submitted, nr_done));
+	if (nr_done == 0)
+		return nr_submitted > 0 ? LIVE_NEVER : 0;
+	return placer->live.moving_ns / nr_done * (nr_submitted - MIN(nr_submitted, nr_done));
 }
 
 static void note_series(struct placer *placer, uint64_t now_ns, bool is_last)

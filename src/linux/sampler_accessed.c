@@ -73,7 +73,7 @@
 #define COUNTED_EVERY  4 /* chunks */
 #define USED_PARTS     8 /* of what is mapped are to be used in a window */
 
-enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING };
+enum phase { RESTING, READING_NEW, WINDOW, COUNTING, READING, TELLING, TOLD };
 
 /* CPU time of who is watched. */
 struct run_time {
@@ -717,7 +717,6 @@ static int begin_check(struct accessed *accessed, uint64_t now_ns)
 {
 	struct check_pace *pace = &accessed->pace;
 	struct live *live = accessed->live;
-	check_pace_hear(pace, live);
 	if (now_ns < pace->due_ns)
 		return rest(accessed, now_ns);
 	if (!has_run(accessed, &accessed->checked)) {
@@ -777,9 +776,11 @@ static int step(struct accessed *accessed, struct sample_batch *batch)
 		scout_end(&accessed->scout);
 		glance_end(&accessed->glance);
 		live_note_pages(accessed->live, accessed->pages_of_node, now_ns);
-		accessed->phase = RESTING;
-		pace->due_ns = LIVE_NEVER;
+		accessed->phase = TOLD;
 		return 0;
+	case TOLD: /* by now it has been decided about */
+		settle(accessed, now_ns);
+		return -EAGAIN;
 	}
 	return 0;
 }
@@ -797,10 +798,9 @@ static int poll_accessed(void *sampler, uint64_t now_ns, struct sample_batch *ba
 	accessed->cost_ns += cost_ns;
 	live_charge(accessed->live, live_sampler_accessed.name,
 		    &(struct live_cost){ .own_ns = cost_ns });
-	if (accessed->pace.due_ns == LIVE_NEVER)
-		settle(accessed, clock_now_ns());
 	struct live *live = accessed->live;
-	live->wake_ns = MIN(live->wake_ns, accessed->pace.due_ns);
+	uint64_t due_ns = accessed->phase == TOLD ? now_ns : accessed->pace.due_ns;
+	live->wake_ns = MIN(live->wake_ns, due_ns);
 	if (accessed->phase == RESTING && accessed->flags_fd >= 0)
 		live->wake_ns = MIN(live->wake_ns, accessed->pace.scout_ns);
 	return more;
