@@ -18,7 +18,11 @@ tier() { $BERTH run --tier --sampler damon-physical -M '$M' --state /tmp/state \
 	--memory 130MiB --hot 100MiB --share-hot 1 --seconds "\$1" >/dev/null; }
 is_on() { [ "\$(cat \$admin/0/state 2>/dev/null)" = on ]; }
 mkdir -m 700 /tmp/state
+# In use, and nobody's that is watched.
+$BUILD/lab/workloads/hotset --memory 20MiB --hot 20MiB --share-hot 1 --seconds 100s >/dev/null &
+other=\$!
 tier 3s || end 'the run failed'
+kill \$other && wait \$other
 [ "\$(cat \$admin/nr_kdamonds)" = 0 ] || end 'left at the end'
 tier 100s &
 until_is is_on || end 'not turned on'
