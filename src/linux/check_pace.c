@@ -10,7 +10,8 @@
 #define SHARE_MAX_BP   10000
 #define CLEAR_NS       (100 * NS_PER_MS) /* after a check: scouts clear their pages */
 #define ASLEEP_NS      (2 * NS_PER_S)
-#define GROWN_PARTS    512 /* more by one of these: the program is still filling its memory */
+#define GROWN_PARTS    128 /* more by one of these: the program is still filling its memory */
+#define FILLING_PARTS  512 /* as long as most of it has not been looked at */
 #define GREW_PARTS     4   /* and more by one of these since a burst: that looked too soon */
 #define SHRUNK_PART    8   /* what is given back is forgotten by so much per check */
 #define GROWING_MAX    100 /* times that it is waited for */
@@ -52,12 +53,13 @@ bool check_pace_puts_off(struct check_pace *pace, const struct live *live, uint6
 	return true;
 }
 
-/* All that was to be seen before it has filled its memory is that. */
+/* All that was to be seen before it has filled its memory is that; beside others there is more. */
 bool check_pace_is_growing(struct check_pace *pace, uint64_t nr_resident, uint64_t now_ns)
 {
 	uint64_t before = pace->nr_resident;
+	uint64_t parts = pace->nr_met < nr_resident / 2 ? FILLING_PARTS : GROWN_PARTS;
 	pace->nr_resident = nr_resident;
-	if (nr_resident <= before + before / GROWN_PARTS || ++pace->nr_waits > GROWING_MAX)
+	if (nr_resident <= before + before / parts || ++pace->nr_waits > GROWING_MAX)
 		return false;
 	pace->due_ns = now_ns + CHECK_GROWING_NS;
 	return true;

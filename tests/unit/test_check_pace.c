@@ -113,6 +113,9 @@ static void test_slow_filling_is_waited_for(void **state)
 	assert_true(check_pace_is_growing(&scene.pace, 301000, 0));
 	assert_int_equal(scene.pace.due_ns, CHECK_GROWING_NS);
 	assert_false(check_pace_is_growing(&scene.pace, 301500, 0));
+	scene.pace.nr_met = 200000; /* a program that is known runs beside it */
+	assert_false(check_pace_is_growing(&scene.pace, 302500, 0));
+	assert_true(check_pace_is_growing(&scene.pace, 305500, 0));
 	tear_down(&scene);
 }
 
