@@ -94,7 +94,7 @@ struct live {
 	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
 	uint64_t nr_planned_pages;	 /* to be moved, so far: the loop says so, if it plans */
 	bool has_planner;		 /* or samples are for their own sake */
-	uint64_t backlog_ns; /* that the mover needs for what waits, as far as is known */
+	uint64_t backlog_ns; /* that the mover needs for what waits; LIVE_NEVER: not known yet */
 	uint64_t kernel_ns;  /* CPU time of threads of the kernel that sample for us */
 	struct live_cost costs[LIVE_COSTS_MAX];
 	uint32_t nr_costs;
