@@ -4,9 +4,13 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "linux/process.h"
+
+#define SAME_PARTS 256 /* fewer pages more or less than one of these: as much memory as before */
 
 void pagemap_close(struct pagemap *pagemap)
 {
@@ -65,6 +69,8 @@ void pagemap_walk_restart(struct pagemap_walk *walk)
 static int begin_space(struct pagemap_walk *walk)
 {
 	const struct live_space *space = live_space(walk->live, walk->space);
+	if (space && walk->may_pass && walk->may_pass(walk->context, walk->space))
+		return -EAGAIN;
 	if (!space || !pagemap_open(&walk->pagemap, walk->live, walk->space))
 		return -ESRCH;
 	int error = live_areas(walk->live, space, &walk->areas);
@@ -122,6 +128,41 @@ void census_fini(struct census *census)
 {
 	seen_fini(&census->seen);
 	pagemap_walk_fini(&census->walk);
+	free(census->visits);
+	census->visits = NULL;
+	census->max_visits = 0;
+}
+
+/* NULL: out of memory. */
+static struct census_visit *visit_of(struct census *census, uint32_t space)
+{
+	if (space >= census->max_visits) {
+		uint32_t max = MAX(census->max_visits * 2, MAX(space + 1, 16));
+		struct census_visit *visits = realloc(census->visits, max * sizeof(*visits));
+		if (!visits)
+			return NULL;
+		memset(visits + census->max_visits, 0,
+		       (max - census->max_visits) * sizeof(*visits));
+		census->visits = visits;
+		census->max_visits = max;
+	}
+	return &census->visits[space];
+}
+
+/* Nothing to be met there, as far as its size tells. */
+static bool may_pass(void *context, uint32_t space)
+{
+	struct census *census = context;
+	uint64_t now_ns = census->now_ns;
+	struct census_visit *visit = visit_of(census, space);
+	if (!visit)
+		return false;
+	uint64_t nr = live_resident_pages(census->walk.live, space), before = visit->nr_resident;
+	bool is_same = (nr > before ? nr - before : before - nr) <= before / SAME_PARTS;
+	if (visit->begun_ns && is_same && now_ns - visit->begun_ns < CENSUS_AGAIN_NS)
+		return true;
+	*visit = (struct census_visit){ MAX(now_ns, 1), nr };
+	return false;
 }
 
 /* The pages of a chunk that were never told of. */
@@ -152,11 +193,19 @@ static void tell_new(struct census *census, uint64_t first, uint64_t nr, uint64_
 bool census_go_on(struct census *census, uint64_t now_ns, uint64_t nr_pages,
 		  struct sample_batch *batch)
 {
+	bool is_new_round = census->walk.space == 0 && !census->walk.has_areas;
 	uint64_t first, nr;
+	census->now_ns = now_ns;
+	census->walk.may_pass = may_pass;
+	census->walk.context = census;
+	if (is_new_round && census->round_ns && now_ns - census->round_ns < CENSUS_ROUND_NS)
+		return true;
 	for (uint64_t done = 0; done < nr_pages && batch->max - batch->nr >= PAGEMAP_CHUNK;
 	     done += nr) {
-		if (pagemap_walk_next(&census->walk, &first, &nr) != 1)
+		if (pagemap_walk_next(&census->walk, &first, &nr) != 1) {
+			census->round_ns = MAX(now_ns, 1);
 			return true;
+		}
 		tell_new(census, first, nr, now_ns, batch);
 	}
 	return false;

@@ -8,9 +8,11 @@
  * A census goes through all pages of all processes, some at a time and round again, and tells each
  * page once, when it is first met: that it was used since it came into being. Samplers that tell
  * only what is used leave the rest unknown, and a policy must know what fast memory holds to know
- * what may leave it.
+ * what may leave it. A process that has as much memory as when it was last gone through is passed
+ * over, so that who has just come is not behind all others; after CENSUS_AGAIN_NS it is not.
  *
- * Cost: one read(2) per 512 pages; a census also 144 bytes per 2 MiB (seen.h).
+ * Cost: one read(2) per 512 pages; a census also 144 bytes per 2 MiB (seen.h), and a read per
+ * process and round, which begin CENSUS_ROUND_NS apart.
  * Follows Documentation/admin-guide/mm/pagemap.rst (6.12).
  */
 #ifndef BERTH_LINUX_PAGEMAP_H
@@ -53,6 +55,9 @@ struct pagemap_walk {
 	uint32_t space;
 	uint64_t page;
 	bool has_areas;
+	/* Asked before a process is begun: true leaves it out of this round. NULL: none is. */
+	bool (*may_pass)(void *context, uint32_t space);
+	void *context;
 };
 
 void pagemap_walk_init(struct pagemap_walk *walk, struct live *live);
@@ -63,14 +68,27 @@ void pagemap_walk_restart(struct pagemap_walk *walk);
  * first one again. -ENOMEM: for one process, which is left out. */
 int pagemap_walk_next(struct pagemap_walk *walk, uint64_t *ret_first, uint64_t *ret_nr);
 
+#define CENSUS_ROUND_NS (500 * NS_PER_MS)
+#define CENSUS_AGAIN_NS (30 * NS_PER_S)
+
+struct census_visit {
+	uint64_t begun_ns; /* 0: never */
+	uint64_t nr_resident;
+};
+
 struct census {
 	struct seen seen;
 	struct pagemap_walk walk;
+	struct census_visit *visits; /* [space] */
+	uint32_t max_visits;
+	uint64_t round_ns; /* when the last round was over; 0: none is */
+	uint64_t now_ns;   /* of this call */
 };
 
 void census_init(struct census *census, struct live *live);
 void census_fini(struct census *census);
-/* Goes on for about `nr_pages`, or until the batch has no room. True: a round is over. */
+/* Goes on for about `nr_pages`, or until the batch has no room. True: a round is over, and the next
+ * one not due. */
 bool census_go_on(struct census *census, uint64_t now_ns, uint64_t nr_pages,
 		  struct sample_batch *batch);
 

@@ -121,3 +121,42 @@ static void test_census_tells_every_page_once(void **state)
 	census_fini(&census);
 	end(&world);
 }
+
+/* Pages that came while others went are met when it is gone through all the same; a process that
+ * has grown is gone through at the next round. */
+static void test_census_goes_to_who_has_changed(void **state)
+{
+	static struct sample samples[2 * PAGEMAP_CHUNK];
+	struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
+	struct world world;
+	struct census census;
+	(void)state;
+	begin(&world);
+	put("proc/7/statm", "4000 602 0 0 0 0 0");
+	put("proc/9/statm", "4000 3 0 0 0 0 0");
+	census_init(&census, &world.live);
+	while (!census_go_on(&census, 1, 1 << 20, &batch))
+		;
+	put_entries("proc/9/pagemap", 9, 5000);
+	put_entries("proc/7/pagemap", 2060, 100);
+	put("proc/7/maps", "00010000-00268000 rw-p 00000000 00:00 0 \n"
+			   "00800000-00804000 rw-p 00000000 00:00 0 ");
+	put("proc/9/statm", "4000 8 0 0 0 0 0");
+	batch.nr = 0;
+	while (!census_go_on(&census, CENSUS_ROUND_NS / 2, 1 << 20, &batch))
+		;
+	assert_int_equal(batch.nr, 0);
+	while (!census_go_on(&census, CENSUS_ROUND_NS + 1, 1 << 20, &batch))
+		;
+	assert_int_equal(batch.nr, 1);
+	assert_int_equal(samples[0].space, 2);
+	assert_int_equal(samples[0].nr_pages, 5);
+	batch.nr = 0;
+	while (!census_go_on(&census, CENSUS_AGAIN_NS + CENSUS_ROUND_NS, 1 << 20, &batch))
+		;
+	assert_int_equal(batch.nr, 1);
+	assert_int_equal(samples[0].space, 0);
+	assert_int_equal(samples[0].nr_pages, 2);
+	census_fini(&census);
+	end(&world);
+}
