@@ -92,8 +92,8 @@ struct live {
 	bool is_asleep;
 	uint64_t sampling_ns, moving_ns; /* CPU time of samplers and movers */
 	uint64_t deciding_ns;		 /* of the rest of the loop: samplers bring it about, too */
-	uint64_t nr_planned_pages;	 /* to be moved, so far: the loop says so, if it plans */
-	bool has_planner;		 /* or samples are for their own sake */
+	uint64_t nr_planned_pages; /* to be moved for what they are worth, so far: the loop's */
+	bool has_planner;	   /* or samples are for their own sake */
 	uint64_t backlog_ns; /* that the mover needs for what waits; LIVE_NEVER: not known yet */
 	uint64_t kernel_ns;  /* CPU time of threads of the kernel that sample for us */
 	struct live_cost costs[LIVE_COSTS_MAX];

@@ -175,6 +175,7 @@ static void planned(void *context, const struct plan *plan)
 		const struct plan_move *move = &plan->moves[i];
 		struct placer_counts *counts = &placer->counts[job_of(placer, move->space)];
 		counts->nr_planned += move->nr_pages;
+		placer->live.nr_planned_pages += move->is_due ? 0 : move->nr_pages;
 		if (placer->wish.keeps_ledger)
 			*(is_fast(placer, move->to) ? &counts->nr_wanted_up
 						    : &counts->nr_wanted_down) +=
@@ -413,7 +414,6 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 		advice_turn(placer->advice, now_ns);
 	placer->live.has_planner = true;
 	placer->live.backlog_ns = backlog_ns(placer);
-	placer->live.nr_planned_pages = engine_stats(placer->engine)->nr_planned_pages;
 	placer->ticking_ns += clock_thread_cpu_ns() - cpu_ns;
 	placer->live.deciding_ns = placer->ticking_ns -
 				   MIN(placer->live.sampling_ns, placer->ticking_ns);

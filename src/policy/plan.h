@@ -40,6 +40,7 @@ struct plan_move {
 	uint8_t order;
 	/* A cap asks for it: a mover does it before what only gains, and as fast as it can. */
 	bool is_claimed;
+	bool is_due;  /* for a floor or a cap, whatever its pages are worth */
 	uint8_t kind; /* enum plan_kind */
 };
 

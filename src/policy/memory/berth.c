@@ -109,7 +109,10 @@ uint32_t berth_add_record(struct berth *berth, uint32_t space, uint64_t page, un
 
 void berth_del_record(struct berth *berth, uint32_t id)
 {
-	berth->nr_wide -= folio_get(berth->table, id)->order == WIDE_ORDER;
+	const struct folio *folio = folio_get(berth->table, id);
+	berth->nr_wide -= folio->order == WIDE_ORDER;
+	if (folio->bits & FOLIO_MOVING)
+		berth->nr_moving -= berth_pages_of(berth, id);
 	folio_del(berth->table, id);
 }
 
@@ -405,12 +408,16 @@ static void learn(struct berth *berth, const struct move_result *result, uint32_
 		berth_forget(berth, id);
 		return;
 	}
+	if (folio->bits & FOLIO_MOVING)
+		berth->nr_moving -= berth_pages_of(berth, id);
 	folio->bits &= ~(unsigned)FOLIO_MOVING & 63u;
 	bool was_fast = room_is_fast(berth->machine, folio->node);
 	if (result->node != PLAN_NODE_ANY)
 		folio->node = (uint16_t)result->node;
 	if (was_fast != room_is_fast(berth->machine, folio->node))
 		berth_note_gone(berth, id, !was_fast);
+	if (result->outcome == MOVE_REFUSED_FULL && room_is_fast(berth->machine, result->to))
+		berth->full_ms = MAX(berth->now_ms, 1);
 	if (result->outcome != MOVE_DONE)
 		return;
 	if (past->moved_ms && berth->now_ms - past->moved_ms < 4 * SETTLE_MS)

@@ -16,13 +16,22 @@
  * A job claims its floor only for pages that were used in this round or the eight before it, so
  * that a floor that nobody uses moves nothing. Folios that are moving already count as moved.
  *
+ * A floor short of less than a 64th is kept from free memory alone: jobs whose floors are what
+ * there is would else change pages with each other for ever.
+ *
  * Cost: nothing where nobody claims; two or three passes over the table for each who does, at most
- * JOBS_MAX of them in a turn.
+ * JOBS_MAX of them in a turn. Turns are many, and passes dear: those for floors come when samples
+ * have, or half of what was on its way at the last ones is done, but not within a quarter of
+ * CLAIM_REST_MS; else after that; and where the table is large, more seldom, for more at a time.
  */
 #include "policy/memory/berth_state.h"
 
-#define JOBS_MAX  8
-#define NR_LEVELS 33
+#define CLAIM_REST_MS  1000
+#define RECORDS_PER_MS 1024 /* of the rest, where that is longer */
+#define FULL_MS	       2000 /* after a move for which there was no room */
+#define SMALL_PART     64
+#define JOBS_MAX       8
+#define NR_LEVELS      33
 
 static unsigned level_of(const struct berth *berth, const struct folio *folio)
 {
@@ -34,6 +43,7 @@ static unsigned level_of(const struct berth *berth, const struct folio *folio)
 #define USED_AGO 8 /* rounds */
 /* Of a job at a time: a slow mover would else be busy with what goes, and nothing would come. */
 #define CLAIM_PAGES 4096
+#define CLAIM_PARTS 64 /* or such a part of all records */
 
 struct excess {
 	uint32_t job; /* ALL_JOBS: all that are above their floors */
@@ -58,12 +68,11 @@ static bool is_there(const struct berth *berth, const struct policy_view *view, 
 static bool may_go(const struct berth *berth, const struct policy_view *view, uint32_t job,
 		   uint32_t id)
 {
-	if (!is_there(berth, view, id))
-		return false;
 	const struct folio *folio = folio_get(berth->table, id);
+	if (!room_is_fast(berth->machine, folio->node) || !is_there(berth, view, id))
+		return false;
 	uint32_t of = berth_job_of(view, folio);
-	return room_is_fast(berth->machine, folio->node) &&
-	       (job == ALL_JOBS ? is_above_floor(berth, view, of) : of == job);
+	return job == ALL_JOBS ? is_above_floor(berth, view, of) : of == job;
 }
 
 static void count_levels(const struct berth *berth, const struct policy_view *view,
@@ -116,6 +125,7 @@ static void give_back(struct berth *berth, const struct policy_view *view, struc
 		if (!berth_plan_unit(berth, plan, &unit, berth->slow, why))
 			return;
 		plan->moves[plan->nr - 1].is_claimed = excess->job != ALL_JOBS;
+		plan->moves[plan->nr - 1].is_due = true;
 		if (level == excess->level)
 			excess->nr_at_level -= MIN(excess->nr_at_level, unit.step);
 		excess->nr_left -= MIN(excess->nr_left, unit.nr_pages);
@@ -144,11 +154,9 @@ void berth_keep_caps(struct berth *berth, const struct policy_view *view, struct
 static bool may_come(const struct berth *berth, const struct policy_view *view, uint32_t job,
 		     uint32_t id)
 {
-	if (!is_there(berth, view, id))
-		return false;
 	const struct folio *folio = folio_get(berth->table, id);
-	return berth_job_of(view, folio) == job && !room_is_fast(berth->machine, folio->node) &&
-	       berth->now - folio->seen <= USED_AGO;
+	return berth->now - folio->seen <= USED_AGO && !room_is_fast(berth->machine, folio->node) &&
+	       is_there(berth, view, id) && berth_job_of(view, folio) == job;
 }
 
 /* How many of its pages want to come, at most `nr`; those that are on their way are not asked
@@ -182,6 +190,7 @@ static void take_up(struct berth *berth, const struct policy_view *view, struct 
 			continue;
 		if (!berth_plan_unit(berth, plan, &unit, berth->fast, "its job is below its floor"))
 			return;
+		plan->moves[plan->nr - 1].is_due = true;
 		berth->fast_of[job] += unit.nr_pages;
 		nr -= unit.nr_pages;
 	}
@@ -200,19 +209,34 @@ static uint64_t lent_pages(const struct berth *berth, const struct policy_view *
 static uint64_t keep_floor(struct berth *berth, const struct policy_view *view, struct plan *plan,
 			   uint32_t job, uint64_t free_pages)
 {
-	uint64_t deficit = view->jobs[job].floor_pages - berth->fast_of[job];
-	uint64_t most = MIN(CLAIM_PAGES, view->budget_pages / 2);
+	uint64_t floor = view->jobs[job].floor_pages, deficit = floor - berth->fast_of[job];
+	uint64_t most = MAX(CLAIM_PAGES, folio_id_end(berth->table) / CLAIM_PARTS);
+	uint64_t lent = deficit > floor / SMALL_PART ? lent_pages(berth, view) : 0;
+	most = MIN(MIN(most, view->budget_pages / 2), free_pages + lent);
+	if (most == 0)
+		return 0;
 	uint64_t nr = count_wanted(berth, view, job, MIN(deficit, most));
 	uint64_t from_free = MIN(nr, free_pages);
 	struct excess excess = { .job = ALL_JOBS };
-	uint64_t to_return = MIN(nr - from_free, lent_pages(berth, view));
+	uint64_t to_return = MIN(nr - from_free, lent);
 	if (to_return > 0) {
 		count_levels(berth, view, &excess);
 		choose_level(&excess, to_return);
 		give_back(berth, view, plan, &excess, "borrowed memory returned");
 	}
-	take_up(berth, view, plan, job, from_free + to_return);
+	/* Somebody, as the job itself, takes what is made free at once: then room comes first. */
+	bool is_taken = berth->full_ms && berth->now_ms - berth->full_ms < FULL_MS;
+	take_up(berth, view, plan, job, is_taken ? from_free : from_free + to_return);
 	return from_free;
+}
+
+/* Else the passes would find what the last ones found. */
+static bool may_claim(const struct berth *berth)
+{
+	uint32_t passed_ms = berth->now_ms - berth->claimed_ms;
+	uint32_t rest_ms = MAX(CLAIM_REST_MS, folio_id_end(berth->table) / RECORDS_PER_MS);
+	bool is_new = berth->has_new || berth->nr_moving < berth->claimed_moving / 2;
+	return !berth->claimed_ms || passed_ms >= (is_new ? rest_ms / 4 : rest_ms);
 }
 
 void berth_keep_floors(struct berth *berth, const struct policy_view *view, struct plan *plan)
@@ -220,6 +244,8 @@ void berth_keep_floors(struct berth *berth, const struct policy_view *view, stru
 	const struct policy_node *node = &view->nodes[berth->fast];
 	uint64_t free_pages = room_above(node->free_pages, node->low_pages);
 	unsigned nr = 0;
+	if (!may_claim(berth))
+		return;
 	for (uint32_t job = 0; job < view->nr_jobs && nr < JOBS_MAX; job++) {
 		const struct policy_job *of = &view->jobs[job];
 		if (of->is_left_alone || of->slow_pages == 0 ||
@@ -228,4 +254,8 @@ void berth_keep_floors(struct berth *berth, const struct policy_view *view, stru
 		nr++;
 		free_pages -= keep_floor(berth, view, plan, job, free_pages);
 	}
+	if (nr == 0)
+		return;
+	berth->claimed_ms = MAX(berth->now_ms, 1);
+	berth->claimed_moving = berth->nr_moving;
 }

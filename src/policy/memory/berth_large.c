@@ -93,6 +93,7 @@ static void narrow_record(struct berth *berth, uint32_t id)
 		folio->heat = wide.heat;
 		folio->node = wide.node;
 		folio->bits = wide.bits & ~(unsigned)FOLIO_MARK & 63u;
+		berth->nr_moving += (folio->bits & FOLIO_MOVING) != 0;
 		berth->pasts[id] = past;
 	}
 }

@@ -195,6 +195,10 @@ struct berth {
 	int64_t paid, expected; /* touches of what was promoted less those of what it replaced */
 	uint64_t nr_moves, nr_trips; /* done; trips went back before they had settled */
 	uint64_t nr_trips_planned;   /* in this round */
+	uint64_t nr_moving;	     /* pages planned, of which nothing was heard yet */
+	uint64_t claimed_moving;     /* when floors were last looked after, at: */
+	uint32_t claimed_ms;	     /* 0: never */
+	uint32_t full_ms;	     /* when fast memory last had no room for a move; 0: never */
 	uint64_t reserve, free_seen, spilled;
 	bool is_birth;
 	uint32_t fast, slow;

@@ -36,7 +36,9 @@ bool berth_plan_unit(struct berth *berth, struct plan *plan, const struct unit *
 		uint32_t id = berth_member(berth, unit, i);
 		if (id == FOLIO_NONE)
 			continue;
-		folio_get(berth->table, id)->bits |= FOLIO_MOVING;
+		struct folio *folio = folio_get(berth->table, id);
+		berth->nr_moving += folio->bits & FOLIO_MOVING ? 0 : unit->step;
+		folio->bits |= FOLIO_MOVING;
 		berth->nr_trips_planned += berth_would_be_trip(berth, id) ? unit->step : 0;
 	}
 	if (unit->is_split)
