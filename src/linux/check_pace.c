@@ -16,7 +16,8 @@
 #define SHRUNK_PART    8   /* what is given back is forgotten by so much per check */
 #define GROWING_MAX    100 /* times that it is waited for */
 #define BACKLOG_NS     NS_PER_S
-#define BACKLOG_MAX_NS (10 * NS_PER_S) /* then it is looked, whatever waits */
+#define UNKNOWN_NS     (200 * NS_PER_MS) /* until it is asked for again */
+#define BACKLOG_MAX_NS (10 * NS_PER_S)	 /* then it is looked, whatever waits */
 
 static void begin_burst(struct check_pace *pace)
 {
@@ -49,7 +50,8 @@ bool check_pace_puts_off(struct check_pace *pace, const struct live *live, uint6
 		pace->begun_ns = now_ns;
 		return false;
 	}
-	pace->due_ns = now_ns + MIN(live->backlog_ns / 2, NS_PER_S);
+	bool is_known = live->backlog_ns != LIVE_NEVER;
+	pace->due_ns = now_ns + (is_known ? MIN(live->backlog_ns / 2, NS_PER_S) : UNKNOWN_NS);
 	return true;
 }
 
@@ -58,10 +60,14 @@ bool check_pace_is_growing(struct check_pace *pace, uint64_t nr_resident, uint64
 {
 	uint64_t before = pace->nr_resident;
 	uint64_t parts = pace->nr_met < nr_resident / 2 ? FILLING_PARTS : GROWN_PARTS;
+	if (now_ns < pace->growing_ns) { /* too soon to tell */
+		pace->due_ns = pace->growing_ns;
+		return true;
+	}
 	pace->nr_resident = nr_resident;
 	if (nr_resident <= before + before / parts || ++pace->nr_waits > GROWING_MAX)
 		return false;
-	pace->due_ns = now_ns + CHECK_GROWING_NS;
+	pace->growing_ns = pace->due_ns = now_ns + CHECK_GROWING_NS;
 	return true;
 }
 

@@ -69,6 +69,7 @@ struct check_pace {
 	uint64_t nr_met;      /* resident at the last check */
 	uint64_t nr_looked;   /* resident when a burst last began for that */
 	unsigned nr_waits;    /* for it to be filled */
+	uint64_t growing_ns;  /* it was growing: until when it is taken to be */
 	uint64_t nr_slow_before, nr_fast_before, watched_before_ns; /* in the last check */
 };
 

@@ -110,12 +110,15 @@ static void test_slow_filling_is_waited_for(void **state)
 	(void)state;
 	set_up(&scene);
 	assert_true(check_pace_is_growing(&scene.pace, 300000, 0));
-	assert_true(check_pace_is_growing(&scene.pace, 301000, 0));
 	assert_int_equal(scene.pace.due_ns, CHECK_GROWING_NS);
-	assert_false(check_pace_is_growing(&scene.pace, 301500, 0));
+	/* Somebody else asks right after it: nothing can have come since. */
+	assert_true(check_pace_is_growing(&scene.pace, 300000, CHECK_GROWING_NS / 20));
+	assert_int_equal(scene.pace.due_ns, CHECK_GROWING_NS);
+	assert_true(check_pace_is_growing(&scene.pace, 301000, CHECK_GROWING_NS));
+	assert_false(check_pace_is_growing(&scene.pace, 301500, 2 * CHECK_GROWING_NS));
 	scene.pace.nr_met = 200000; /* a program that is known runs beside it */
-	assert_false(check_pace_is_growing(&scene.pace, 302500, 0));
-	assert_true(check_pace_is_growing(&scene.pace, 305500, 0));
+	assert_false(check_pace_is_growing(&scene.pace, 302500, 3 * CHECK_GROWING_NS));
+	assert_true(check_pace_is_growing(&scene.pace, 305500, 4 * CHECK_GROWING_NS));
 	tear_down(&scene);
 }
 
@@ -228,6 +231,9 @@ static void test_checks_wait_for_the_mover(void **state)
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	scene.live.backlog_ns++;
 	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	scene.live.backlog_ns = LIVE_NEVER; /* not known until the first move is done: soon */
+	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	assert_int_equal(scene.pace.due_ns, scene.now_ns + 200 * NS_PER_MS);
 	tear_down(&scene);
 }
 
