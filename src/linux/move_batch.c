@@ -110,7 +110,8 @@ static void ask_where(struct move_batch *batch, bool is_before)
 	uint64_t page_bytes = batch->machine->page_bytes;
 	uint32_t nr = 0;
 	for (uint32_t i = 0; i < batch->nr_items; i++) {
-		if (batch->items[i].is_held || batch->items[i].follows)
+		const struct move_item *item = &batch->items[i];
+		if (item->is_held || item->follows || (!is_before && item->is_known))
 			continue; /* nothing has changed: not worth a question */
 		batch->addresses[nr] = (void *)(uintptr_t)(batch->items[i].page * page_bytes);
 		batch->asked[nr++] = i;
@@ -118,10 +119,14 @@ static void ask_where(struct move_batch *batch, bool is_before)
 	move_target_where(batch->target, nr, batch->addresses, batch->statuses);
 	for (uint32_t i = 0, answer = 0; i < batch->nr_items; i++) {
 		struct move_item *item = &batch->items[i];
-		if (item->is_held)
+		if (item->is_held || (!is_before && item->is_known))
 			continue;
-		answer += answer < nr && batch->asked[answer] == i;
-		*(is_before ? &item->before : &item->after) = batch->statuses[answer - 1];
+		bool is_asked = answer < nr && batch->asked[answer] == i;
+		if (is_before)
+			item->before = is_asked ? batch->statuses[answer] : item[-1].before;
+		else
+			item->after = is_asked ? batch->statuses[answer] : item[-1].after;
+		answer += is_asked;
 	}
 }
 
@@ -151,25 +156,22 @@ static bool is_neighbour(const struct move_item *last, const struct move_item *n
 	       last->to == next->to && !last->is_held && !next->is_held;
 }
 
-/* Into items; and which of them lie behind one another. Returns how many of them. */
-static uint32_t find_frames(struct move_batch *batch, pid_t pid)
+/* Into items, but for those of which all is known; and which of them lie behind one another. */
+static void find_frames(struct move_batch *batch, pid_t pid)
 {
 	char path[64];
-	uint32_t nr_following = 0;
 	snprintf(path, sizeof(path), "proc/%d/pagemap", pid);
 	int fd = batch->pageflags_fd < 0 ? -1 : rootfile_open(batch->root, path, O_RDONLY);
 	for (uint32_t i = 0; i < batch->nr_items; i++)
 		batch->items[i].frame = NO_FRAME;
 	for (uint32_t at = 0; at < batch->nr_items && fd >= 0;)
-		at = find_frames_near(batch, fd, at);
+		at = batch->items[at].is_known ? at + 1 : find_frames_near(batch, fd, at);
 	for (uint32_t i = 1; i < batch->nr_items; i++) {
 		struct move_item *item = &batch->items[i];
 		item->follows = is_neighbour(item - 1, item);
-		nr_following += item->follows;
 	}
 	if (fd >= 0)
 		close(fd);
-	return nr_following;
 }
 
 /* So many behind the item's, as far as there is room. False: they cannot be read. */
@@ -285,15 +287,18 @@ static uint32_t nr_tried(const int *statuses, uint32_t nr)
 	return ended_there ? last + 1 : nr;
 }
 
-static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
+/* True: nothing that was taken away failed to move; what could not be, its status tells. */
+static bool call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
 {
 	uint32_t first = 0;
+	bool is_whole = false;
 	for (unsigned tries = 0; first < nr && tries < TRIES_MAX; tries++) {
 		int64_t call = move_calls.move(pid, nr - first, batch->addresses + first,
 					       batch->nodes + first, batch->statuses + first);
 		for (uint32_t i = first; i < nr; i++)
 			if (batch->asked[i] != NO_ITEM)
 				batch->items[batch->asked[i]].call = (int)call;
+		is_whole = call == 0 && first == 0;
 		if (call <= 0)
 			break;
 		first += nr_tried(batch->statuses + first, nr - first);
@@ -301,6 +306,28 @@ static void call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
 	for (uint32_t i = 0; i < nr; i++)
 		if (batch->asked[i] != NO_ITEM)
 			batch->items[batch->asked[i]].status = batch->statuses[i];
+	return is_whole;
+}
+
+/* After a call of which nothing failed. Pages that were not named, since their folio was by
+ * another, are asked for all the same: it may have been split, and not every kernel counts what
+ * that left. */
+static void note_arrived(struct move_batch *batch, uint32_t at, uint32_t end)
+{
+	for (; at < end; at++) {
+		struct move_item *item = &batch->items[at];
+		int to = (int)batch->machine->nodes[item->to].id;
+		item->is_known = item->is_asked && item->status == to;
+		item->after = item->is_known ? to : item->after;
+	}
+}
+
+static bool is_all_known(const struct move_batch *batch)
+{
+	for (uint32_t i = 0; i < batch->nr_items; i++)
+		if (!batch->items[i].is_known)
+			return false;
+	return true;
 }
 
 /* Targets from the slowest tier to the fastest. */
@@ -315,8 +342,8 @@ static void move_items(struct move_batch *batch, pid_t pid)
 			if (machine->nodes[to].tier != tier)
 				continue;
 			uint32_t nr = name_pages(batch, at, end);
-			if (nr > 0)
-				call_kernel(batch, pid, nr);
+			if (nr > 0 && call_kernel(batch, pid, nr))
+				note_arrived(batch, at, end);
 		}
 	}
 }
@@ -445,12 +472,13 @@ void move_batch_run(struct move_batch *batch, uint64_t now_ns)
 		for (uint32_t i = 0; i < batch->nr_items; i++)
 			batch->items[i].before = batch->items[i].after = -ESRCH;
 	} else {
-		bool has_neighbours = find_frames(batch, target->pid) > 0;
+		find_frames(batch, target->pid);
 		ask_where(batch, true);
 		move_items(batch, target->pid);
-		if (has_neighbours) /* they may have been parted */
-			find_frames(batch, target->pid);
-		ask_where(batch, false);
+		if (!is_all_known(batch)) {
+			find_frames(batch, target->pid); /* they may have been parted */
+			ask_where(batch, false);
+		}
 	}
 	report_items(batch, now_ns);
 }

@@ -9,8 +9,9 @@
  *         3 one page for each folio    naming two of one folio gets -EBUSY for the second
  *         4 to slower nodes first      they make the room for what goes to faster ones
  *         5 move_pages, again for what the kernel did not get to
- *         6 where are they now?        this is the result; the status only says why not. A folio
- *                                      may have been split on its way: its frames tell, anew
+ *         6 where are they now?        asked of what was not named, or where something failed: then
+ *                                      the status only says why not. A folio may have been split
+ *                                      on its way: its frames tell, anew
  *
  * The kernel stops at the first chunk of which a page does not migrate, and leaves the status of it
  * and of all behind it untouched. So a call that says "n failed" is made again for the pages behind
@@ -49,6 +50,7 @@ struct move_item { /* a page of the batch */
 	bool is_asked; /* named to the kernel */
 	bool is_held;  /* known to be unmovable: not tried */
 	bool follows;  /* the frame and the page of the item before it: on the same node */
+	bool is_known; /* it is where it was to go: nothing is to be asked */
 };
 
 struct move_batch {

@@ -192,7 +192,7 @@ static void test_a_huge_folio_is_one(void **state)
 	move_batch_run(fixture.batch, 0);
 	assert_int_equal(check_results(&fixture, 516), 516);
 	assert_int_equal(fake.nr_named, 5);
-	assert_int_equal(fake.nr_asked, 5 + 2); /* crossed before, and in a row now */
+	assert_int_equal(fake.nr_asked, 5 + 1); /* the rest of the folio may have been left */
 	end(&fixture);
 }
 
@@ -208,7 +208,7 @@ static void test_neighbours_are_not_a_folio(void **state)
 	move_batch_run(fixture.batch, 0);
 	assert_int_equal(check_results(&fixture, 1200), 1200);
 	assert_int_equal(fake.nr_named, 1200);
-	assert_in_range(fake.nr_asked, 6, 8); /* once for each 2 MiB of frames */
+	assert_in_range(fake.nr_asked, 3, 4); /* once for each 2 MiB of frames */
 	end(&fixture);
 }
 
@@ -240,7 +240,7 @@ static void test_without_flags(void **state)
 	move_batch_add(fixture.batch, 10, 100, 0, 0);
 	move_batch_run(fixture.batch, 0);
 	assert_int_equal(check_results(&fixture, 100), 100);
-	assert_int_equal(fake.nr_asked, 200);
+	assert_int_equal(fake.nr_asked, 100); /* all were named, and have come */
 	end(&fixture);
 }
 
