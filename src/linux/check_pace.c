@@ -23,7 +23,7 @@ static void begin_burst(struct check_pace *pace)
 {
 	pace->burst = CHECK_BURST;
 	pace->extra = CHECK_BURST_EXTRA;
-	pace->nr_in_burst = 0;
+	pace->nr_in_burst = pace->nr_behind = 0;
 	pace->has_found = false;
 }
 
@@ -40,13 +40,14 @@ void check_pace_alarm(struct check_pace *pace, uint64_t now_ns)
 	pace->due_ns = now_ns;
 }
 
-/* The first of a burst go on, until one has found much. The next one is to be over before the mover
- * has nothing left to do. */
+/* The first of a burst go on, up to the one behind that which has found much: what that had seen
+ * too seldom. The next one is to be over when the mover has nothing left to do: before, it takes
+ * CPUs from mover and program. */
 bool check_pace_puts_off(struct check_pace *pace, const struct live *live, uint64_t now_ns)
 {
-	uint64_t ahead_ns = MIN(MAX(BACKLOG_NS, 2 * pace->took_ns), BACKLOG_MAX_NS / 2);
-	if (live->backlog_ns <= ahead_ns || now_ns - pace->paid_ns >= BACKLOG_MAX_NS ||
-	    (!pace->is_fruitful && pace->nr_in_burst < CHECK_BURST)) {
+	uint64_t ahead_ns = MIN(MAX(BACKLOG_NS, pace->took_ns), BACKLOG_MAX_NS / 2);
+	bool goes_on = pace->has_found ? pace->nr_behind == 0 : pace->nr_in_burst < CHECK_BURST;
+	if (live->backlog_ns <= ahead_ns || now_ns - pace->paid_ns >= BACKLOG_MAX_NS || goes_on) {
 		pace->begun_ns = now_ns;
 		return false;
 	}
@@ -134,13 +135,15 @@ static void note_beyond(struct check_pace *pace, const struct live *live, uint64
  * and it had ended. */
 static void shorten_burst(struct check_pace *pace)
 {
+	bool is_first = pace->is_fruitful && !pace->has_found;
 	pace->nr_in_burst++;
+	pace->nr_behind += pace->has_found;
 	pace->has_found |= pace->is_fruitful;
 	if (pace->nr_in_burst >= CHECK_BURST_LEAST && !pace->has_found) {
 		pace->burst = 0;
 	} else if (pace->is_fruitful && pace->extra > 0) {
 		pace->extra--;
-		pace->burst = MAX(pace->burst, CHECK_BURST_REST);
+		pace->burst = is_first ? CHECK_BURST_REST : 1;
 	} else {
 		pace->burst -= pace->burst > 0;
 	}

@@ -10,19 +10,20 @@
  * about it takes. The share of a CPU (live.h) says how often, of which at most a second's worth is
  * saved up.
  *
- * Four checks come in a row at the beginning, each a quarter as long after the other as it took,
- * and when the scouts see that what is in use has changed: these need not be saved up for. The
- * fourth comes only if those before brought moves, and while checks do, eight more follow, with two
- * after the last of them; where a later one does, it goes on. A program that is filling its memory
- * for the first time is looked at when it has. Where a dozen checks one after the other brought
- * hardly any moves, each further one has half the share of the one before, down to a 16th. Moves or
- * an alarm bring all of it back. A program that fills its memory slowly, or pauses while it does,
- * is taken to be done: when it has grown by a quarter since and has memory in slow tiers it is
- * looked at as from the beginning, as soon as scouts come by.
+ * Up to four checks come in a row at the beginning, each a quarter as long after the other as it
+ * took, and when the scouts see that what is in use has changed: these need not be saved up for. Of
+ * that which first brings many moves two follow: one at once, for what it had seen too seldom, one
+ * when the mover is done; and another one behind each of these that brings many, eight at most.
+ * Where three brought none it ends. A program that is filling its memory for the first time is
+ * looked at when it has. Where a dozen checks one after the other brought hardly any moves, each
+ * further one has half the share of the one before, down to a 16th. Moves or an alarm bring all of
+ * it back. A program that fills its memory slowly, or pauses while it does, is taken to be done:
+ * when it has grown by a quarter since and has memory in slow tiers it is looked at as from the
+ * beginning, as soon as scouts come by.
  *
- * While more waits to be moved than the mover does in a second, or in twice the time that the last
- * check took, what a check would find had to wait behind it: there is none, but for the first four
- * of a burst, up to that which has found so much, or after ten seconds.
+ * While more waits to be moved than the mover does in a second, or in the time that the last check
+ * took, what a check would find had to wait behind it: there is none, but for the first of a burst,
+ * or after ten seconds.
  *
  * Scouts come every second, or as seldom as makes what they cost two percent of a CPU, every
  * four seconds at least; after many checks in vain every two seconds, then every four.
@@ -38,7 +39,7 @@
 #define CHECK_BURST	    4 /* in a row, at the beginning and at an alarm */
 #define CHECK_BURST_LEAST   3 /* seen, seen again; and what had been seen too seldom by then */
 #define CHECK_BURST_EXTRA   8 /* more, while they bring moves */
-#define CHECK_BURST_REST    2 /* after one that brought moves: what it did not see often enough */
+#define CHECK_BURST_REST    2 /* behind the first that brought many moves; 1 behind the others */
 #define CHECK_REST_MIN_NS   (100 * NS_PER_MS)
 #define CHECK_REST_PARTS    4  /* and of what the check took at least */
 #define CHECK_VAIN_FIRST    12 /* in a row: from then on each has half of the share before */
@@ -56,6 +57,7 @@ struct check_pace {
 	unsigned nr_in_burst;	   /* since it began */
 	unsigned extra;		   /* checks by which moves may still lengthen it */
 	bool has_found;		   /* one of it brought many moves */
+	unsigned nr_behind;	   /* since that one */
 	bool is_fruitful;	   /* the last check brought many */
 	unsigned nr_vain;	   /* checks in a row that brought hardly any */
 	uint64_t paid_ns;	   /* credit was settled until */

@@ -75,7 +75,7 @@ static void test_bursts_last_while_they_bring_moves(void **state)
 	scene.seen.cost_ns = 300 * NS_PER_MS; /* not to be saved up for in 100 ms */
 	while (check(&scene, NR_MAPPED / 64 + 1) == CHECK_REST_MIN_NS)
 		nr++;
-	assert_int_equal(nr, CHECK_BURST + CHECK_BURST_EXTRA - 1); /* between so many */
+	assert_int_equal(nr, CHECK_BURST_EXTRA); /* behind each of so many */
 	tear_down(&scene);
 }
 
@@ -218,6 +218,11 @@ static void test_checks_wait_for_the_mover(void **state)
 	check(&scene, 0);
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	check(&scene, NR_MAPPED / 2);
+	assert_int_equal(scene.pace.burst, CHECK_BURST_REST);
+	/* One more at once, for what was seen only once; then the mover has enough to do. */
+	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
+	check(&scene, 0);
+	assert_int_equal(scene.pace.burst, 1);
 	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	assert_int_equal(scene.pace.due_ns, scene.now_ns + NS_PER_S);
 	scene.now_ns += 10 * NS_PER_S;
@@ -227,7 +232,7 @@ static void test_checks_wait_for_the_mover(void **state)
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	scene.now_ns += 1500 * NS_PER_MS; /* so long does it take: moves would be over before */
 	check(&scene, NR_MAPPED / 2);
-	scene.live.backlog_ns = 3 * NS_PER_S;
+	scene.live.backlog_ns = 1500 * NS_PER_MS;
 	assert_false(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
 	scene.live.backlog_ns++;
 	assert_true(check_pace_puts_off(&scene.pace, &scene.live, scene.now_ns));
