@@ -159,7 +159,7 @@ static bool may_pass(void *context, uint32_t space)
 		return false;
 	uint64_t nr = live_resident_pages(census->walk.live, space), before = visit->nr_resident;
 	bool is_same = (nr > before ? nr - before : before - nr) <= before / SAME_PARTS;
-	if (visit->begun_ns && is_same && now_ns - visit->begun_ns < CENSUS_AGAIN_NS)
+	if (visit->noted_ns && is_same && now_ns - visit->noted_ns < CENSUS_AGAIN_NS)
 		return true;
 	*visit = (struct census_visit){ MAX(now_ns, 1), nr };
 	return false;
@@ -190,20 +190,44 @@ static void tell_new(struct census *census, uint64_t first, uint64_t nr, uint64_
 	}
 }
 
+/* However long it took: what was gone through in it rests from now on. */
+static void end_round(struct census *census)
+{
+	for (uint32_t i = 0; i < census->max_visits; i++)
+		if (census->visits[i].noted_ns > census->round_ns)
+			census->visits[i].noted_ns = census->now_ns;
+	census->round_ns = census->now_ns;
+}
+
+/* Who has come is met before others are gone through to their ends. */
+static void go_to_new(struct census *census)
+{
+	struct pagemap_walk *walk = &census->walk;
+	uint32_t nr = walk->live->nr_spaces, before = census->nr_spaces;
+	census->nr_spaces = nr;
+	if (nr <= before || walk->space >= before || before == 0)
+		return;
+	if (walk->has_areas && walk->space < census->max_visits)
+		census->visits[walk->space].noted_ns = 0; /* it was not gone through */
+	pagemap_walk_restart(walk);
+	walk->space = before;
+}
+
 bool census_go_on(struct census *census, uint64_t now_ns, uint64_t nr_pages,
 		  struct sample_batch *batch)
 {
-	bool is_new_round = census->walk.space == 0 && !census->walk.has_areas;
 	uint64_t first, nr;
-	census->now_ns = now_ns;
+	census->now_ns = MAX(now_ns, 1);
 	census->walk.may_pass = may_pass;
 	census->walk.context = census;
+	go_to_new(census);
+	bool is_new_round = census->walk.space == 0 && !census->walk.has_areas;
 	if (is_new_round && census->round_ns && now_ns - census->round_ns < CENSUS_ROUND_NS)
 		return true;
 	for (uint64_t done = 0; done < nr_pages && batch->max - batch->nr >= PAGEMAP_CHUNK;
 	     done += nr) {
 		if (pagemap_walk_next(&census->walk, &first, &nr) != 1) {
-			census->round_ns = MAX(now_ns, 1);
+			end_round(census);
 			return true;
 		}
 		tell_new(census, first, nr, now_ns, batch);

@@ -9,7 +9,7 @@
  * page once, when it is first met: that it was used since it came into being. Samplers that tell
  * only what is used leave the rest unknown, and a policy must know what fast memory holds to know
  * what may leave it. A process that has as much memory as when it was last gone through is passed
- * over, so that who has just come is not behind all others; after CENSUS_AGAIN_NS it is not.
+ * over, for CENSUS_AGAIN_NS after that round at most, and one that has just come is first.
  *
  * Cost: one read(2) per 512 pages; a census also 144 bytes per 2 MiB (seen.h), and a read per
  * process and round, which begin CENSUS_ROUND_NS apart.
@@ -72,17 +72,17 @@ int pagemap_walk_next(struct pagemap_walk *walk, uint64_t *ret_first, uint64_t *
 #define CENSUS_AGAIN_NS (30 * NS_PER_S)
 
 struct census_visit {
-	uint64_t begun_ns; /* 0: never */
+	uint64_t noted_ns; /* when it began, then when its round was over; 0: never */
 	uint64_t nr_resident;
 };
 
 struct census {
 	struct seen seen;
 	struct pagemap_walk walk;
-	struct census_visit *visits; /* [space] */
-	uint32_t max_visits;
-	uint64_t round_ns; /* when the last round was over; 0: none is */
-	uint64_t now_ns;   /* of this call */
+	struct census_visit *visits;	/* [space] */
+	uint32_t max_visits, nr_spaces; /* of these, as many as there were at the last call */
+	uint64_t round_ns;		/* when the last round was over; 0: none is */
+	uint64_t now_ns;		/* of this call */
 };
 
 void census_init(struct census *census, struct live *live);

@@ -160,3 +160,34 @@ static void test_census_goes_to_who_has_changed(void **state)
 	census_fini(&census);
 	end(&world);
 }
+
+/* Who comes while others are gone through is not behind them, and they are gone through anew. */
+static void test_census_meets_first_who_has_come(void **state)
+{
+	static struct sample samples[4 * PAGEMAP_CHUNK];
+	struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
+	struct world world;
+	struct census census;
+	uint64_t nr_pages = 0;
+	(void)state;
+	begin(&world);
+	world.live.nr_spaces = 2;
+	census_init(&census, &world.live);
+	assert_false(census_go_on(&census, 1, 512, &batch));
+	world.live.nr_spaces = 3;
+	batch.nr = 0;
+	assert_false(census_go_on(&census, 2, 1, &batch));
+	assert_int_equal(samples[0].space, 2);
+	while (!census_go_on(&census, 2, 1 << 20, &batch))
+		;
+	batch.nr = 0;
+	while (!census_go_on(&census, 3 + CENSUS_ROUND_NS, 1 << 20, &batch))
+		;
+	for (uint32_t i = 0; i < batch.nr; i++) {
+		assert_int_equal(samples[i].space, 0);
+		nr_pages += samples[i].nr_pages;
+	}
+	assert_int_equal(nr_pages, 88 + 2);
+	census_fini(&census);
+	end(&world);
+}

@@ -4,6 +4,8 @@
 #include "test.h"
 
 #define PAPER_PAGES 65536
+#include <stdlib.h>
+
 #include "policy_fixture.h"
 
 #define NR_FAST	    16384u /* all of the first job at first */
@@ -123,9 +125,22 @@ static void test_room_comes_first_where_it_is_taken(void **state)
 	begin(&scene, 0, NR_FAST / 2);
 	turn(&scene, NS_PER_S);
 	answer(&scene, UINT32_MAX, MOVE_REFUSED_FULL);
-	turn(&scene, NS_PER_S);
+	turn(&scene, 300 * NS_PER_MS);
 	assert_int_equal(scene.nr_down, CLAIM_PAGES);
 	assert_int_equal(scene.nr_up, 0);
+	/* While they are on their way, no others go for the same. */
+	struct paper_world *world = &scene.world;
+	uint32_t nr = world->plan.nr;
+	struct plan_move *first = malloc(nr * sizeof(*first));
+	assert_non_null(first);
+	memcpy(first, world->plan.moves, nr * sizeof(*first));
+	turn(&scene, 400 * NS_PER_MS);
+	see(&scene, 0, 0, 0); /* news */
+	turn(&scene, 400 * NS_PER_MS);
+	assert_int_equal(world->plan.nr, 0);
+	memcpy(world->plan.moves, first, nr * sizeof(*first));
+	world->plan.nr = nr;
+	free(first);
 	answer(&scene, UINT32_MAX, MOVE_DONE);
 	scene.jobs[0].fast_pages -= CLAIM_PAGES;
 	scene.free_pages = 1000; /* what nobody has taken */

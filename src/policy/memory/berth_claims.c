@@ -21,17 +21,19 @@
  *
  * Cost: nothing where nobody claims; two or three passes over the table for each who does, at most
  * JOBS_MAX of them in a turn. Turns are many, and passes dear: those for floors come when samples
- * have, or half of what was on its way at the last ones is done, but not within a quarter of
- * CLAIM_REST_MS; else after that; and where the table is large, more seldom, for more at a time.
+ * have, or half of what was on its way after the last ones is not any more, but not within a
+ * quarter of CLAIM_REST_MS; else after that; and where the table is large, more seldom, for more at
+ * a time.
  */
 #include "policy/memory/berth_state.h"
 
-#define CLAIM_REST_MS  1000
-#define RECORDS_PER_MS 1024 /* of the rest, where that is longer */
-#define FULL_MS	       2000 /* after a move for which there was no room */
-#define SMALL_PART     64
-#define JOBS_MAX       8
-#define NR_LEVELS      33
+#define CLAIM_REST_MS	  1000
+#define CLAIM_REST_MAX_MS 4000
+#define RECORDS_PER_MS	  1024 /* of the rest, where that is longer */
+#define FULL_MS		  2000 /* after a move for which there was no room */
+#define SMALL_PART	  64
+#define JOBS_MAX	  8
+#define NR_LEVELS	  33
 
 static unsigned level_of(const struct berth *berth, const struct folio *folio)
 {
@@ -206,56 +208,75 @@ static uint64_t lent_pages(const struct berth *berth, const struct policy_view *
 	return nr;
 }
 
-static uint64_t keep_floor(struct berth *berth, const struct policy_view *view, struct plan *plan,
-			   uint32_t job, uint64_t free_pages)
+/* Pages that go for `nr` which come, beyond those that are on their way already. */
+static uint64_t count_returned(struct berth *berth, const struct policy_view *view,
+			       struct excess *excess, uint64_t nr, uint64_t lent)
+{
+	if (nr == 0 || lent == 0)
+		return 0;
+	count_levels(berth, view, excess);
+	return MIN(nr, lent - MIN(lent, excess->nr_moving));
+}
+
+/* Returns whether it went through all pages; *free_pages: what is left of them. */
+static bool keep_floor(struct berth *berth, const struct policy_view *view, struct plan *plan,
+		       uint32_t job, uint64_t *free_pages)
 {
 	uint64_t floor = view->jobs[job].floor_pages, deficit = floor - berth->fast_of[job];
 	uint64_t most = MAX(CLAIM_PAGES, folio_id_end(berth->table) / CLAIM_PARTS);
 	uint64_t lent = deficit > floor / SMALL_PART ? lent_pages(berth, view) : 0;
-	most = MIN(MIN(most, view->budget_pages / 2), free_pages + lent);
+	most = MIN(MIN(most, view->budget_pages / 2), *free_pages + lent);
 	if (most == 0)
-		return 0;
+		return false;
 	uint64_t nr = count_wanted(berth, view, job, MIN(deficit, most));
-	uint64_t from_free = MIN(nr, free_pages);
+	uint64_t from_free = MIN(nr, *free_pages);
 	struct excess excess = { .job = ALL_JOBS };
-	uint64_t to_return = MIN(nr - from_free, lent);
+	uint64_t to_return = count_returned(berth, view, &excess, nr - from_free, lent);
+	/* Somebody, as the job itself, takes what is made free at once: then room comes first, and
+	 * what is on its way is for what was wanted before. */
+	bool is_taken = berth->full_ms && berth->now_ms - berth->full_ms < FULL_MS;
+	if (is_taken)
+		to_return -= MIN(to_return, excess.nr_moving);
 	if (to_return > 0) {
-		count_levels(berth, view, &excess);
 		choose_level(&excess, to_return);
 		give_back(berth, view, plan, &excess, "borrowed memory returned");
 	}
-	/* Somebody, as the job itself, takes what is made free at once: then room comes first. */
-	bool is_taken = berth->full_ms && berth->now_ms - berth->full_ms < FULL_MS;
 	take_up(berth, view, plan, job, is_taken ? from_free : from_free + to_return);
-	return from_free;
+	*free_pages -= from_free;
+	return true;
 }
 
 /* Else the passes would find what the last ones found. */
 static bool may_claim(const struct berth *berth)
 {
 	uint32_t passed_ms = berth->now_ms - berth->claimed_ms;
-	uint32_t rest_ms = MAX(CLAIM_REST_MS, folio_id_end(berth->table) / RECORDS_PER_MS);
-	bool is_new = berth->has_new || berth->nr_moving < berth->claimed_moving / 2;
+	uint32_t by_size_ms = folio_id_end(berth->table) / RECORDS_PER_MS;
+	uint32_t rest_ms = MIN(MAX(CLAIM_REST_MS, by_size_ms), CLAIM_REST_MAX_MS);
+	bool is_new = berth->has_news || berth->nr_moving < berth->claimed_moving / 2;
 	return !berth->claimed_ms || passed_ms >= (is_new ? rest_ms / 4 : rest_ms);
 }
 
+/* Where more claim than are served at a time, the next ones come next time. */
 void berth_keep_floors(struct berth *berth, const struct policy_view *view, struct plan *plan)
 {
 	const struct policy_node *node = &view->nodes[berth->fast];
 	uint64_t free_pages = room_above(node->free_pages, node->low_pages);
-	unsigned nr = 0;
+	uint32_t nr = 0, first = berth->claims_from;
+	berth->has_news |= berth->has_new;
 	if (!may_claim(berth))
 		return;
-	for (uint32_t job = 0; job < view->nr_jobs && nr < JOBS_MAX; job++) {
+	for (uint32_t i = 0; i < view->nr_jobs && nr < JOBS_MAX; i++) {
+		uint32_t job = (first + i) % view->nr_jobs;
 		const struct policy_job *of = &view->jobs[job];
 		if (of->is_left_alone || of->slow_pages == 0 ||
 		    berth->fast_of[job] >= of->floor_pages)
 			continue;
-		nr++;
-		free_pages -= keep_floor(berth, view, plan, job, free_pages);
+		nr += keep_floor(berth, view, plan, job, &free_pages);
+		berth->claims_from = nr == JOBS_MAX ? job + 1 : first;
 	}
 	if (nr == 0)
 		return;
 	berth->claimed_ms = MAX(berth->now_ms, 1);
 	berth->claimed_moving = berth->nr_moving;
+	berth->has_news = false;
 }

@@ -198,6 +198,8 @@ struct berth {
 	uint64_t nr_moving;	     /* pages planned, of which nothing was heard yet */
 	uint64_t claimed_moving;     /* when floors were last looked after, at: */
 	uint32_t claimed_ms;	     /* 0: never */
+	uint32_t claims_from;	     /* the job that comes first */
+	bool has_news;		     /* samples have come since */
 	uint32_t full_ms;	     /* when fast memory last had no room for a move; 0: never */
 	uint64_t reserve, free_seen, spilled;
 	bool is_birth;
