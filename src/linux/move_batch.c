@@ -309,15 +309,16 @@ static bool call_kernel(struct move_batch *batch, pid_t pid, uint32_t nr)
 	return is_whole;
 }
 
-/* After a call of which nothing failed. Pages that were not named, since their folio was by
- * another, are asked for all the same: it may have been split, and not every kernel counts what
+/* After a call of which nothing failed. Folios that the batch has several pages of, of which one
+ * was named, are asked for all the same: they may have been split, and not every kernel counts what
  * that left. */
 static void note_arrived(struct move_batch *batch, uint32_t at, uint32_t end)
 {
 	for (; at < end; at++) {
 		struct move_item *item = &batch->items[at];
 		int to = (int)batch->machine->nodes[item->to].id;
-		item->is_known = item->is_asked && item->status == to;
+		bool has_more = at + 1 < end && !item[1].is_asked && !item[1].is_held;
+		item->is_known = item->is_asked && item->status == to && !has_more;
 		item->after = item->is_known ? to : item->after;
 	}
 }
