@@ -22,8 +22,9 @@
  *
  * Cost: two or three system calls per batch, one look into pagemap per 512 pages that are near each
  * other, one into kpageflags per run of neighbours in memory and two more per page that was
- * refused; so a huge folio takes six calls and not 1,500. 300 KiB of buffers. Follows
- * do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
+ * refused; so a huge folio takes six calls and not 1,500. 300 KiB of buffers.
+ *
+ * Follows do_pages_move() and add_folio_for_migration() in mm/migrate.c (6.12).
  */
 #ifndef BERTH_LINUX_MOVE_BATCH_H
 #define BERTH_LINUX_MOVE_BATCH_H

@@ -96,28 +96,38 @@ static void test_walk_reads_every_page_of_everybody(void **state)
 	end(&world);
 }
 
+static struct sample samples[4 * PAGEMAP_CHUNK];
+static struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
+
+/* Up to the end of a round, if one is due; pages that it told. */
+static uint64_t take_round(struct census *census, uint64_t now_ns)
+{
+	uint64_t nr_pages = 0;
+	batch.nr = 0;
+	while (!census_go_on(census, now_ns, 1 << 20, &batch))
+		;
+	for (uint32_t i = 0; i < batch.nr; i++)
+		nr_pages += samples[i].nr_pages;
+	return nr_pages;
+}
+
 static void test_census_tells_every_page_once(void **state)
 {
-	static struct sample samples[2 * PAGEMAP_CHUNK];
-	struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
 	struct world world;
 	struct census census;
-	uint64_t nr_pages = 0;
 	(void)state;
 	begin(&world);
 	census_init(&census, &world.live);
-	assert_false(census_go_on(&census, 1, 512, &batch));
-	while (!census_go_on(&census, 1, 1 << 20, &batch))
-		;
-	for (uint32_t i = 0; i < batch.nr; i++) {
-		nr_pages += samples[i].nr_pages;
-		assert_int_equal(samples[i].node, samples[i].space == 2 || samples[i].page == 2048);
-	}
-	assert_int_equal(nr_pages, 512 + 88 + 2 + 3);
 	batch.nr = 0;
-	while (!census_go_on(&census, 2, 1 << 20, &batch))
-		;
-	assert_int_equal(batch.nr, 0);
+	assert_false(census_go_on(&census, 1, 512, &batch));
+	assert_int_equal(batch.nr, 1);
+	assert_int_equal(samples[0].nr_pages, 512);
+	assert_int_equal(samples[0].node, 0);
+	assert_int_equal(take_round(&census, 1), 88 + 2 + 3);
+	for (uint32_t i = 0; i < batch.nr; i++)
+		assert_int_equal(samples[i].node, samples[i].space == 2 || samples[i].page == 2048);
+	/* Gone through again, all of it. */
+	assert_int_equal(take_round(&census, CENSUS_AGAIN_NS + CENSUS_ROUND_NS), 0);
 	census_fini(&census);
 	end(&world);
 }
@@ -126,8 +136,6 @@ static void test_census_tells_every_page_once(void **state)
  * has grown is gone through at the next round. */
 static void test_census_goes_to_who_has_changed(void **state)
 {
-	static struct sample samples[2 * PAGEMAP_CHUNK];
-	struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
 	struct world world;
 	struct census census;
 	(void)state;
@@ -135,28 +143,17 @@ static void test_census_goes_to_who_has_changed(void **state)
 	put("proc/7/statm", "4000 602 0 0 0 0 0");
 	put("proc/9/statm", "4000 3 0 0 0 0 0");
 	census_init(&census, &world.live);
-	while (!census_go_on(&census, 1, 1 << 20, &batch))
-		;
+	take_round(&census, 1);
 	put_entries("proc/9/pagemap", 9, 5000);
 	put_entries("proc/7/pagemap", 2060, 100);
 	put("proc/7/maps", "00010000-00268000 rw-p 00000000 00:00 0 \n"
 			   "00800000-00804000 rw-p 00000000 00:00 0 ");
 	put("proc/9/statm", "4000 8 0 0 0 0 0");
-	batch.nr = 0;
-	while (!census_go_on(&census, CENSUS_ROUND_NS / 2, 1 << 20, &batch))
-		;
-	assert_int_equal(batch.nr, 0);
-	while (!census_go_on(&census, CENSUS_ROUND_NS + 1, 1 << 20, &batch))
-		;
-	assert_int_equal(batch.nr, 1);
+	assert_int_equal(take_round(&census, CENSUS_ROUND_NS / 2), 0);
+	assert_int_equal(take_round(&census, CENSUS_ROUND_NS + 1), 5);
 	assert_int_equal(samples[0].space, 2);
-	assert_int_equal(samples[0].nr_pages, 5);
-	batch.nr = 0;
-	while (!census_go_on(&census, CENSUS_AGAIN_NS + CENSUS_ROUND_NS, 1 << 20, &batch))
-		;
-	assert_int_equal(batch.nr, 1);
+	assert_int_equal(take_round(&census, CENSUS_AGAIN_NS + CENSUS_ROUND_NS), 2);
 	assert_int_equal(samples[0].space, 0);
-	assert_int_equal(samples[0].nr_pages, 2);
 	census_fini(&census);
 	end(&world);
 }
@@ -164,11 +161,8 @@ static void test_census_goes_to_who_has_changed(void **state)
 /* Who comes while others are gone through is not behind them, and they are gone through anew. */
 static void test_census_meets_first_who_has_come(void **state)
 {
-	static struct sample samples[4 * PAGEMAP_CHUNK];
-	struct sample_batch batch = { .samples = samples, .max = ARRAY_SIZE(samples) };
 	struct world world;
 	struct census census;
-	uint64_t nr_pages = 0;
 	(void)state;
 	begin(&world);
 	world.live.nr_spaces = 2;
@@ -178,16 +172,10 @@ static void test_census_meets_first_who_has_come(void **state)
 	batch.nr = 0;
 	assert_false(census_go_on(&census, 2, 1, &batch));
 	assert_int_equal(samples[0].space, 2);
-	while (!census_go_on(&census, 2, 1 << 20, &batch))
-		;
-	batch.nr = 0;
-	while (!census_go_on(&census, 3 + CENSUS_ROUND_NS, 1 << 20, &batch))
-		;
-	for (uint32_t i = 0; i < batch.nr; i++) {
+	take_round(&census, 2);
+	assert_int_equal(take_round(&census, 3 + CENSUS_ROUND_NS), 88 + 2);
+	for (uint32_t i = 0; i < batch.nr; i++)
 		assert_int_equal(samples[i].space, 0);
-		nr_pages += samples[i].nr_pages;
-	}
-	assert_int_equal(nr_pages, 88 + 2);
 	census_fini(&census);
 	end(&world);
 }
