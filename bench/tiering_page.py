@@ -147,6 +147,13 @@ def unfairness(record):
     return 100 * abs(record["shares"][0] / max(sum(record["shares"]), 1) - 0.5) / 0.5
 
 
+def waiting(record):
+    """Percent of the run, of all CPUs together; None where it was not taken down."""
+    run_s = sum(seconds for seconds, _ in record["intervals"])
+    wait_s = record.get("slow_wait_s")
+    return None if wait_s is None or not run_s else 100 * wait_s / run_s
+
+
 def part_share(what):
     return lambda record: 100 * record["berth"][what] / record["berth"]["passed_ns"]
 
@@ -311,14 +318,22 @@ def workloads(table):
         return ""
     out = ("\n**Other workloads.** What each counts a second, over its whole run. `bfs` (a graph of "
            "152 MiB) and `redis` (250,000 keys) have a machine of 192 MiB of fast and 256 MiB of slow memory: "
-           "filling a larger one takes minutes here.\n")
-    out += head("workload", "unit", "none", "kernel", "berth", "against none", "against the better")
+           "filling a larger one takes minutes here. **static-best** is what there is to be gained by "
+           "one placement, the program's own, made beforehand (redis cannot): beside it, what that is "
+           "of the better of none and kernel. **Waiting** is the time that its CPUs wait for slow memory "
+           "under none, in percent of the run: all that any placement could save. Where there is "
+           "little of it a row tells of the emulation, and of what berth costs, alone.\n")
+    out += head("workload", "unit", "none", "kernel", "berth", "against none", "against the better",
+                "static-best", "that, against the better", "waiting, %")
     for name in rows:
         unit = table.runs(name, "berth")[0]["unit"]
         out += row(name, unit, *(spread(table.values(name, policy, value_of))
                                  for policy in ("none", "kernel", "berth")),
-                   spread(table.ratios(name, "berth", ["none"])),
-                   spread(table.ratios(name, "berth", ["none", "kernel"])))
+                   *(spread(table.ratios(name, "berth", others))
+                     for others in (["none"], ["none", "kernel"])),
+                   spread(table.values(name, "static-best", value_of)),
+                   spread(table.ratios(name, "static-best", ["none", "kernel"])),
+                   spread(table.values(name, "none", waiting)))
     return out
 
 
