@@ -177,15 +177,14 @@ void check_pace_settle(struct check_pace *pace, const struct live *live,
 	note_vain(pace, live, seen->nr_mapped);
 	note_beyond(pace, live, now_ns - pace->paid_ns, cost_ns);
 	uint64_t share_bp = share_of(pace, live);
-	/* A burst costs nothing, so nothing is saved up meanwhile: what comes behind it waits. */
-	uint64_t earned_ns = pace->burst > 0 ? 0 : (now_ns - pace->paid_ns) / 10000 * share_bp;
+	uint64_t earned_ns = (now_ns - pace->paid_ns) / 10000 * share_bp;
 	pace->saved_ns = MIN(pace->saved_ns + (int64_t)earned_ns, SAVED_MAX_NS);
 	pace->saved_ns -= (int64_t)cost_ns;
 	pace->decided_ns = live->deciding_ns;
 	pace->paid_ns = now_ns;
 	note_change(pace, seen);
 	shorten_burst(pace);
-	pace->saved_ns = pace->burst > 0 ? 0 : pace->saved_ns;
+	pace->saved_ns = pace->burst ? MAX(pace->saved_ns, 0) : pace->saved_ns;
 	pace->window_ns = MAX(pace->window_ns / 2, CHECK_WINDOW_MIN_NS);
 	uint64_t rest_ns = MAX(seen->cost_ns / CHECK_REST_PARTS, CHECK_REST_MIN_NS);
 	pace->took_ns = pace->begun_ns ? now_ns - pace->begun_ns : 0;

@@ -79,22 +79,6 @@ static void test_bursts_last_while_they_bring_moves(void **state)
 	tear_down(&scene);
 }
 
-/* The last of a burst comes when the mover is done, by when much might have been saved up. */
-static void test_the_last_of_a_burst_is_paid_for(void **state)
-{
-	struct scene scene;
-	(void)state;
-	set_up(&scene);
-	scene.seen.cost_ns = 300 * NS_PER_MS;
-	check(&scene, NR_MAPPED / 64 + 1);
-	assert_int_equal(scene.pace.burst, 2);
-	check(&scene, 0);
-	scene.now_ns += 30 * NS_PER_S;
-	assert_in_range(check(&scene, 0), 10 * NS_PER_S, 60 * NS_PER_S);
-	assert_int_equal(scene.pace.burst, 0);
-	tear_down(&scene);
-}
-
 /* Nothing by the first three checks, many by the one after them: the next is not to be saved up
  * for. */
 static void test_a_burst_that_ended_too_soon_goes_on(void **state)
