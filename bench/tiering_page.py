@@ -320,9 +320,9 @@ def workloads(table):
            "152 MiB) and `redis` (250,000 keys) have a machine of 192 MiB of fast and 256 MiB of slow memory: "
            "filling a larger one takes minutes here. **static-best** is what there is to be gained by "
            "one placement, the program's own, made beforehand (redis cannot): beside it, what that is "
-           "of the better of none and kernel. **Waiting** is the time that its CPUs wait for slow memory "
-           "under none, in percent of the run: all that any placement could save. Where there is "
-           "little of it a row tells of the emulation, and of what berth costs, alone.\n")
+           "of the better of none and kernel. **Waiting** is the time that all its CPUs together wait "
+           "for slow memory under none, in percent of the run: no placement saves more. Where there "
+           "is little of it a row tells of the emulation, and of what berth costs, alone.\n")
     out += head("workload", "unit", "none", "kernel", "berth", "against none", "against the better",
                 "static-best", "that, against the better", "waiting, %")
     for name in rows:

@@ -109,3 +109,12 @@ if "$TOP/bench/tiering" "$BUILD" page --raw none.jsonl --page page.md >out 2>&1;
 	fail 'a page of nothing'
 fi
 grep -q 'nothing was measured' out || fail "says $(cat out)"
+
+# A full disk, and asking for nothing makes no folders.
+if "$TOP/bench/tiering" "$BUILD" page --raw raw.jsonl --page /dev/full >out 2>&1; then
+	fail 'a page on a full disk'
+fi
+[ "$(cat out)" = 'bench/tiering: /dev/full: No space left on device' ] || fail "says $(cat out)"
+"$TOP/bench/tiering" "$BUILD" page --raw new/none.jsonl --page page.md >out 2>&1 &&
+	fail 'a page of nothing'
+[ ! -e new ] || fail 'made a folder for what it only reads'
