@@ -195,12 +195,12 @@ void check_pace_settle(struct check_pace *pace, const struct live *live,
 	pace->scout_ns = now_ns + CLEAR_NS;
 }
 
-void check_pace_scouted(struct check_pace *pace, uint64_t cost_ns, uint64_t now_ns)
+void check_pace_scouted(struct check_pace *pace, uint64_t cost_ns, uint64_t out_ns)
 {
 	unsigned by = pace->nr_vain < CHECK_VAIN_FIRST ? 0
 						       : (pace->nr_vain - CHECK_VAIN_FIRST) / 2 + 1;
 	uint64_t rest_ns = MIN(cost_ns * CHECK_SCOUT_REST, CHECK_SCOUT_MAX_NS);
-	pace->scout_ns = now_ns + MAX(CHECK_SCOUT_NS << by, rest_ns);
+	pace->scout_ns = out_ns + MAX(CHECK_SCOUT_NS << by, rest_ns);
 }
 
 void check_pace_doze(struct check_pace *pace, uint64_t now_ns)

@@ -97,7 +97,8 @@ bool check_pace_begin(struct check_pace *pace, const struct live *live);
 /* It is over, and has been decided about. */
 void check_pace_settle(struct check_pace *pace, const struct live *live,
 		       const struct check_seen *seen, uint64_t now_ns);
-void check_pace_scouted(struct check_pace *pace, uint64_t cost_ns, uint64_t now_ns);
+/* Scouts went out at `out_ns`, and what they did took so much of a CPU: when the next ones go. */
+void check_pace_scouted(struct check_pace *pace, uint64_t cost_ns, uint64_t out_ns);
 /* Nobody who is watched has run: checks and scouts ask again together. */
 void check_pace_doze(struct check_pace *pace, uint64_t now_ns);
 

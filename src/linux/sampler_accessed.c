@@ -96,7 +96,8 @@ struct accessed {
 	uint64_t last_cost_ns, glanced_ns;	 /* of the check before without glances; of those */
 	uint64_t glance_cpu_ns, glance_until_ns; /* of our CPU time, and of the clock */
 	struct scout scout;
-	int flags_fd; /* kpageflags; -1: no scouting */
+	uint64_t scouting_ns; /* CPU time, since these scouts went out */
+	int flags_fd;	      /* kpageflags; -1: no scouting */
 	struct translations translations;
 	/* where the reading goes on */
 	uint32_t space;
@@ -628,26 +629,30 @@ static bool is_single(const struct accessed *accessed, const struct pagetable_pa
 	       !(flags >> KPF_COMPOUND_HEAD & 1) && !(flags >> KPF_COMPOUND_TAIL & 1);
 }
 
-/* Counts the pages of one chunk, and clears them for the next time. *table_of is the space whose
- * page table is at hand. */
-static void scout_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk,
-			uint32_t *table_of)
+/* A page of a chunk, its space's page table being at hand. */
+static struct pagetable_page scouted_page(struct accessed *accessed,
+					  const struct scout_chunk *chunk, uint32_t i)
+{
+	uint64_t page = chunk->number * CHUNK_PAGES + chunk->pages[i];
+	struct pagetable_page mapped = { .order = UINT_MAX };
+	pagetable_walk(&accessed->table, page, page + 1, take_page, &mapped);
+	return mapped;
+}
+
+/* Clears the pages of one chunk that are mapped by folios of their own. */
+static void clear_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk)
 {
 	struct iovec pages[SCOUT_PAGES];
 	size_t nr = 0, page_bytes = accessed->live->machine->page_bytes;
-	struct live_space *space = live_space(accessed->live, chunk->space);
-	if (!space || (*table_of != chunk->space && !find_table(accessed, space)))
-		return;
-	*table_of = chunk->space;
+	const struct live_space *space = live_space(accessed->live, chunk->space);
+	(void)kind;
 	for (uint32_t i = 0; i < chunk->nr; i++) {
-		uint64_t page = chunk->number * CHUNK_PAGES + chunk->pages[i];
-		struct pagetable_page mapped = { .order = UINT_MAX };
-		pagetable_walk(&accessed->table, page, page + 1, take_page, &mapped);
-		if (!is_single(accessed, &mapped, chunk->singles[i]))
+		struct pagetable_page mapped = scouted_page(accessed, chunk, i);
+		bool single = is_single(accessed, &mapped, chunk->singles[i]);
+		chunk->singles[i] = single ? mapped.frame : 0;
+		if (!single)
 			continue;
-		chunk->singles[i] = mapped.frame;
-		if (accessed->scout.is_cleared)
-			scout_count(&accessed->scout, kind, mapped.is_accessed);
+		uint64_t page = chunk->number * CHUNK_PAGES + chunk->pages[i];
 		void *address = (void *)(uintptr_t)(page * page_bytes);
 		if (nr > 0 && (char *)pages[nr - 1].iov_base + pages[nr - 1].iov_len == address)
 			pages[nr - 1].iov_len += page_bytes;
@@ -658,19 +663,68 @@ static void scout_chunk(struct accessed *accessed, unsigned kind, struct scout_c
 		syscall(SYS_process_madvise, space->pidfd, pages, nr, MADV_COLD, 0);
 }
 
-/* True: what is in use has changed. */
-static bool scout(struct accessed *accessed)
+/* Counts those that were cleared and still are where they were. */
+static void count_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk)
+{
+	for (uint32_t i = 0; i < chunk->nr; i++) {
+		struct pagetable_page mapped = scouted_page(accessed, chunk, i);
+		if (mapped.order == 0 && mapped.frame == chunk->singles[i] && mapped.frame)
+			scout_count(&accessed->scout, kind, mapped.is_accessed);
+	}
+}
+
+static void scout_kind(struct accessed *accessed, unsigned kind,
+		       void (*visit)(struct accessed *, unsigned, struct scout_chunk *))
+{
+	uint32_t table_of = UINT32_MAX;
+	for (unsigned i = 0; i < SCOUT_CHUNKS; i++) {
+		struct scout_chunk *chunk = &accessed->scout.kinds[kind].chunks[i];
+		struct live_space *space = chunk->nr > 0 ? live_space(accessed->live, chunk->space)
+							 : NULL;
+		if (!space || (table_of != chunk->space && !find_table(accessed, space)))
+			continue;
+		table_of = chunk->space;
+		visit(accessed, kind, chunk);
+	}
+}
+
+/* The scouts go out: what they see is of the window that begins now. */
+static void send_scouts(struct accessed *accessed)
 {
 	struct scout *scout = &accessed->scout;
-	uint32_t table_of = UINT32_MAX;
-	scout_begin_count(scout);
 	for (unsigned kind = 0; kind < SCOUT_KINDS; kind++)
-		for (unsigned i = 0; i < SCOUT_CHUNKS; i++)
-			if (scout->kinds[kind].chunks[i].nr > 0)
-				scout_chunk(accessed, kind, &scout->kinds[kind].chunks[i],
-					    &table_of);
-	scout->is_cleared = true;
+		scout_kind(accessed, kind, clear_chunk);
+	scout->cleared_ns = clock_now_ns();
+	accessed->pace.scout_ns = scout->cleared_ns + scout->window_ns;
+}
+
+/* And come back. Who comes late has seen more used than usual, and for no other reason. */
+static enum scout_tells ask_scouts(struct accessed *accessed)
+{
+	struct scout *scout = &accessed->scout;
+	bool is_late = clock_now_ns() - scout->cleared_ns > 2 * scout->window_ns;
+	scout_begin_count(scout);
+	scout_kind(accessed, SCOUT_HOT, count_chunk);
+	if (!is_late)
+		scout_kind(accessed, SCOUT_COLD, count_chunk);
 	return scout_end_count(scout);
+}
+
+static enum scout_tells scout(struct accessed *accessed)
+{
+	uint64_t begin_ns = clock_thread_cpu_ns(), out_ns = accessed->scout.cleared_ns;
+	enum scout_tells told = out_ns ? ask_scouts(accessed) : SCOUT_NOTHING;
+	bool is_out = !out_ns || told == SCOUT_SUSPICION;
+	if (is_out)
+		send_scouts(accessed);
+	else
+		accessed->scout.cleared_ns = 0;
+	accessed->scouting_ns += clock_thread_cpu_ns() - begin_ns;
+	if (is_out)
+		return told;
+	check_pace_scouted(&accessed->pace, accessed->scouting_ns, out_ns);
+	accessed->scouting_ns = 0;
+	return told;
 }
 
 /* Between checks. -EAGAIN: look at everything now. */
@@ -681,14 +735,13 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 	if (accessed->flags_fd < 0 || now_ns < pace->scout_ns)
 		return 0;
 	if (!has_run(accessed, &accessed->scouted)) {
+		accessed->scout.cleared_ns = 0;
 		doze(accessed, now_ns);
 		return 0;
 	}
 	live->is_asleep = false;
-	uint64_t begin_ns = clock_thread_cpu_ns();
-	bool is_alarm = scout(accessed);
+	bool is_alarm = scout(accessed) == SCOUT_ALARM;
 	bool has_grown = check_pace_has_grown(pace, live, live->counted_resident);
-	check_pace_scouted(pace, clock_thread_cpu_ns() - begin_ns, now_ns);
 	if (is_alarm)
 		check_pace_alarm(pace, now_ns);
 	else if (has_grown)

@@ -4,15 +4,23 @@
  *
  *     a check of everything -->  8 chunks of 2 MiB with mostly used pages:  8 used ones of each
  *                                8 other chunks of slow memory:             8 unused ones of each
- *     each second           -->  how many of them were used since the last time?   then cleared
+ *     each second           -->  cleared; twice the check's window later: how many were used?
  *
  *         used of those that were used      far fewer than usual --+
- *         used of those that were not       far more than usual  --+--> alarm: check everything now
+ *         used of those that were not       far more than usual  --+--> suspicion: again, at once
+ *
+ *         and so again, both together beyond chance                --> alarm: check everything now
  *
  * Why: clearing the bits of a process costs in proportion to its memory, so a sampler that keeps to
  * its share of a CPU comes by rarely, and a hot set that moves would lie in slow memory for as
- * long. What is usual is a decaying mean; an alarm needs a difference that chance does not make:
- * more than half, and four deviations of a count.
+ * long. They watch for twice as long as the check did, since that was long enough to see a part of
+ * the pages used and not all: in a second, cold pages of a busy program are mostly used, too, and
+ * nobody would see that the hot ones have cooled.
+ *
+ * What is usual is a decaying mean. A count is a suspicion where it differs by more than half and
+ * by two deviations; the next one then follows at once. An alarm needs two to four in a row which
+ * together differ by four deviations: less would be chance, and a program that rests for the length
+ * of a window is not one whose use has changed.
  *
  * Single pages are cleared by process_madvise(MADV_COLD), which no other interface does for less
  * than a whole process. It also tells the kernel's reclaim that they are cold, which a page in use
@@ -24,7 +32,7 @@
  * has the kernel flush translations on every CPU that runs the process, which is what scouting
  * costs most.
  *
- * Cost: 16 tables of 4 KiB read and 16 ranges cleared, each second; 5 KiB.
+ * Cost: 16 tables of 4 KiB read twice and 16 ranges cleared, each second; 5 KiB.
  * Follows madvise_cold_or_pageout_pte_range() in mm/madvise.c (6.12).
  */
 #ifndef BERTH_LINUX_SCOUT_H
@@ -50,6 +58,9 @@ struct scout_kind {
 	uint64_t usual;
 	bool has_usual;
 	uint32_t nr, nr_used; /* of this time */
+	/* Suspicious counts in a row, and what is usual in all of them. */
+	uint32_t nr_odd, nr_odd_used;
+	uint64_t odd_usual;
 };
 
 enum { SCOUT_HOT, SCOUT_COLD, SCOUT_KINDS };
@@ -59,11 +70,12 @@ struct scout {
 	struct scout_chunk used, unused; /* of the chunk that is being read */
 	uint32_t nr_mapped, nr_used;	 /* of it */
 	uint64_t random;
-	bool is_cleared; /* bits since then are ours */
+	uint64_t window_ns;  /* to watch for */
+	uint64_t cleared_ns; /* 0: what bits say is not ours */
 };
 
 /* A check that watched for so long begins; after scout_see() for each page in ascending order it
- * ends. What it saw used tells how much of that must be used until the first count. */
+ * ends. What it saw used tells how much of that must be used in the first count. */
 void scout_begin(struct scout *scout, uint64_t watched_ns);
 void scout_take(struct scout *scout, uint32_t space, uint64_t page, bool is_used, bool is_slow);
 /* Most pages are more of a chunk of which enough was taken, or none is to be. */
@@ -83,9 +95,12 @@ static inline void scout_see(struct scout *scout, uint32_t space, uint64_t page,
 }
 void scout_end(struct scout *scout);
 
-/* This time begins; counts one page of a kind; ends. True: alarm. */
+enum scout_tells { SCOUT_NOTHING, SCOUT_SUSPICION, SCOUT_ALARM };
+
+/* This time begins; counts one page of a kind; ends. A kind of which nothing was counted tells
+ * nothing. */
 void scout_begin_count(struct scout *scout);
 void scout_count(struct scout *scout, unsigned kind, bool is_used);
-bool scout_end_count(struct scout *scout);
+enum scout_tells scout_end_count(struct scout *scout);
 
 #endif

@@ -68,14 +68,19 @@ static void test_scout_takes_any_chunk(void **state)
 		assert_in_range(taken[i], 20, 90); /* 50 on average */
 }
 
-static bool count(struct scout *scout, unsigned hot, unsigned cold)
+static enum scout_tells count_of(struct scout *scout, unsigned nr, unsigned hot, unsigned cold)
 {
 	scout_begin_count(scout);
-	for (unsigned i = 0; i < 64; i++) {
+	for (unsigned i = 0; i < nr; i++) {
 		scout_count(scout, SCOUT_HOT, i < hot);
 		scout_count(scout, SCOUT_COLD, i < cold);
 	}
 	return scout_end_count(scout);
+}
+
+static enum scout_tells count(struct scout *scout, unsigned hot, unsigned cold)
+{
+	return count_of(scout, 64, hot, cold);
 }
 
 static void test_scout_alarms_at_a_change_and_not_at_chance(void **state)
@@ -83,37 +88,77 @@ static void test_scout_alarms_at_a_change_and_not_at_chance(void **state)
 	struct scout scout = { .random = 1 };
 	(void)state;
 	scout_begin(&scout, LONG_NS);
-	assert_false(count(&scout, 60, 4)); /* the first time says what is usual */
-	assert_false(count(&scout, 50, 10));
-	assert_false(count(&scout, 64, 0));
-	assert_true(count(&scout, 5, 4)); /* the hot are not used any more */
+	assert_int_equal(count(&scout, 60, 4), SCOUT_NOTHING); /* tells what is usual */
+	assert_int_equal(count(&scout, 50, 10), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 64, 0), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 5, 4), SCOUT_SUSPICION); /* the hot are not used any more */
+	assert_int_equal(count(&scout, 5, 4), SCOUT_ALARM);
 	scout_begin(&scout, LONG_NS);
-	assert_false(count(&scout, 60, 4));
-	assert_true(count(&scout, 60, 30)); /* the cold are used */
+	assert_int_equal(count(&scout, 60, 4), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 60, 30), SCOUT_SUSPICION); /* the cold are used */
+	assert_int_equal(count(&scout, 60, 30), SCOUT_ALARM);
 	scout_begin(&scout, LONG_NS);
-	assert_false(count(&scout, 8, 0));
-	assert_false(count(&scout, 0, 8)); /* too few to say */
+	assert_int_equal(count(&scout, 8, 0), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 6, 3), SCOUT_NOTHING); /* too few to say */
 	scout_begin(&scout, LONG_NS);
-	assert_false(count(&scout, 30, 30));
-	assert_false(count(&scout, 64, 0)); /* better than usual */
+	assert_int_equal(count(&scout, 30, 30), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 64, 0), SCOUT_NOTHING); /* better than usual */
 }
 
-/* What a check of an instant saw used is used in a second, or it has changed since. */
+/* A program that rests for a moment has not changed what it uses. */
+static void test_scout_looks_again_before_it_alarms(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout, LONG_NS);
+	assert_int_equal(count(&scout, 60, 4), SCOUT_NOTHING);
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(count(&scout, 0, 0), SCOUT_SUSPICION);
+		assert_int_equal(count(&scout, 60, 4), SCOUT_NOTHING);
+	}
+	assert_int_equal(count(&scout, 0, 0), SCOUT_SUSPICION); /* and is none the less heard */
+	assert_int_equal(count(&scout, 0, 0), SCOUT_ALARM);
+}
+
+/* Few pages need more than two counts. */
+static void test_scout_adds_up_what_few_pages_tell(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout, LONG_NS);
+	assert_int_equal(count_of(&scout, 10, 10, 0), SCOUT_NOTHING);
+	assert_int_equal(count_of(&scout, 10, 2, 0), SCOUT_SUSPICION);
+	assert_int_equal(count_of(&scout, 10, 2, 0), SCOUT_SUSPICION);
+	assert_int_equal(count_of(&scout, 10, 2, 0), SCOUT_SUSPICION);
+	assert_int_equal(count_of(&scout, 10, 2, 0), SCOUT_ALARM);
+}
+
+/* Twice as long as the check: long enough for what is hot, and not for what is cold. */
+static void test_scout_watches_twice_as_long_as_the_check(void **state)
+{
+	struct scout scout = { .random = 1 };
+	(void)state;
+	scout_begin(&scout, 150 * NS_PER_MS);
+	assert_int_equal(scout.window_ns, 300 * NS_PER_MS);
+	scout_begin(&scout, 2 * NS_PER_S);
+	assert_int_equal(scout.window_ns, NS_PER_S);
+}
+
+/* What a check saw used is used, or it has changed since. */
 static void test_scout_alarms_at_a_change_since_the_check(void **state)
 {
 	struct scout scout = { .random = 1 };
 	(void)state;
-	scout_begin(&scout, 10 * NS_PER_MS);
-	assert_true(count(&scout, 10, 10));
-	scout_begin(&scout, 10 * NS_PER_MS);
-	assert_false(count(&scout, 50, 10));
-	assert_true(count(&scout, 10, 10));
-	scout_begin(&scout, NS_PER_S / 2); /* three quarters of them, at least */
-	assert_true(count(&scout, 4, 10));
-	scout_begin(&scout, NS_PER_S / 2);
-	assert_false(count(&scout, 30, 10));
+	for (uint64_t watched_ns = 10 * NS_PER_MS; watched_ns < NS_PER_S / 2; watched_ns *= 2) {
+		scout_begin(&scout, watched_ns); /* three quarters of them, at least */
+		assert_int_equal(count(&scout, 4, 10), SCOUT_SUSPICION);
+		assert_int_equal(count(&scout, 4, 10), SCOUT_ALARM);
+		scout_begin(&scout, watched_ns);
+		assert_int_equal(count(&scout, 30, 10), SCOUT_NOTHING);
+		assert_int_equal(count(&scout, 3, 10), SCOUT_SUSPICION);
+	}
 	scout_begin(&scout, 2 * NS_PER_S); /* three tenths */
-	assert_false(count(&scout, 4, 10));
+	assert_int_equal(count(&scout, 10, 10), SCOUT_NOTHING);
 }
 
 static void test_scout_counts_nothing_where_nothing_is_scouted(void **state)
@@ -123,7 +168,7 @@ static void test_scout_counts_nothing_where_nothing_is_scouted(void **state)
 	scout_begin(&scout, LONG_NS);
 	scout_end(&scout);
 	scout_begin_count(&scout);
-	assert_false(scout_end_count(&scout));
-	assert_false(count(&scout, 0, 0));
-	assert_false(count(&scout, 0, 0));
+	assert_int_equal(scout_end_count(&scout), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 0, 0), SCOUT_NOTHING);
+	assert_int_equal(count(&scout, 0, 0), SCOUT_NOTHING);
 }
