@@ -175,11 +175,12 @@ static uint32_t uses_of(const struct glance_folio *folio, enum glance_bound boun
  * ones where use was seen too often to rule out any more of it, longer ones where it was not. */
 static void change_level(struct glance_folio *folio, int by)
 {
-	for (int bound = GLANCE_AT_LEAST; bound <= GLANCE_AT_MOST; bound++)
+	for (int bound = GLANCE_AT_LEAST; bound <= GLANCE_AT_MOST && folio->checks > 0; bound++)
 		folio->uses[bound + 1] = uses_of(folio, (enum glance_bound)bound);
 	if (by < 0)
 		folio->uses[GLANCE_AT_MOST + 1] = UNBOUNDED;
-	folio->look_ns = folio->watched_ns / folio->checks;
+	if (folio->checks > 0)
+		folio->look_ns = folio->watched_ns / folio->checks;
 	folio->level = (uint8_t)(folio->level + by);
 	folio->hits = folio->checks = folio->nr_row = 0;
 	folio->watched_ns = 0;
@@ -223,11 +224,13 @@ static bool is_known(const struct glance_folio *folio)
 	return folio->checks >= LOOKS_NEW;
 }
 
-/* A known folio's first look of a session is shorter than those that tell its rate: hardly any see
- * it used then, but those of one that has become hot. */
+/* The first look of a session is of the shortest kind: hardly any see a folio used then, but those
+ * of one that has become hot. So it is for one that is not known yet, but was seen to need long
+ * looks: these come last, when there may be no time left. */
 static bool is_probed(const struct glance_folio *folio)
 {
-	return is_known(folio) && folio->nr_looks == 0 && folio->level > 0;
+	return folio->nr_looks == 0 && folio->level > 0 &&
+	       (is_known(folio) || folio->level > FIRST_LEVEL);
 }
 
 /* A probe that saw use makes a new one of it, to be looked at for as long; that it did so is no
@@ -243,7 +246,7 @@ void glance_note(struct glance_folio *folio, bool is_used, uint64_t watched_ns)
 	if (!is_probe)
 		note_look(folio, is_used, watched_ns);
 	else if (is_used)
-		change_level(folio, -1);
+		change_level(folio, -(int)folio->level);
 }
 
 static bool wants_look(const struct glance_folio *folio)
@@ -255,7 +258,7 @@ static bool wants_look(const struct glance_folio *folio)
 
 static unsigned level_of(const struct glance_folio *folio)
 {
-	return folio->level - is_probed(folio);
+	return is_probed(folio) ? 0 : folio->level;
 }
 
 struct batch {

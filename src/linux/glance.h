@@ -41,10 +41,11 @@
  *
  * A session, before each check of the sampler, is at most 1,024 folios, all in turn, those that
  * were used since the check before: 8 looks at new ones, for as long as its share of CPU time lasts
- * (the owner says so). Known ones have two: a probe, a quarter as long as those that tell how often
- * it is used, then one as long as these. A probe sees few of those that are used as ever, and
- * nearly all that have become hot, which it makes new ones. One more follows each look that is at
- * odds with those before. Short looks come first.
+ * (the owner says so). Known ones have two: a probe of the shortest kind, then one as long as those
+ * that tell how often they are used. A probe sees few of those that are used as ever, and nearly
+ * all that have become hot, which it makes new ones, to be looked at briefly from then on. A new
+ * one that needs long looks is probed, too: there may be no time for these. One more look follows
+ * each that is at odds with those before. Short looks come first.
  *
  * What clearing costs is the flush of each range, on every CPU that runs the process: those that
  * want a look of the same length are cleared together, and due ones in between with them, where
