@@ -323,11 +323,11 @@ static void fill(struct glance *glance, struct batch *batch, unsigned level, uin
 }
 
 /* What a range takes with its first folio, and each further one: least mean squares, a step each
- * time. */
+ * time. One that took far longer was interrupted, or it will take longer again. */
 static void note_cost(struct glance *glance, const struct batch *batch, uint64_t took_ns)
 {
 	int64_t ranges = batch->nr_ranges, more = batch->nr - batch->nr_ranges;
-	int64_t off = (int64_t)MIN(took_ns, NS_PER_S) - (int64_t)batch->cost_ns;
+	int64_t off = (int64_t)MIN(took_ns, 2 * batch->cost_ns) - (int64_t)batch->cost_ns;
 	int64_t norm = 2 * (ranges * ranges + more * more);
 	int64_t range_ns = (int64_t)glance->range_ns + off * ranges / norm;
 	int64_t more_ns = (int64_t)glance->more_ns + off * more / norm;

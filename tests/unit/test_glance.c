@@ -24,6 +24,7 @@ struct world {
 	uint64_t first_of_next;	       /* folios from here on are of another space */
 	uint64_t
 		burst_ns; /* it works for so long, then pauses for seven times as long; 0: always */
+	uint64_t stuck_at; /* this clearing is interrupted, for 50 ms; 0: none is */
 	bool has_ended;
 };
 
@@ -46,6 +47,7 @@ static int clear(void *context, uint32_t space, const uint64_t *numbers, uint32_
 	if (world->has_ended)
 		return -ESRCH;
 	world->nr_clears++;
+	world->now_ns += world->nr_clears == world->stuck_at ? 50 * NS_PER_MS : 0;
 	for (uint32_t i = 0; i < nr; i++) {
 		assert_int_equal(space, space_of(world, numbers[i]));
 		if (numbers[i] == world->refused) {
@@ -255,6 +257,19 @@ static void test_glance_finds_what_becomes_hot(void **state)
 	}
 	assert_in_range(nr_told, nr_hot * 4 / 5, nr_hot);
 	assert_int_equal(nr_wrong, 0);
+	glance_fini(&glance);
+}
+
+/* What clearing costs is not what it once took. */
+static void test_glance_gets_over_an_interruption(void **state)
+{
+	struct glance glance = { 0 };
+	struct world world = world_of(1000);
+	(void)state;
+	world.range_ns = 30 * NS_PER_US;
+	world.stuck_at = world.max_batches = 8;
+	check(&glance, &world);
+	assert_in_range(glance.range_ns, 15 * NS_PER_US, 60 * NS_PER_US);
 	glance_fini(&glance);
 }
 
