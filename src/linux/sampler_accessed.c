@@ -640,12 +640,11 @@ static struct pagetable_page scouted_page(struct accessed *accessed,
 }
 
 /* Clears the pages of one chunk that are mapped by folios of their own. */
-static void clear_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk)
+static void clear_chunk(struct accessed *accessed, struct scout_chunk *chunk)
 {
 	struct iovec pages[SCOUT_PAGES];
 	size_t nr = 0, page_bytes = accessed->live->machine->page_bytes;
 	const struct live_space *space = live_space(accessed->live, chunk->space);
-	(void)kind;
 	for (uint32_t i = 0; i < chunk->nr; i++) {
 		struct pagetable_page mapped = scouted_page(accessed, chunk, i);
 		bool single = is_single(accessed, &mapped, chunk->singles[i]);
@@ -664,7 +663,7 @@ static void clear_chunk(struct accessed *accessed, unsigned kind, struct scout_c
 }
 
 /* Counts those that were cleared and still are where they were. */
-static void count_chunk(struct accessed *accessed, unsigned kind, struct scout_chunk *chunk)
+static void count_chunk(struct accessed *accessed, unsigned kind, const struct scout_chunk *chunk)
 {
 	for (uint32_t i = 0; i < chunk->nr; i++) {
 		struct pagetable_page mapped = scouted_page(accessed, chunk, i);
@@ -673,8 +672,9 @@ static void count_chunk(struct accessed *accessed, unsigned kind, struct scout_c
 	}
 }
 
-static void scout_kind(struct accessed *accessed, unsigned kind,
-		       void (*visit)(struct accessed *, unsigned, struct scout_chunk *))
+enum errand { CLEAR, COUNT };
+
+static void scout_kind(struct accessed *accessed, unsigned kind, enum errand errand)
 {
 	uint32_t table_of = UINT32_MAX;
 	for (unsigned i = 0; i < SCOUT_CHUNKS; i++) {
@@ -684,7 +684,10 @@ static void scout_kind(struct accessed *accessed, unsigned kind,
 		if (!space || (table_of != chunk->space && !find_table(accessed, space)))
 			continue;
 		table_of = chunk->space;
-		visit(accessed, kind, chunk);
+		if (errand == CLEAR)
+			clear_chunk(accessed, chunk);
+		else
+			count_chunk(accessed, kind, chunk);
 	}
 }
 
@@ -693,36 +696,41 @@ static void send_scouts(struct accessed *accessed)
 {
 	struct scout *scout = &accessed->scout;
 	for (unsigned kind = 0; kind < SCOUT_KINDS; kind++)
-		scout_kind(accessed, kind, clear_chunk);
+		scout_kind(accessed, kind, CLEAR);
 	scout->cleared_ns = clock_now_ns();
 	accessed->pace.scout_ns = scout->cleared_ns + scout->window_ns;
 }
 
-/* And come back. Who comes late has seen more used than usual, and for no other reason. */
-static enum scout_tells ask_scouts(struct accessed *accessed)
+/* And come back. Who comes late has seen more used than usual, and for no other reason; and who
+ * watched while none of the processes ran has seen nothing. */
+static enum scout_tells ask_scouts(struct accessed *accessed, bool has_run)
 {
 	struct scout *scout = &accessed->scout;
 	bool is_late = clock_now_ns() - scout->cleared_ns > 2 * scout->window_ns;
 	scout_begin_count(scout);
-	scout_kind(accessed, SCOUT_HOT, count_chunk);
-	if (!is_late)
-		scout_kind(accessed, SCOUT_COLD, count_chunk);
+	if (has_run)
+		scout_kind(accessed, SCOUT_HOT, COUNT);
+	if (has_run && !is_late)
+		scout_kind(accessed, SCOUT_COLD, COUNT);
 	return scout_end_count(scout);
 }
 
-static enum scout_tells scout(struct accessed *accessed)
+static enum scout_tells scout(struct accessed *accessed, bool has_run)
 {
-	uint64_t begin_ns = clock_thread_cpu_ns(), out_ns = accessed->scout.cleared_ns;
-	enum scout_tells told = out_ns ? ask_scouts(accessed) : SCOUT_NOTHING;
-	bool is_out = !out_ns || told == SCOUT_SUSPICION;
+	struct scout *scout = &accessed->scout;
+	uint64_t begin_ns = clock_thread_cpu_ns(), out_ns = scout->cleared_ns;
+	enum scout_tells told = out_ns ? ask_scouts(accessed, has_run) : SCOUT_NOTHING;
+	/* Before the first check they know nowhere to go. */
+	bool is_out = scout->window_ns && (!out_ns || told == SCOUT_SUSPICION);
 	if (is_out)
 		send_scouts(accessed);
 	else
-		accessed->scout.cleared_ns = 0;
+		scout->cleared_ns = 0;
 	accessed->scouting_ns += clock_thread_cpu_ns() - begin_ns;
 	if (is_out)
 		return told;
-	check_pace_scouted(&accessed->pace, accessed->scouting_ns, out_ns);
+	check_pace_scouted(&accessed->pace, accessed->scouting_ns,
+			   out_ns ? out_ns : accessed->now_ns);
 	accessed->scouting_ns = 0;
 	return told;
 }
@@ -734,13 +742,13 @@ static int rest(struct accessed *accessed, uint64_t now_ns)
 	struct live *live = accessed->live;
 	if (accessed->flags_fd < 0 || now_ns < pace->scout_ns)
 		return 0;
-	if (!has_run(accessed, &accessed->scouted)) {
-		accessed->scout.cleared_ns = 0;
-		doze(accessed, now_ns);
+	bool is_running = has_run(accessed, &accessed->scouted);
+	if (!is_running && !accessed->scout.cleared_ns) {
+		doze(accessed, now_ns); /* for a second, not only for the scouts' window */
 		return 0;
 	}
 	live->is_asleep = false;
-	bool is_alarm = scout(accessed) == SCOUT_ALARM;
+	bool is_alarm = scout(accessed, is_running) == SCOUT_ALARM;
 	bool has_grown = check_pace_has_grown(pace, live, live->counted_resident);
 	if (is_alarm)
 		check_pace_alarm(pace, now_ns);

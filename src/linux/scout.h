@@ -18,9 +18,9 @@
  * nobody would see that the hot ones have cooled.
  *
  * What is usual is a decaying mean. A count is a suspicion where it differs by more than half and
- * by two deviations; the next one then follows at once. An alarm needs two to four in a row which
- * together differ by four deviations: less would be chance, and a program that rests for the length
- * of a window is not one whose use has changed.
+ * by two deviations; the next one then follows at once. An alarm needs two or a few more in a row
+ * which together differ by four deviations: less would be chance, and a program that rests for the
+ * length of a window is not one whose use has changed.
  *
  * Single pages are cleared by process_madvise(MADV_COLD), which no other interface does for less
  * than a whole process. It also tells the kernel's reclaim that they are cold, which a page in use
