@@ -38,7 +38,7 @@ $BERTH restore --state /tmp/state >/dev/null || exit 5
 back restore
 kill -9 \$long; wait \$long
 $BERTH run --tier -M '$M' --sampler hint-faults --state /tmp/state --report $TMP/report -- \\
-	$BUILD/lab/workloads/hotset --before 40MiB --memory 110MiB --hot 6MiB --seconds 5s >/dev/null || exit 6
+	$BUILD/lab/workloads/hotset --before 40MiB --memory 110MiB --hot 6MiB --seconds 8s >/dev/null || exit 6
 back 'the run'
 grep pgpromote_success /proc/vmstat >$TMP/promoted
 END
