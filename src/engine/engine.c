@@ -198,7 +198,7 @@ static void tell_completed(struct engine *engine, const struct move_result *resu
 		engine->config.policy->completed(engine->policy, results, nr);
 }
 
-static int collect(struct engine *engine, uint64_t now_ns)
+int engine_collect(struct engine *engine, uint64_t now_ns)
 {
 	const struct engine_config *config = &engine->config;
 	int nr = RESULTS_MAX;
@@ -335,11 +335,11 @@ int engine_tick(struct engine *engine, uint64_t now_ns, struct printbuf *err)
 	}
 	if (error)
 		return error;
-	error = collect(engine, now_ns);
+	error = engine_collect(engine, now_ns);
 	if (!error)
 		error = decide(engine, now_ns);
 	if (!error)
-		error = collect(engine, now_ns);
+		error = engine_collect(engine, now_ns);
 	if (error)
 		error_set(err, error, "policy %s with mover %s: %s", engine->config.policy->name,
 			  engine->config.mover->name, error_text(error));

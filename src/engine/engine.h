@@ -101,6 +101,8 @@ int engine_new(const struct engine_config *config, struct engine **ret, struct p
 /* One turn at now_ns (never before the last one). Negative: a sampler, the mover or the policy
  * failed; the engine stays usable. */
 int engine_tick(struct engine *engine, uint64_t now_ns, struct printbuf *err);
+/* What the mover has done since, without deciding anew: once it has come to its end. */
+int engine_collect(struct engine *engine, uint64_t now_ns);
 /* Asks the policy where a first use goes; -ENOENT when the kernel shall decide. */
 int engine_place(struct engine *engine, const struct place_request *request, uint32_t *ret_node);
 const struct engine_stats *engine_stats(const struct engine *engine);

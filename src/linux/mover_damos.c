@@ -159,7 +159,7 @@ static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint6
 	struct live *live = damos->live;
 	(void)now_ns;
 	pthread_mutex_lock(&damos->lock);
-	bool is_idle = damos->stage == IDLE;
+	bool is_idle = damos->stage == IDLE && !damos->is_closing;
 	pthread_mutex_unlock(&damos->lock);
 	if (!is_idle || nr == 0)
 		return 0;
@@ -182,7 +182,7 @@ static void end_batch(struct damos *damos)
 {
 	damos->stage = IDLE;
 	damos->batch.nr = 0;
-	if (damos->rest.nr_pages == 0)
+	if (damos->rest.nr_pages == 0 || damos->is_closing)
 		return;
 	add_pages(&damos->batch, &damos->rest);
 	begin_batch(damos);
@@ -225,18 +225,25 @@ static void tell_figures(void *state, struct mover_figures *ret)
 	pthread_mutex_unlock(&damos->lock);
 }
 
+static void finish(void *state)
+{
+	struct damos *damos = state;
+	if (!damos->has_worker)
+		return;
+	pthread_mutex_lock(&damos->lock);
+	damos->is_closing = true;
+	pthread_cond_signal(&damos->changed);
+	pthread_mutex_unlock(&damos->lock);
+	pthread_join(damos->worker, NULL);
+	damos->has_worker = false;
+}
+
 static void damos_free(void *state)
 {
 	struct damos *damos = state;
 	if (!damos)
 		return;
-	if (damos->has_worker) {
-		pthread_mutex_lock(&damos->lock);
-		damos->is_closing = true;
-		pthread_cond_signal(&damos->changed);
-		pthread_mutex_unlock(&damos->lock);
-		pthread_join(damos->worker, NULL);
-	}
+	finish(damos);
 	kdamond_remove(&damos->kdamond);
 	move_target_close(&damos->batch.target);
 	if (damos->done_fd >= 0)
@@ -290,5 +297,5 @@ static const struct mover_ops damos_ops = {
 	.complete = complete,
 };
 
-const struct live_mover live_mover_damos = { &damos_ops, damos_new, damos_fd, tell_figures,
-					     damos_free };
+const struct live_mover live_mover_damos = { &damos_ops,   damos_new, damos_fd,
+					     tell_figures, finish,    damos_free };

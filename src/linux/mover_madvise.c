@@ -110,4 +110,4 @@ static const struct mover_ops madvise_ops = {
 	.complete = mover_at_once_complete,
 };
 
-const struct live_mover live_mover_madvise = { &madvise_ops, madvise_new, NULL, NULL, free };
+const struct live_mover live_mover_madvise = { &madvise_ops, madvise_new, NULL, NULL, NULL, free };

@@ -168,7 +168,7 @@ static void release_target(struct mover *mover, uint32_t index)
 		move_target_close(&target->is);
 }
 
-/* False: it is to end, nobody asks for the results any more. */
+/* False: it is to end, and nobody took the results that there are. */
 static bool hand_over(struct mover *mover)
 {
 	const struct move_batch *batch = &mover->batch;
@@ -176,7 +176,7 @@ static bool hand_over(struct mover *mover)
 		tell(mover);
 		pthread_cond_wait(&mover->changed, &mover->lock);
 	}
-	if (mover->is_closing)
+	if (mover->nr_results + batch->nr_results > RESULTS_MAX)
 		return false;
 	for (uint32_t i = 0; i < batch->nr_results; i++) {
 		uint32_t at = (mover->results_first + mover->nr_results++) % RESULTS_MAX;
@@ -358,7 +358,7 @@ static int submit(void *state, const struct plan_move *moves, uint32_t nr, uint6
 	(void)now_ns;
 	pthread_mutex_lock(&mover->lock);
 	watch_pressure(mover);
-	while (taken < nr && take_move(mover, &moves[taken]))
+	while (!mover->is_closing && taken < nr && take_move(mover, &moves[taken]))
 		taken++;
 	pthread_cond_signal(&mover->changed);
 	pthread_mutex_unlock(&mover->lock);
@@ -425,8 +425,9 @@ static int probe(void *world, struct printbuf *err)
 }
 
 /* What is being moved comes to its end; what waits stays where it is. */
-static void stop_worker(struct mover *mover)
+static void finish(void *state)
 {
+	struct mover *mover = state;
 	if (!mover->has_worker)
 		return;
 	pthread_mutex_lock(&mover->lock);
@@ -434,6 +435,7 @@ static void stop_worker(struct mover *mover)
 	pthread_cond_signal(&mover->changed);
 	pthread_mutex_unlock(&mover->lock);
 	pthread_join(mover->worker, NULL);
+	mover->has_worker = false;
 }
 
 static void mover_free(void *state)
@@ -441,7 +443,7 @@ static void mover_free(void *state)
 	struct mover *mover = state;
 	if (!mover)
 		return;
-	stop_worker(mover);
+	finish(mover);
 	for (uint32_t i = 0; i < TARGETS_MAX; i++)
 		move_target_close(&mover->targets[i].is);
 	if (mover->done_fd >= 0)
@@ -529,4 +531,4 @@ static const struct mover_ops move_pages_ops = {
 };
 
 const struct live_mover live_mover_move_pages = { &move_pages_ops, mover_new, mover_fd,
-						  tell_figures, mover_free };
+						  tell_figures,	   finish,    mover_free };

@@ -92,4 +92,4 @@ static const struct mover_ops reclaim_ops = {
 	.complete = mover_at_once_complete,
 };
 
-const struct live_mover live_mover_reclaim = { &reclaim_ops, reclaim_new, NULL, NULL, free };
+const struct live_mover live_mover_reclaim = { &reclaim_ops, reclaim_new, NULL, NULL, NULL, free };

@@ -30,6 +30,10 @@ struct live_mover {
 	int (*fd)(const void *mover);
 	/* Also brings live.moving_ns up to date. WHEN: at any time. */
 	void (*figures)(void *mover, struct mover_figures *ret);
+	/* What is being moved comes to its end, what waits stays where it is. From then on it takes
+	 * no moves; ops->complete() tells of what was done. WHEN: results were just taken, so that
+	 * there is room for the last. */
+	void (*finish)(void *mover);
 	void (*free)(void *mover); /* NULL is allowed */
 };
 

@@ -423,3 +423,13 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	*ret_wait_ms = (int)(left_ns / NS_PER_MS) + 1;
 	return error;
 }
+
+int placer_finish(struct placer *placer)
+{
+	if (!placer->engine)
+		return 0;
+	int error = engine_collect(placer->engine, clock_now_ns());
+	if (placer->mover_state && !placer->dry)
+		placer->mover->finish(placer->mover_state);
+	return error ? error : engine_collect(placer->engine, clock_now_ns());
+}

@@ -8,6 +8,7 @@
  *     placer_start    kernel.numa_balancing=0 held; the engine         journalled first
  *     placer_tick     refresh (once a second), engine_tick; tells when to come again, at the
  *                     latest after a second, or two while none of the processes runs
+ *     placer_finish   what was on its way is counted: before a report
  *     placer_free     engine and world gone; what the journal holds is its caller's to undo
  *
  *     jobs    [0] floor, cap, pages, counts      <- live.job_of[space]
@@ -97,6 +98,8 @@ void placer_set_home(struct placer *placer, uint32_t job, const struct set *cpus
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
 /* Readable when moves have finished: worth a turn before it is time. -1: none. */
 int placer_fd(const struct placer *placer);
+/* The last turn's moves come to their end and are counted; none begin any more. */
+int placer_finish(struct placer *placer);
 /* Up to now; borrowed. */
 const struct series *placer_series(struct placer *placer);
 struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */

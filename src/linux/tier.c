@@ -189,6 +189,7 @@ int tier_run(const struct root *root, const struct tier_wish *wish, char *const 
 		error = job_start(&tier.job, arguments, ret_exec_error, err);
 	if (!error && !tier.job.is_ended) {
 		wait_for_end(&tier);
+		placer_finish(tier.placer);
 		make_report(&tier, ret_report);
 		ret_report->has_failed = tier.has_failed;
 		*ret_status = tier.job.status;

@@ -226,6 +226,14 @@ static struct plan_move move_of(uint32_t space, uint64_t page, uint64_t nr_pages
 	};
 }
 
+static uint32_t nr_calls(void)
+{
+	pthread_mutex_lock(&fake.lock);
+	uint32_t nr = fake.nr_calls;
+	pthread_mutex_unlock(&fake.lock);
+	return nr;
+}
+
 static void test_pages_move_and_are_told_of_once(void **state)
 {
 	struct fixture fixture;
@@ -391,6 +399,32 @@ static void test_closing_leaves_what_waits(void **state)
 	assert_in_range(fake.nr_calls, 0, PAGES / 2048 - 1);
 	begin(&fixture);
 	end(&fixture); /* with nothing ever asked for */
+}
+
+static void test_finishing_tells_of_all_that_moved(void **state)
+{
+	struct fixture fixture;
+	struct plan_move all = move_of(0, 0, PAGES, 0);
+	struct move_result results[100];
+	uint64_t nr_told = 0, nr_moved = 0;
+	int nr = 0;
+	(void)state;
+	begin(&fixture);
+	fake.sleep_us = 2000;
+	assert_int_equal(submit(&fixture, &all, 1), 1);
+	uint64_t limit_ns = clock_now_ns() + (uint64_t)WAIT_MS * NS_PER_MS;
+	while (nr_calls() < 2 && clock_now_ns() < limit_ns)
+		usleep(500);
+	fixture.ops->finish(fixture.mover);
+	while ((nr = fixture.ops->ops->complete(fixture.mover, results, 100, 0)) > 0)
+		for (int i = 0; i < nr; i++)
+			nr_told += results[i].outcome == MOVE_DONE ? results[i].nr_pages : 0;
+	for (uint64_t page = 0; page < PAGES; page++)
+		nr_moved += fake.node[page] == 0;
+	assert_true(nr_moved > 0 && nr_moved < PAGES);
+	assert_int_equal(nr_told, nr_moved);
+	assert_int_equal(submit(&fixture, &all, 1), 0);
+	end(&fixture);
 }
 
 /* Its pid may be somebody else's after that: no call may be made for it. */
@@ -613,14 +647,6 @@ static void test_calls_go_on_behind_what_failed(void **state)
 	assert_int_equal(fake.nr_calls, 2); /* [0, 10] and the rest: none is tried twice */
 	end(&fixture);
 	free(outcomes);
-}
-
-static uint32_t nr_calls(void)
-{
-	pthread_mutex_lock(&fake.lock);
-	uint32_t nr = fake.nr_calls;
-	pthread_mutex_unlock(&fake.lock);
-	return nr;
 }
 
 /* Two batches of results wait to be taken, a third in the worker's hand: it goes no further. */
