@@ -118,3 +118,31 @@ fi
 "$TOP/bench/tiering" "$BUILD" page --raw new/none.jsonl --page page.md >out 2>&1 &&
 	fail 'a page of nothing'
 [ ! -e new ] || fail 'made a folder for what it only reads'
+
+# A run of a berth that only says what the lab's would: of the model's waits those of slow memory,
+# in the run itself, of all CPUs; and in turn, with no room for it, what is there stays.
+mkdir -p fake
+cat >fake/berth <<'END_OF_FAKE'
+#!/bin/sh
+echo 'result: rate 1.5 Mop/s higher'
+echo 'also: check 2.5 s'
+while [ "$1" != -o ]; do shift; done
+cat >"$2" <<END_OF_REPORT
+{"kernel": "7.3.4", "qemu": "8", "end": "exit", "guest_ns": 5000000000, "sample_ns": [1000000000],
+ "model": {"vcpus": [
+  {"phases": [{"phase": 1, "nodes": [{"node": 1, "wait_ns": 9000000000}]},
+              {"phase": 2, "nodes": [{"node": 0, "wait_ns": 7000000000},
+                                     {"node": 1, "wait_ns": 1500000000}]}]},
+  {"phases": [{"phase": 2, "nodes": [{"node": 1, "wait_ns": 250000000}]}]}]}}
+END_OF_REPORT
+END_OF_FAKE
+chmod +x fake/berth
+"$TOP/bench/tiering" fake measure --rows zipf --kernels 7.3 --pin 0,1 --budget 100 --raw fake.jsonl \
+	>out 2>&1 || fail "status $?: $(cat out)"
+[ "$(grep -c '"slow_wait_s": 1.75,' fake.jsonl)" = 4 ] || fail "waits: $(cat fake.jsonl)"
+for try in 1 2 3 4; do grep -v btr raw.jsonl; done >kept.jsonl
+cp kept.jsonl before.jsonl
+(ulimit -f 8; "$TOP/bench/tiering" fake measure --rows idle --kernels 6.12 --pin 0,1 \
+	--raw kept.jsonl 2>&1) | cat >out
+grep -q 'kept.jsonl: File too large; what was measured before is kept' out || fail "says $(cat out)"
+cmp kept.jsonl before.jsonl || fail 'what was measured before is gone'
