@@ -43,7 +43,7 @@ extern const struct live_mover live_mover_move_pages;
 extern const struct live_mover live_mover_damos;
 
 /* What does other than moving: plans of kinds beside PLAN_MOVE (advice.h). They work while they are
- * asked to, and have no fd and no figures. NULL-terminated. */
+ * asked to, and have no fd, no figures and nothing to finish. NULL-terminated. */
 extern const struct live_mover *const live_advisers[];
 extern const struct live_mover live_mover_madvise; /* PLAN_COLD, _PAGEOUT, _COLLAPSE */
 extern const struct live_mover live_mover_reclaim; /* PLAN_RECLAIM */

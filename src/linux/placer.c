@@ -424,12 +424,11 @@ int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err)
 	return error;
 }
 
-int placer_finish(struct placer *placer)
+void placer_finish(struct placer *placer)
 {
-	if (!placer->engine)
-		return 0;
-	int error = engine_collect(placer->engine, clock_now_ns());
-	if (placer->mover_state && !placer->dry)
-		placer->mover->finish(placer->mover_state);
-	return error ? error : engine_collect(placer->engine, clock_now_ns());
+	if (!placer->engine || !placer->mover_state)
+		return;
+	engine_collect(placer->engine, clock_now_ns());
+	placer->mover->finish(placer->mover_state);
+	engine_collect(placer->engine, clock_now_ns());
 }

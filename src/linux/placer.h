@@ -98,8 +98,8 @@ void placer_set_home(struct placer *placer, uint32_t job, const struct set *cpus
 int placer_tick(struct placer *placer, int *ret_wait_ms, struct printbuf *err);
 /* Readable when moves have finished: worth a turn before it is time. -1: none. */
 int placer_fd(const struct placer *placer);
-/* The last turn's moves come to their end and are counted; none begin any more. */
-int placer_finish(struct placer *placer);
+/* What is on its way is counted, as far as the mover can tell; no move begins any more. */
+void placer_finish(struct placer *placer);
 /* Up to now; borrowed. */
 const struct series *placer_series(struct placer *placer);
 struct placer *placer_free(struct placer *placer); /* NULL allowed; returns NULL */

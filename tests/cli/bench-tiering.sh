@@ -146,3 +146,14 @@ cp kept.jsonl before.jsonl
 	--raw kept.jsonl 2>&1) | cat >out
 grep -q 'kept.jsonl: File too large; what was measured before is kept' out || fail "says $(cat out)"
 cmp kept.jsonl before.jsonl || fail 'what was measured before is gone'
+# Nor is a README lost for which there is no room, and what is not a build is named.
+{ printf '%s\n' before '<!-- bench-tiering -->' old '<!-- /bench-tiering -->'; seq 20000; } >large.md
+cp large.md before.md
+(ulimit -f 100; "$TOP/bench/tiering" "$BUILD" page --raw raw.jsonl --page page.md --readme large.md \
+	2>&1) | cat >out
+grep -q 'large.md: File too large; it is as it was' out || fail "says $(cat out)"
+cmp large.md before.md || fail 'README is lost'
+[ ! -e large.md.new ] || fail 'left a file behind'
+"$TOP/bench/tiering" nowhere measure --raw fake.jsonl >out 2>&1 && fail 'a build that is not there'
+[ "$(cat out)" = 'bench/tiering: nowhere/berth: No such file or directory; name the folder that it is built in' ] ||
+	fail "says $(cat out)"
